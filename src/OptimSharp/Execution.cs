@@ -1,0 +1,21 @@
+namespace OptimSharp;
+
+/// <summary>How the library uses the machine.</summary>
+public static class Execution
+{
+    static int threads = Environment.ProcessorCount;
+
+    /// <summary>
+    /// How many threads a step may use, ≥ 1. At first, the processors of this process. Results do not depend on it, to the bit.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public static int ThreadCount
+    {
+        get => threads;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            threads = value;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp.Kernels;
+
+/// <summary>Runs a rule over contiguous memory: wide lanes for the bulk, scalar ones for the tail.</summary>
+internal static unsafe class ElementwiseKernel<TRule, T>
+    where TRule : struct, IUpdateRule<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    /// <summary>Updates <paramref name="count"/> elements in place. Pointers of slots beyond the rule's are not read.</summary>
+    public static void Run(TRule rule, T* param, T* grad, T* s0, T* s1, T* s2, nint count, bool wide)
+    {
+        nint i = 0;
+        if (wide && Vector.IsHardwareAccelerated)
+        {
+            for (nint last = count - Vector<T>.Count; i <= last; i += Vector<T>.Count)
+                Wide(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
+        }
+        for (; i < count; i++)
+            Scalar(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Wide(ref TRule rule, T* param, T* grad, T* s0, T* s1, T* s2)
+    {
+        Cell<WideLane<T>> x;
+        Unsafe.SkipInit(out x);
+        x.Param = new(Vector.Load(param));
+        x.Grad = new(Vector.Load(grad));
+        if (TRule.Slots > 0) x.S0 = new(Vector.Load(s0));
+        if (TRule.Slots > 1) x.S1 = new(Vector.Load(s1));
+        if (TRule.Slots > 2) x.S2 = new(Vector.Load(s2));
+        rule.Update(ref x);
+        Vector.Store(x.Param.Value, param);
+        if (TRule.Slots > 0) Vector.Store(x.S0.Value, s0);
+        if (TRule.Slots > 1) Vector.Store(x.S1.Value, s1);
+        if (TRule.Slots > 2) Vector.Store(x.S2.Value, s2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Scalar(ref TRule rule, T* param, T* grad, T* s0, T* s1, T* s2)
+    {
+        Cell<ScalarLane<T>> x;
+        Unsafe.SkipInit(out x);
+        x.Param = new(*param);
+        x.Grad = new(*grad);
+        if (TRule.Slots > 0) x.S0 = new(*s0);
+        if (TRule.Slots > 1) x.S1 = new(*s1);
+        if (TRule.Slots > 2) x.S2 = new(*s2);
+        rule.Update(ref x);
+        *param = x.Param.Value;
+        if (TRule.Slots > 0) *s0 = x.S0.Value;
+        if (TRule.Slots > 1) *s1 = x.S1.Value;
+        if (TRule.Slots > 2) *s2 = x.S2.Value;
+    }
+}

@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+
+namespace OptimSharp.Kernels;
+
+/// <summary>One tensor of an optimizer's state, in the storage of a backend.</summary>
+internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) : IDisposable
+{
+    readonly long[] shape = shape.ToArray();
+
+    public ReadOnlySpan<long> Shape => shape;
+
+    public ElementType Type { get; } = type;
+
+    public long Count
+    {
+        get
+        {
+            long count = 1;
+            foreach (long size in shape)
+                count *= size;
+            return count;
+        }
+    }
+
+    /// <summary>Sets every element.</summary>
+    public abstract void Fill(double value);
+
+    /// <summary>Copies all elements out, converted. The span has <see cref="Count"/> elements.</summary>
+    public abstract void CopyTo(Span<double> destination);
+
+    /// <summary>Sets all elements, rounded to <see cref="Type"/>. The span has <see cref="Count"/> elements.</summary>
+    public abstract void CopyFrom(ReadOnlySpan<double> source);
+
+    public abstract void Dispose();
+}
+
+/// <summary>State in native memory on 64-byte boundaries: it never moves, and may have more than 2³¹ elements.</summary>
+internal sealed unsafe class HostTensor : StateTensor
+{
+    void* memory;
+    readonly long bytes;
+
+    public HostTensor(ReadOnlySpan<long> shape, ElementType type) : base(shape, type)
+    {
+        bytes = Math.Max(checked(Count * type.Size()), 1);
+        memory = NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        NativeMemory.Clear(memory, (nuint)bytes);
+        GC.AddMemoryPressure(bytes);
+    }
+
+    ~HostTensor() => Free();
+
+    public Address Address => new(memory);
+
+    public override void Fill(double value)
+    {
+        for (long i = 0; i < Count; i++)
+            Storage.Save(&value, (byte*)memory + i * Type.Size(), Type, 1);
+    }
+
+    public override void CopyTo(Span<double> destination)
+    {
+        fixed (double* to = destination)
+            Storage.Load(memory, Type, to, destination.Length);
+        GC.KeepAlive(this);
+    }
+
+    public override void CopyFrom(ReadOnlySpan<double> source)
+    {
+        fixed (double* from = source)
+            Storage.Save(from, memory, Type, source.Length);
+        GC.KeepAlive(this);
+    }
+
+    public override void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    void Free()
+    {
+        if (memory == null)
+            return;
+        NativeMemory.AlignedFree(memory);
+        memory = null;
+        GC.RemoveMemoryPressure(bytes);
+    }
+}

@@ -1,0 +1,163 @@
+using System.Numerics;
+
+namespace OptimSharp.Kernels;
+
+/// <summary>
+/// One step's elementwise work over all parameters: a flat list of (rule, parameter, gradient, states), cut into
+/// pieces that threads share. One parallel region per step, whatever the number of tensors; none at all for small
+/// work. The lists are reused, so a warm step allocates nothing.
+/// </summary>
+internal sealed class StepPlan : ISharedWork
+{
+    // A tensor costs about as much as this many elements before its first element is touched.
+    const int TensorCost = 64;
+
+    // Handing a piece to another thread takes some microseconds: less work than this stays where it is.
+    const long WorthSharing = 32 * 1024;
+
+    readonly List<Batch> batches = [];
+    readonly WorkerTeam team;
+    long total;
+    long next;
+    long piece;
+
+    public StepPlan() => team = new WorkerTeam(this);
+
+    /// <summary>Adds a parameter's update.</summary>
+    public void Add<TRule, T>(in TRule rule, in Work work)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (work.Count == 0)
+            return;
+        BatchOf<TRule, T>().Add(rule, work);
+        total += Math.Max(work.Count, TensorCost);
+    }
+
+    /// <summary>Does everything that was added, with up to <paramref name="threads"/> threads, and forgets it.</summary>
+    public void Run(int threads)
+    {
+        try
+        {
+            next = 0;
+            if (total < 2 * WorthSharing)
+                threads = 1;
+            piece = threads == 1 ? Math.Max(total, 1) : Math.Clamp(total / (threads * 8L), WorthSharing / 2, 1 << 20);
+            team.Run(threads);
+        }
+        finally
+        {
+            Clear();
+        }
+    }
+
+    /// <summary>Forgets what was added.</summary>
+    public void Clear()
+    {
+        foreach (var batch in batches)
+            batch.Clear();
+        total = 0;
+    }
+
+    void ISharedWork.TakePart()
+    {
+        while (true)
+        {
+            long from = Interlocked.Add(ref next, piece) - piece;
+            if (from >= total)
+                return;
+            long to = Math.Min(from + piece, total);
+            foreach (var batch in batches)
+            {
+                if (from < batch.Cost)
+                    batch.Run(from, Math.Min(to, batch.Cost));
+                from = Math.Max(0, from - batch.Cost);
+                to -= batch.Cost;
+                if (to <= 0)
+                    break;
+            }
+        }
+    }
+
+    Batch<TRule, T> BatchOf<TRule, T>()
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        foreach (var batch in batches)
+        {
+            if (batch is Batch<TRule, T> match)
+                return match;
+        }
+        var made = new Batch<TRule, T>();
+        batches.Add(made);
+        return made;
+    }
+
+    /// <summary>One parameter's memory: where it lies and how it is stored.</summary>
+    public struct Work
+    {
+        public Address Param, Grad, S0, S1, S2;
+        public ElementType ParamType, StateType;
+        public nint Count;
+    }
+
+    abstract class Batch
+    {
+        /// <summary>The batch's share of the plan, in elements (a small tensor counts as <see cref="TensorCost"/>).</summary>
+        public long Cost { get; protected set; }
+
+        public abstract void Run(long from, long to);
+
+        public abstract void Clear();
+    }
+
+    sealed class Batch<TRule, T> : Batch
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        struct Item
+        {
+            public TRule Rule;
+            public Work Work;
+        }
+
+        Item[] items = new Item[8];
+        long[] ends = new long[8]; // where each item's share ends: the running sum of costs
+        int count;
+
+        public void Add(in TRule rule, in Work work)
+        {
+            if (count == items.Length)
+            {
+                Array.Resize(ref items, 2 * count);
+                Array.Resize(ref ends, 2 * count);
+            }
+            items[count].Rule = rule;
+            items[count].Work = work;
+            Cost += Math.Max(work.Count, TensorCost);
+            ends[count++] = Cost;
+        }
+
+        public override void Clear()
+        {
+            Array.Clear(items, 0, count); // lets go of the arrays
+            count = 0;
+            Cost = 0;
+        }
+
+        public override void Run(long from, long to)
+        {
+            int i = Array.BinarySearch(ends, 0, count, from + 1);
+            if (i < 0)
+                i = ~i;
+            for (long start = i == 0 ? 0 : ends[i - 1]; start < to; start = ends[i++])
+            {
+                ref var item = ref items[i];
+                nint first = (nint)Math.Max(from - start, 0);
+                nint last = (nint)Math.Min(to - start, item.Work.Count);
+                if (first < last)
+                    HostKernel<TRule, T>.Run(item.Rule, item.Work, first, last);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp.Kernels;
+
+/// <summary>What is known of an element type: its size, the type it is computed in, and the conversions between.</summary>
+internal static unsafe class Storage
+{
+    public static int Size(this ElementType type) => type switch
+    {
+        ElementType.Float64 => sizeof(double),
+        ElementType.Float32 => sizeof(float),
+        _ => sizeof(ushort),
+    };
+
+    /// <summary>The type that a rule computes in for elements stored as <paramref name="type"/>.</summary>
+    public static ElementType Compute(this ElementType type) =>
+        type == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
+
+    /// <summary>The type of the state of a parameter of this element type.</summary>
+    public static ElementType TypeFor(this StatePrecision precision, ElementType parameter) =>
+        precision == StatePrecision.Parameter ? parameter : parameter.Compute();
+
+    public static ElementType Of<T>() where T : unmanaged =>
+        typeof(T) == typeof(float) ? ElementType.Float32
+        : typeof(T) == typeof(double) ? ElementType.Float64
+        : typeof(T) == typeof(Half) ? ElementType.Float16
+        : typeof(T) == typeof(BFloat16) ? ElementType.BFloat16
+        : throw new ArgumentException(
+            $"Parameters have elements of type float, double, Half or BFloat16, but {typeof(T)} was given.", nameof(T));
+
+    /// <summary>Reads <paramref name="count"/> elements of any type as <typeparamref name="T"/> (float or double).</summary>
+    public static void Load<T>(void* source, ElementType type, T* destination, int count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (type == Of<T>())
+            Unsafe.CopyBlockUnaligned(destination, source, (uint)(count * sizeof(T)));
+        else if (typeof(T) == typeof(double))
+            Widen(source, type, new Span<double>(destination, count));
+        else
+            Widen(source, type, new Span<float>(destination, count));
+    }
+
+    /// <summary>Writes <paramref name="count"/> elements of <typeparamref name="T"/> (float or double), rounded to nearest.</summary>
+    public static void Save<T>(T* source, void* destination, ElementType type, int count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (type == Of<T>())
+            Unsafe.CopyBlockUnaligned(destination, source, (uint)(count * sizeof(T)));
+        else if (typeof(T) == typeof(double))
+            Narrow(new ReadOnlySpan<double>(source, count), destination, type);
+        else
+            Narrow(new ReadOnlySpan<float>(source, count), destination, type);
+    }
+
+    static void Widen(void* source, ElementType type, Span<float> destination)
+    {
+        switch (type)
+        {
+            case ElementType.Float16:
+                TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(source, destination.Length), destination);
+                break;
+            case ElementType.BFloat16:
+                BFloat16.ToSingle(new ReadOnlySpan<BFloat16>(source, destination.Length), destination);
+                break;
+            default:
+                TensorPrimitives.ConvertTruncating(new ReadOnlySpan<double>(source, destination.Length), destination);
+                break;
+        }
+    }
+
+    static void Widen(void* source, ElementType type, Span<double> destination)
+    {
+        if (type == ElementType.Float32)
+        {
+            TensorPrimitives.ConvertTruncating(new ReadOnlySpan<float>(source, destination.Length), destination);
+            return;
+        }
+        for (int i = 0; i < destination.Length; i++)
+            destination[i] = type == ElementType.Float16 ? (double)((Half*)source)[i] : ((BFloat16*)source)[i];
+    }
+
+    static void Narrow(ReadOnlySpan<float> source, void* destination, ElementType type)
+    {
+        switch (type)
+        {
+            case ElementType.Float16:
+                TensorPrimitives.ConvertToHalf(source, new Span<Half>(destination, source.Length));
+                break;
+            case ElementType.BFloat16:
+                BFloat16.FromSingle(source, new Span<BFloat16>(destination, source.Length));
+                break;
+            default:
+                TensorPrimitives.ConvertTruncating(source, new Span<double>(destination, source.Length));
+                break;
+        }
+    }
+
+    static void Narrow(ReadOnlySpan<double> source, void* destination, ElementType type)
+    {
+        if (type == ElementType.Float32)
+        {
+            TensorPrimitives.ConvertTruncating(source, new Span<float>(destination, source.Length));
+            return;
+        }
+        for (int i = 0; i < source.Length; i++)
+        {
+            if (type == ElementType.Float16)
+                ((Half*)destination)[i] = (Half)source[i];
+            else
+                ((BFloat16*)destination)[i] = (BFloat16)(float)source[i];
+        }
+    }
+}

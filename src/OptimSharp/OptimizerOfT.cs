@@ -1,0 +1,141 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>An optimizer whose groups have options of one kind.</summary>
+/// <typeparam name="TOptions">The optimizer's options.</typeparam>
+public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions> : Optimizer
+    where TOptions : OptimizerOptions, new()
+{
+    readonly List<ParameterGroup<TOptions>> groups = [];
+
+    private protected Optimizer(IEnumerable<Parameter> parameters, TOptions? options)
+        : this([new ParameterGroup<TOptions>(NotEmpty(parameters))], options)
+    {
+    }
+
+    private protected Optimizer(IEnumerable<ParameterGroup<TOptions>> groups, TOptions? options)
+    {
+        Defaults = options ?? new TOptions();
+        OptionSchema<TOptions>.Check(Defaults);
+        foreach (var group in NotEmpty(groups))
+            AddParameterGroup(group);
+    }
+
+    /// <summary>The options of groups that override none.</summary>
+    public TOptions Defaults { get; }
+
+    /// <summary>The groups of parameters, each with its options.</summary>
+    public new IReadOnlyList<ParameterGroup<TOptions>> ParameterGroups => groups;
+
+    private protected override IReadOnlyList<ParameterGroup> Groups => groups;
+
+    /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
+    /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already, or the
+    /// group belongs to an optimizer. Nothing was added.</exception>
+    public void AddParameterGroup(ParameterGroup<TOptions> group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        if (group.IsAttached)
+            throw new ArgumentException("The group belongs to an optimizer already; make a new one of its parameters.", nameof(group));
+        for (int i = 0; i < groups.Count; i++)
+        {
+            var present = groups[i].Parameters.Select(p => p.Identity).ToHashSet();
+            if (group.Parameters.FirstOrDefault(p => present.Contains(p.Identity)) is { } shared)
+                throw new ArgumentException($"Parameter {shared} is in parameter group {i} already: it would be stepped twice.", nameof(group));
+        }
+        foreach (var parameter in group.Parameters)
+            CheckParameter(parameter);
+        var resolved = group.Resolve(Defaults, groups.Count);
+        group.Attach(resolved, groups.Count);
+        groups.Add(group);
+    }
+
+    /// <summary>
+    /// Puts other parameters in the place of those with the same names, with their state and options. For use after
+    /// <c>module.to(…)</c>, which leaves a TorchSharp module with new parameters:
+    /// <c>optimizer.Rebind(model.Parameters())</c>. State moves to the new parameters' device and type.
+    /// </summary>
+    /// <exception cref="ArgumentException">Names are missing or not unique, or a shape differs. Nothing was changed.</exception>
+    public void Rebind(IEnumerable<Parameter> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        var byName = new Dictionary<string, Parameter>();
+        foreach (var parameter in parameters)
+        {
+            if (parameter.Name.Length == 0 || !byName.TryAdd(parameter.Name, parameter))
+                throw new ArgumentException($"Parameters are matched by name, but {parameter} has none, or one that came before.", nameof(parameters));
+        }
+        var old = groups.SelectMany(g => g.Parameters).ToArray();
+        if (old.GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1 || g.Key.Length == 0) is { } unclear)
+            throw new ArgumentException($"Parameters are matched by name, but the optimizer has {unclear.Count()} with the name '{unclear.Key}'.", nameof(parameters));
+        foreach (var parameter in old)
+        {
+            if (!byName.TryGetValue(parameter.Name, out var match))
+                throw new ArgumentException($"The optimizer's parameter {parameter} has no match of its name.", nameof(parameters));
+            if (!match.Shape.SequenceEqual(parameter.Shape))
+                throw new ArgumentException($"Parameter {parameter} can't be replaced by {match}: the shape differs.", nameof(parameters));
+            CheckParameter(match);
+        }
+
+        var states = new Dictionary<object, ParameterState>();
+        foreach (var group in groups)
+        {
+            for (int i = 0; i < group.ParameterArray.Length; i++)
+            {
+                ref var place = ref group.ParameterArray[i];
+                var match = byName[place.Name];
+                if (States.TryGetValue(place.Identity, out var state))
+                {
+                    if (match.Backend != place.Backend || match.ElementType != place.ElementType)
+                        state.MoveTo(match, group.Options.StatePrecision);
+                    states[match.Identity] = state;
+                }
+                place = match;
+            }
+        }
+        States = states;
+    }
+
+    /// <summary>
+    /// Adds the step of one group to the plan: a loop over <paramref name="group"/> that binds the rule for each parameter.
+    /// Parameters without gradient, threads, element types and devices are dealt with elsewhere.
+    /// </summary>
+    private protected abstract void Update<T>(GroupUpdate<T> group, TOptions options)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have.</summary>
+    private protected virtual void CheckParameter(Parameter parameter)
+    {
+    }
+
+    private protected override void Update()
+    {
+        try
+        {
+            Context.Begin(groups, States);
+            for (int i = 0; i < groups.Count; i++)
+            {
+                if (Context.Has<float>(i))
+                    Update(new GroupUpdate<float>(Context, i), groups[i].Options);
+                if (Context.Has<double>(i))
+                    Update(new GroupUpdate<double>(Context, i), groups[i].Options);
+            }
+            Context.Run();
+        }
+        finally
+        {
+            Context.End();
+        }
+    }
+
+    static TItem[] NotEmpty<TItem>(IEnumerable<TItem> items, [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(items))] string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(items, name);
+        TItem[] all = [.. items];
+        return all.Length > 0 ? all : throw new ArgumentException(
+            $"The optimizer got no {name}. (An IEnumerable that was used up? Give a list.)", name);
+    }
+}

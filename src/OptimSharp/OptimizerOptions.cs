@@ -1,0 +1,40 @@
+namespace OptimSharp;
+
+/// <summary>
+/// What an optimizer can be told, for all of its parameters or for a group of them. Immutable: change a group with
+/// <c>group.Options = group.Options with { … }</c>.
+/// </summary>
+public abstract record OptimizerOptions
+{
+    private protected OptimizerOptions()
+    {
+    }
+
+    /// <summary>The learning rate η, ≥ 0. PyTorch's <c>lr</c>.</summary>
+    [Option("lr", AtLeast = 0)]
+    public abstract double LearningRate { get; init; }
+
+    /// <summary>
+    /// The type that state tensors are kept in. It differs from the parameter's for half types only, where
+    /// <see cref="StatePrecision.Compute"/> (the default) keeps momentum that small gradients would not move in half
+    /// precision; PyTorch does as <see cref="StatePrecision.Parameter"/> does.
+    /// </summary>
+    public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
+
+    /// <summary>Checks what concerns more than one option. Throws <see cref="ArgumentException"/>.</summary>
+    internal virtual void CheckTogether()
+    {
+    }
+
+    internal OptimizerOptions Copy() => this with { };
+}
+
+/// <summary>The type that an optimizer keeps its state in.</summary>
+public enum StatePrecision
+{
+    /// <summary>The type computed in: float for half parameters. Six bytes more per half parameter and state, and exact small updates.</summary>
+    Compute,
+
+    /// <summary>The parameter's own type, as PyTorch keeps it.</summary>
+    Parameter,
+}

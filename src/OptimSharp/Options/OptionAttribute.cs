@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace OptimSharp;
+
+/// <summary>
+/// Marks a property of an options record as an option, under PyTorch's name, with the range it may have. Everything
+/// else that knows of options (validation, groups, state dicts, <c>ToString</c>) reads it here.
+/// </summary>
+/// <param name="key">PyTorch's name, as in its <c>param_groups</c>.</param>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class OptionAttribute(string key) : Attribute
+{
+    public string Key { get; } = key;
+
+    /// <summary>The smallest value allowed.</summary>
+    public double AtLeast { get; init; } = double.NaN;
+
+    /// <summary>What the value must exceed.</summary>
+    public double Above { get; init; } = double.NaN;
+
+    /// <summary>The largest value allowed.</summary>
+    public double AtMost { get; init; } = double.NaN;
+
+    /// <summary>What the value must stay below.</summary>
+    public double Below { get; init; } = double.NaN;
+
+    /// <summary>Whether a value is in range. NaN never is; infinity is when nothing bounds it.</summary>
+    public bool Allows(double value) =>
+        !double.IsNaN(value) && !(value < AtLeast) && !(value <= Above) && !(value > AtMost) && !(value >= Below);
+
+    /// <summary>The range in words: "≥ 0", "in [0, 1)", "a number".</summary>
+    public string Range
+    {
+        get
+        {
+            bool low = !double.IsNaN(AtLeast) || !double.IsNaN(Above), high = !double.IsNaN(AtMost) || !double.IsNaN(Below);
+            string from = double.IsNaN(Above) ? Text(AtLeast) : Text(Above), to = double.IsNaN(Below) ? Text(AtMost) : Text(Below);
+            return (low, high) switch
+            {
+                (true, true) => $"in {(double.IsNaN(Above) ? '[' : '(')}{from}, {to}{(double.IsNaN(Below) ? ']' : ')')}",
+                (true, false) => $"{(double.IsNaN(Above) ? '≥' : '>')} {from}",
+                (false, true) => $"{(double.IsNaN(Below) ? '≤' : '<')} {to}",
+                _ => "a number",
+            };
+
+            static string Text(double x) => x.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+}

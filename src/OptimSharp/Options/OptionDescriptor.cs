@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp;
+
+/// <summary>One option of an options record: reads it, makes a copy with another value, checks its range.</summary>
+internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute attribute)
+{
+    /// <summary>PyTorch's name.</summary>
+    public string Key => attribute.Key;
+
+    /// <summary>The property's name.</summary>
+    public string Name => property.Name;
+
+    public string Range => attribute.Range;
+
+    public Type Type => property.PropertyType;
+
+    /// <summary>The value in plain terms: a number, bool, string, null, or a list of these for a tuple.</summary>
+    public object? Get(OptimizerOptions options) => property.GetValue(options) switch
+    {
+        ITuple tuple => Enumerable.Range(0, tuple.Length).Select(i => tuple[i]).ToArray(),
+        var value => value,
+    };
+
+    /// <summary>A copy of the options with this one changed to a plain value.</summary>
+    public OptimizerOptions With(OptimizerOptions options, object? value)
+    {
+        var copy = options.Copy();
+        property.SetValue(copy, Convert(value));
+        return copy;
+    }
+
+    /// <summary>Throws when the value is outside its range.</summary>
+    public void Check(OptimizerOptions options, string where)
+    {
+        object? value = Get(options);
+        if (value is object?[] parts)
+        {
+            for (int i = 0; i < parts.Length; i++)
+                CheckNumber(parts[i], $"{Name}[{i}]", where);
+        }
+        else
+        {
+            CheckNumber(value, Name, where);
+        }
+    }
+
+    void CheckNumber(object? value, string name, string where)
+    {
+        if (value is double or float or int or long && !attribute.Allows(System.Convert.ToDouble(value, CultureInfo.InvariantCulture)))
+            throw new ArgumentOutOfRangeException(Name, value, $"{name} must be {attribute.Range}, but is {Text(value)}{where}.");
+    }
+
+    /// <summary>A plain value as people read it, independent of the culture.</summary>
+    public static string Text(object? value) => value switch
+    {
+        null => "none",
+        bool flag => flag ? "true" : "false",
+        object?[] parts => $"({string.Join(", ", parts.Select(Text))})",
+        _ => System.Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+
+    object? Convert(object? value)
+    {
+        try
+        {
+            return Convert(value, Type);
+        }
+        catch (Exception e) when (e is InvalidCastException or FormatException or OverflowException or ArgumentException)
+        {
+            throw new ArgumentException($"{Name} ('{Key}') is of type {Type.Name} and cannot be {Text(value)}.", Key, e);
+        }
+    }
+
+    static object? Convert(object? value, Type type)
+    {
+        if (Nullable.GetUnderlyingType(type) is { } inner)
+            return value is null ? null : Convert(value, inner);
+        if (value is null)
+            return !type.IsValueType ? null : throw new InvalidCastException("A value is needed.");
+        if (type.IsInstanceOfType(value))
+            return value;
+        var numbers = value is System.Collections.IEnumerable list and not string ? list.Cast<object?>().ToArray() : null;
+        if (type == typeof((double, double)) && numbers is [var a, var b])
+            return (Number(a), Number(b));
+        if (type == typeof((double, double, double)) && numbers is [var x, var y, var z])
+            return (Number(x), Number(y), Number(z));
+        if (value is bool || type == typeof(bool))
+            return value is bool ? throw new InvalidCastException("A bool is no number.") : Number(value) != 0;
+        return System.Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
+
+        static double Number(object? x) => x is null or bool
+            ? throw new InvalidCastException("A number is needed.")
+            : System.Convert.ToDouble(x, CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,29 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+
+namespace OptimSharp;
+
+/// <summary>All options of a record, found once by reflection over its marked properties.</summary>
+internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions>
+    where TOptions : OptimizerOptions
+{
+    /// <summary>The options in PyTorch's alphabetical order, as its optimizers print them.</summary>
+    public static IReadOnlyList<OptionDescriptor> Options { get; } =
+    [
+        .. from property in typeof(TOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance)
+           let attribute = property.GetCustomAttribute<OptionAttribute>(inherit: true)
+           where attribute is not null
+           orderby attribute.Key
+           select new OptionDescriptor(property, attribute)
+    ];
+
+    public static OptionDescriptor? Find(string key) => Options.FirstOrDefault(o => o.Key == key);
+
+    /// <summary>Throws <see cref="ArgumentException"/> naming option, value, range and place when something is out of range.</summary>
+    public static void Check(TOptions options, string where = "")
+    {
+        foreach (var option in Options)
+            option.Check(options, where);
+        options.CheckTogether();
+    }
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics.CodeAnalysis;
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>
+/// Numbers that an optimizer changes: values, and the gradient that says in which direction. Over plain .NET memory
+/// (<see cref="Of{T}(string, T[], ReadOnlySpan{long})"/>), or a TorchSharp tensor (package OptimSharp.Torch).
+/// </summary>
+[SuppressMessage("Naming", "CA1724", Justification = "The field's word for it.")]
+public abstract class Parameter
+{
+    readonly long[] shape;
+
+    internal Parameter(string name, ReadOnlySpan<long> shape, ElementType elementType)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        long count = 1;
+        foreach (long size in shape)
+        {
+            if (size < 0)
+                throw new ArgumentException($"Parameter '{name}': a size in a shape must be ≥ 0, but is {size}.", nameof(shape));
+            count = checked(count * size);
+        }
+        Name = name;
+        this.shape = shape.ToArray();
+        Count = count;
+        ElementType = elementType;
+    }
+
+    /// <summary>The name, as in a model (<c>"conv1.weight"</c>). Empty when it has none.</summary>
+    public string Name { get; }
+
+    /// <summary>The sizes of its dimensions; empty for a single number.</summary>
+    public ReadOnlySpan<long> Shape => shape;
+
+    /// <summary>The number of elements.</summary>
+    public long Count { get; }
+
+    /// <summary>The type of its elements.</summary>
+    public ElementType ElementType { get; }
+
+    /// <summary>Whether there is a gradient. A parameter without one is left out of a step: no decay, no step count.</summary>
+    public abstract bool HasGradient { get; }
+
+    /// <summary>A parameter over an array: the optimizer changes the array's elements.</summary>
+    /// <param name="name">The name, for messages and state dicts.</param>
+    /// <param name="values">The values, row by row. Not copied.</param>
+    /// <param name="shape">The sizes of the dimensions; left out: one dimension.</param>
+    /// <exception cref="ArgumentException">The shape does not have as many elements as there are values, or the type
+    /// is not float, double, <see cref="Half"/> or <see cref="BFloat16"/>.</exception>
+    public static Parameter<T> Of<T>(string name, T[] values, params ReadOnlySpan<long> shape) where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return new(name, values.AsMemory(), shape);
+    }
+
+    /// <summary>A parameter over memory: the optimizer changes its elements.</summary>
+    /// <inheritdoc cref="Of{T}(string, T[], ReadOnlySpan{long})"/>
+    public static Parameter<T> Of<T>(string name, Memory<T> values, params ReadOnlySpan<long> shape) where T : unmanaged =>
+        new(name, values, shape);
+
+    /// <summary>
+    /// A parameter over native memory of any length. The memory must stay where it is for as long as the parameter is used.
+    /// </summary>
+    /// <inheritdoc cref="Of{T}(string, T[], ReadOnlySpan{long})"/>
+    public static unsafe Parameter<T> Of<T>(string name, T* values, params ReadOnlySpan<long> shape) where T : unmanaged =>
+        new(name, values, shape);
+
+    /// <summary>The name in quotes, with the shape: what messages call it.</summary>
+    public override string ToString() =>
+        $"{(Name.Length == 0 ? "unnamed" : $"'{Name}'")} [{string.Join(", ", shape)}] {ElementType}";
+
+    /// <summary>What owns its storage and runs rules on it.</summary>
+    internal abstract Backend Backend { get; }
+
+    /// <summary>What makes two parameters the same one: the tensor they stand for.</summary>
+    internal virtual object Identity => this;
+
+    /// <summary>
+    /// Opens the parameter for a step. Checks that values and gradient can be used and throws when they can't,
+    /// before anything is changed. False when there is no gradient. Each call that returns true is followed by one of
+    /// <see cref="EndStep"/>.
+    /// </summary>
+    /// <param name="memory">Where values and gradient lie, for host memory; else both are null.</param>
+    internal abstract bool BeginStep(out HostMemory memory);
+
+    /// <summary>Closes what <see cref="BeginStep"/> opened.</summary>
+    internal virtual void EndStep()
+    {
+    }
+
+    /// <summary>Removes the gradient, or sets it to zeros.</summary>
+    internal abstract void ZeroGrad(bool setToNull);
+}
+
+/// <summary>Where a host parameter's values and gradient lie during a step.</summary>
+internal readonly record struct HostMemory(Address Values, Address Gradient);

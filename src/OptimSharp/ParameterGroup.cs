@@ -1,0 +1,115 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace OptimSharp;
+
+/// <summary>Parameters that share options. An optimizer has one or more.</summary>
+public abstract class ParameterGroup
+{
+    readonly Parameter[] parameters;
+
+    private protected ParameterGroup(IEnumerable<Parameter> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        this.parameters = [.. parameters];
+        var seen = new HashSet<object>();
+        for (int i = 0; i < this.parameters.Length; i++)
+        {
+            var parameter = this.parameters[i] ?? throw new ArgumentNullException(nameof(parameters), $"Parameter {i} of the group is null.");
+            if (!seen.Add(parameter.Identity))
+                throw new ArgumentException($"Parameter {parameter} is in the group twice: it would be stepped twice.", nameof(parameters));
+        }
+    }
+
+    /// <summary>The group's parameters, in the order given.</summary>
+    public IReadOnlyList<Parameter> Parameters => parameters;
+
+    /// <summary>The learning rate, ≥ 0: what schedulers write, and you may between steps.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The rate is negative or NaN.</exception>
+    public abstract double LearningRate { get; set; }
+
+    /// <summary>The learning rate that schedulers start from: the group's rate when its first scheduler was made. PyTorch's <c>initial_lr</c>.</summary>
+    public double? InitialLearningRate { get; internal set; }
+
+    /// <summary>The options by PyTorch's names (<c>"lr"</c>, <c>"betas"</c>).</summary>
+    public abstract IEnumerable<string> OptionKeys { get; }
+
+    /// <summary>
+    /// An option by PyTorch's name, in plain terms: a number, bool, string, null, or a list of these
+    /// (<c>group["betas"] = new[] { 0.9, 0.95 }</c>).
+    /// </summary>
+    /// <exception cref="KeyNotFoundException">The optimizer has no such option.</exception>
+    /// <exception cref="ArgumentException">The value is of another type, or outside the option's range.</exception>
+    public abstract object? this[string key] { get; set; }
+
+    /// <summary>Whether the optimizer has this option.</summary>
+    public abstract bool HasOption(string key);
+
+    internal Parameter[] ParameterArray => parameters;
+}
+
+/// <summary>Parameters that share options of an optimizer.</summary>
+/// <typeparam name="TOptions">The optimizer's options.</typeparam>
+public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions> : ParameterGroup
+    where TOptions : OptimizerOptions
+{
+    readonly Func<TOptions, TOptions> overrides;
+    TOptions? options;
+    int index;
+
+    /// <summary>A group whose options are the optimizer's, but for what <paramref name="overrides"/> changes.</summary>
+    /// <param name="parameters">The parameters; may be none.</param>
+    /// <param name="overrides">From the optimizer's options to the group's, as <c>o => o with { LearningRate = 1e-3 }</c>; null: the optimizer's.</param>
+    /// <exception cref="ArgumentException">A parameter appears twice.</exception>
+    public ParameterGroup(IEnumerable<Parameter> parameters, Func<TOptions, TOptions>? overrides = null) : base(parameters) =>
+        this.overrides = overrides ?? (defaults => defaults);
+
+    /// <summary>The group's options. Set to change them from the next step on.</summary>
+    /// <exception cref="ArgumentException">An option is outside its range.</exception>
+    /// <exception cref="InvalidOperationException">The group does not belong to an optimizer yet.</exception>
+    public TOptions Options
+    {
+        get => options ?? throw new InvalidOperationException(
+            "The group has no options yet: they come from the optimizer that it is given to.");
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            OptionSchema<TOptions>.Check(value, $" (parameter group {index})");
+            options = value;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override double LearningRate
+    {
+        get => Options.LearningRate;
+        set => Options = (TOptions)(Options with { LearningRate = value });
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> OptionKeys => OptionSchema<TOptions>.Options.Select(o => o.Key);
+
+    /// <inheritdoc/>
+    public override object? this[string key]
+    {
+        get => Option(key).Get(Options);
+        set => Options = (TOptions)Option(key).With(Options, value);
+    }
+
+    /// <inheritdoc/>
+    public override bool HasOption(string key) => OptionSchema<TOptions>.Find(key) is not null;
+
+    internal bool IsAttached => options is not null;
+
+    /// <summary>Takes what it does not override from the optimizer's options. Throws without a change when that is out of range.</summary>
+    internal TOptions Resolve(TOptions defaults, int asIndex)
+    {
+        var resolved = overrides(defaults) ?? throw new InvalidOperationException($"The options of parameter group {asIndex} are null.");
+        OptionSchema<TOptions>.Check(resolved, $" (parameter group {asIndex})");
+        return resolved;
+    }
+
+    internal void Attach(TOptions resolved, int asIndex) => (options, index) = (resolved, asIndex);
+
+    static OptionDescriptor Option(string key) => OptionSchema<TOptions>.Find(key) ?? throw new KeyNotFoundException(
+        $"There is no option '{key}'; there are: {string.Join(", ", OptionSchema<TOptions>.Options.Select(o => o.Key))}.");
+}

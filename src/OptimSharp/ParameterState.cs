@@ -1,0 +1,122 @@
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>
+/// What an optimizer remembers of one parameter between steps, under PyTorch's names (<c>"exp_avg"</c>,
+/// <c>"momentum_buffer"</c>). Made on the first step with a gradient, each entry when it is first needed.
+/// </summary>
+public sealed class ParameterState
+{
+    // A handful of entries: looking through a list is faster than hashing, and keeps PyTorch's order.
+    readonly List<(string Key, StateTensor Tensor)> tensors = [];
+    readonly List<(string Key, double Value)> scalars = [];
+
+    internal ParameterState()
+    {
+    }
+
+    /// <summary>How many steps the parameter was in; 0 for an optimizer that does not count them.</summary>
+    public long Step { get; internal set; }
+
+    /// <summary>The names of the state's tensors.</summary>
+    public IEnumerable<string> TensorKeys => tensors.Select(t => t.Key);
+
+    /// <summary>The names of the state's numbers, other than <see cref="Step"/>.</summary>
+    public IEnumerable<string> ScalarKeys => scalars.Select(s => s.Key);
+
+    /// <summary>Whether there is nothing in it.</summary>
+    public bool IsEmpty => Step == 0 && tensors.Count == 0 && scalars.Count == 0;
+
+    /// <summary>A copy of a tensor's elements, row by row.</summary>
+    /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
+    public double[] Tensor(string key)
+    {
+        var tensor = Find(key) ?? throw new KeyNotFoundException(
+            $"There is no state tensor '{key}'; there are: {string.Join(", ", TensorKeys)}.");
+        var copy = new double[tensor.Count];
+        tensor.CopyTo(copy);
+        return copy;
+    }
+
+    /// <summary>The sizes of a state tensor.</summary>
+    /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
+    public ReadOnlySpan<long> ShapeOf(string key) =>
+        (Find(key) ?? throw new KeyNotFoundException($"There is no state tensor '{key}'.")).Shape;
+
+    /// <summary>A number of the state.</summary>
+    /// <exception cref="KeyNotFoundException">There is no number of this name.</exception>
+    public double Scalar(string key)
+    {
+        return TryGetScalar(key, out double value) ? value : throw new KeyNotFoundException(
+            $"There is no state number '{key}'; there are: {string.Join(", ", ScalarKeys)}.");
+    }
+
+    internal StateTensor? Find(string key)
+    {
+        foreach (var (name, tensor) in tensors)
+        {
+            if (ReferenceEquals(name, key) || name == key)
+                return tensor;
+        }
+        return null;
+    }
+
+    internal bool TryGetScalar(string key, out double value)
+    {
+        int i = IndexOfScalar(key);
+        value = i >= 0 ? scalars[i].Value : 0;
+        return i >= 0;
+    }
+
+    internal void Add(string key, StateTensor tensor) => tensors.Add((key, tensor));
+
+    internal void Set(string key, double value)
+    {
+        int i = IndexOfScalar(key);
+        if (i >= 0)
+            scalars[i] = (key, value);
+        else
+            scalars.Add((key, value));
+    }
+
+    int IndexOfScalar(string key)
+    {
+        for (int i = 0; i < scalars.Count; i++)
+        {
+            if (ReferenceEquals(scalars[i].Key, key) || scalars[i].Key == key)
+                return i;
+        }
+        return -1;
+    }
+
+    /// <summary>Forgets a tensor that a failed step had made.</summary>
+    internal void Remove(string key)
+    {
+        int i = tensors.FindIndex(t => t.Key == key);
+        tensors[i].Tensor.Dispose();
+        tensors.RemoveAt(i);
+    }
+
+    /// <summary>Moves the tensors to another parameter's backend and type.</summary>
+    internal void MoveTo(Parameter parameter, StatePrecision precision)
+    {
+        for (int i = 0; i < tensors.Count; i++)
+        {
+            var (key, old) = tensors[i];
+            var moved = parameter.Backend.CreateState(old.Shape, precision.TypeFor(parameter.ElementType));
+            var values = new double[old.Count];
+            old.CopyTo(values);
+            moved.CopyFrom(values);
+            tensors[i] = (key, moved);
+            old.Dispose();
+        }
+    }
+
+    internal void Dispose()
+    {
+        foreach (var (_, tensor) in tensors)
+            tensor.Dispose();
+        tensors.Clear();
+    }
+}
