@@ -10,7 +10,6 @@ namespace OptimSharp.Schedulers;
 /// </remarks>
 public abstract class LRScheduler
 {
-    double[] lastLearningRates = [];
     bool orderChecked;
 
     /// <param name="optimizer">The optimizer whose groups' rates are set.</param>
@@ -38,7 +37,7 @@ public abstract class LRScheduler
     public long LastEpoch { get; private set; }
 
     /// <summary>The groups' rates after the last step.</summary>
-    public IReadOnlyList<double> LastLearningRates => lastLearningRates;
+    public IReadOnlyList<double> LastLearningRates { get; private set; } = [];
 
     /// <summary>Goes on by one: sets every group's rate.</summary>
     public void Step()
@@ -68,15 +67,15 @@ public abstract class LRScheduler
     void WriteRates(bool initial)
     {
         var groups = Optimizer.ParameterGroups;
-        if (lastLearningRates.Length != groups.Count)
-            lastLearningRates = new double[groups.Count];
+        var rates = new double[groups.Count];
         for (int i = 0; i < groups.Count; i++)
         {
             var group = groups[i];
             group.InitialLearningRate ??= group.LearningRate; // a group added later starts from its own rate
             group.LearningRate = Rate(new(LastEpoch, i, group.LearningRate, group.InitialLearningRate.Value, initial));
-            lastLearningRates[i] = group.LearningRate;
+            rates[i] = group.LearningRate;
         }
+        LastLearningRates = rates;
     }
 
     /// <summary>What a scheduler needs to know to set one group's rate.</summary>
