@@ -8,6 +8,7 @@ import warnings
 import torch
 
 import optimizers
+import schedulers
 from encoding import dump
 from replay import replay, sensitivity
 from scenarios import inputs, scenarios
@@ -30,12 +31,13 @@ def optimizer_case(o, scenario, dtype):
     raise RuntimeError(f"{case['name']}: too sensitive to rounding: uses {used:.2g} of the tolerance at {where}")
 
 
-def cases(wanted):
+def cases():
     """(name, maker) of every case."""
     for o in optimizers.OPTIMIZERS:
         for scenario in scenarios(o):
             for dtype in scenario.dtypes:
                 yield f"{o.name.lower()}/{scenario.name}_{dtype}", lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
+    yield from schedulers.cases()
 
 
 def main():
@@ -50,7 +52,7 @@ def main():
         return not arguments.only or name in arguments.only or name.split("/")[0] in arguments.only
 
     made, failed, size = set(), [], 0
-    for name, make in cases(wanted):
+    for name, make in cases():
         if not wanted(name):
             continue
         if name in made:
