@@ -44,10 +44,11 @@ public sealed record Digits(float[] Images, long[] Labels)
 
     static (float[] Image, long Label) Parse(string line, int index)
     {
-        var values = line.Split(',').Select(text => int.TryParse(text, CultureInfo.InvariantCulture, out var value) ? value : -1).ToArray();
+        var values = line.Split(',').Select(t => int.TryParse(t, CultureInfo.InvariantCulture, out var value) ? value : -1).ToArray();
         if (values.Length != Pixels + 1 || values[..Pixels].Any(pixel => pixel is < 0 or > 16) || values[Pixels] is < 0 or >= Classes)
         {
-            throw new InvalidDataException($"Line {index + 1} of the digits is not {Pixels} pixels from 0 to 16 and a class from 0 to 9: {line}");
+            throw new InvalidDataException(
+                $"Line {index + 1} of the digits is not {Pixels} pixels from 0 to 16 and a class from 0 to 9: {line}");
         }
         return ([.. values[..Pixels].Select(pixel => pixel / 16f)], values[Pixels]);
     }

@@ -20,7 +20,9 @@ internal enum SectionType : uint
     VersionOfSymbol = 0x6FFF_FFFF,  // SHT_GNU_versym: one ushort a symbol
 }
 
-/// <summary>An order to write a symbol's address at <paramref name="Target"/>; the symbol is the upper half of <paramref name="Info"/>.</summary>
+/// <summary>
+/// An order to write a symbol's address at <paramref name="Target"/>; the symbol is the upper half of <paramref name="Info"/>.
+/// </summary>
 internal readonly record struct Relocation(ulong Target, ulong Info, long Addend);
 
 /// <summary>A library with wanted versions; the offsets of its first version and of the next library count from its own start.</summary>

@@ -54,7 +54,9 @@ internal static class TorchLibrary
         var platform = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
         string[] own = [AppContext.BaseDirectory, Path.GetDirectoryName(typeof(TorchLibrary).Assembly.Location) ?? ""];
 
-        IEnumerable<string> all = [.. told.Split(Path.PathSeparator), .. own, .. own.Select(f => Path.Combine(f, "runtimes", platform, "native"))];
-        return [.. all.Where(Path.IsPathFullyQualified).Distinct()];
+        var below = own.Select(folder => Path.Combine(folder, "runtimes", platform, "native"));
+
+        IEnumerable<string> all = [.. told.Split(Path.PathSeparator), .. own, .. below];
+        return [.. all.Where(Path.IsPathFullyQualified).Select(Path.TrimEndingDirectorySeparator).Distinct()];
     }
 }
