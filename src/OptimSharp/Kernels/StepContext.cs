@@ -107,7 +107,7 @@ internal sealed class StepContext
         if (entry.State.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
-        var tensor = parameter.Backend.CreateState(parameter.Shape, entry.Precision.TypeFor(parameter.ElementType));
+        var tensor = parameter.Backend.CreateState(parameter, parameter.Shape, entry.Precision.TypeFor(parameter.ElementType));
         if (initial != 0)
             tensor.Fill(initial);
         entry.State.Add(key, tensor);
