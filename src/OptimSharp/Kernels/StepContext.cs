@@ -179,6 +179,9 @@ internal readonly ref struct ParameterUpdate<T>
         return entry.State.Step + 1;
     }
 
+    /// <summary>Rounds the parameter between two of its changes, where PyTorch does.</summary>
+    public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
+
     /// <summary>A power by repeated multiplication.</summary>
     public double Power(double x, long n) => context.Powers[x, n];
 
