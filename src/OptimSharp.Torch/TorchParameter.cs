@@ -17,10 +17,13 @@ public sealed unsafe class TorchParameter : Parameter
     readonly bool onHost;
     nint gradient; // a handle, during a step
 
-    internal TorchParameter(torch.Tensor tensor, string name) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="byPointer">False keeps tensors that pointers could reach on the torch backend, for tests.</param>
+    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
     {
         Tensor = tensor;
-        onHost = tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+        onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
         Identity = Identities.GetOrCreateValue(tensor);
     }
 
