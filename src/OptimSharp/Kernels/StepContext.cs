@@ -27,7 +27,7 @@ internal sealed class StepContext
     int count;
     bool done;
 
-    /// <summary>Powers of betas, by repeated multiplication: the same on every machine.</summary>
+    /// <summary>Powers of betas: the same on every machine.</summary>
     public Powers Powers { get; } = new();
 
     /// <summary>Opens every parameter that has a gradient. Throws, with nothing changed, when one can't take part.</summary>
@@ -179,8 +179,8 @@ internal readonly ref struct ParameterUpdate<T>
         return entry.State.Step + 1;
     }
 
-    /// <summary>A power by repeated multiplication.</summary>
-    public double Power(double x, long n) => context.Powers[x, n];
+    /// <summary>xʸ, the same on every machine. For x &gt; 0, or whole y ≥ 0.</summary>
+    public double Power(double x, double y) => context.Powers[x, y];
 
     /// <summary>Whether the parameter has this state tensor already.</summary>
     public bool Has(string key) => entry.State.Find(key) is not null;
