@@ -14,11 +14,12 @@ from replay import replay, sensitivity
 from scenarios import inputs, scenarios
 
 TORCH = torch.__version__.split("+")[0]
-ATTEMPTS = 40
+ATTEMPTS = 200
 
 
 def optimizer_case(o, scenario, dtype):
     """The first seed whose numbers do not hang on the order of rounding."""
+    least = (float("inf"), "")
     for attempt in range(ATTEMPTS):
         case = inputs(o, scenario, dtype, attempt) | {"torch": TORCH}
         outcomes = list(replay(case))
@@ -26,9 +27,10 @@ def optimizer_case(o, scenario, dtype):
             raise RuntimeError(f"{case['name']}: a second run gives other numbers")
         case["steps"] = [step | outcome for step, outcome in zip(case["steps"], outcomes, strict=True)]
         used, where = sensitivity(case, scenario.overflows)
-        if used < 0.5:
+        if used < (0.8 if dtype in ("bf16", "f16") else 0.5):
             return case
-    raise RuntimeError(f"{case['name']}: too sensitive to rounding: uses {used:.2g} of the tolerance at {where}")
+        least = min(least, (used, where))
+    raise RuntimeError("too sensitive to rounding: uses {:.2g} of the tolerance at {}".format(*least))
 
 
 def cases():
