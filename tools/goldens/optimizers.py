@@ -21,8 +21,9 @@ class Optimizer:
     large_dtypes: tuple = ("f32",)
     least_steps: int = 1            # where a rule changes on the way
     by_dtype: dict = field(default_factory=dict)   # options every case of a type needs
-    sparse: dict = field(default_factory=dict)     # option sets that take sparse gradients
-    dense: bool = True
+    without: tuple = ()             # (option set, type) that PyTorch itself does wrong
+    sparse: dict = field(default_factory=dict)     # option sets for sparse gradients among dense ones
+    dense: bool = True              # false: it takes sparse gradients only
 
 
 OPTIMIZERS = (
@@ -45,6 +46,7 @@ OPTIMIZERS = (
         changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.9}), (5, 0, {"weight_decay": 0.25, "momentum": 0.5}),
                  (6, 1, {"nesterov": True, "maximize": True}), (8, 0, {"momentum": 0}), (9, 0, {"momentum": 0.7, "dampening": 0.3})),
         large_dtypes=REAL,
+        sparse={"sparse": {"lr": 0.1}, "sparse_maximize": {"lr": 0.1, "maximize": True}},
     ),
     Optimizer(
         "Adam",
@@ -67,7 +69,6 @@ OPTIMIZERS = (
             (2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.01, "maximize": True}),
             (8, 0, {"betas": [0.95, 0.98], "lr": 0.1}), (9, 1, {"betas": [0.0, 0.9]}))),
         by_dtype=ADAM_HALF,
-        large_dtypes=REAL,
     ),
     Optimizer(
         "AdamW",
@@ -76,7 +77,6 @@ OPTIMIZERS = (
         groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0, "amsgrad": True, "maximize": True}),
         changes=adam_changes,
         by_dtype=ADAM_HALF,
-        large_dtypes=REAL,
     ),
     Optimizer(
         "Adadelta",
@@ -133,6 +133,8 @@ OPTIMIZERS = (
         changes=((2, 0, {"lr": 0.2}), (3, 1, {"lr_decay": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.1, "maximize": True}),
                  (8, 0, {"lr_decay": 0, "lr": 0.05})),
         by_dtype=ADAM_HALF,
+        sparse={"sparse": {"lr": 0.1}, "sparse_lr_decay_initial": {"lr": 0.1, "lr_decay": 0.5, "initial_accumulator_value": 0.1},
+                "sparse_maximize": {"lr": 0.1, "maximize": True, "eps": 0.1}},
     ),
     Optimizer(
         "Adamax",
@@ -235,5 +237,49 @@ OPTIMIZERS = (
         usual={"lr": 0.1, "etas": [0.4, 1.3]},
         groups=({"lr": 0.01, "etas": [0.5, 1.5]}, {"maximize": True, "step_sizes": [0.05, 0.2]}),
         changes=((2, 0, {"lr": 0.5}), (3, 1, {"etas": [0.25, 1.1]}), (5, 0, {"step_sizes": [0.02, 0.15]}), (6, 1, {"maximize": True})),
+    ),
+    Optimizer(
+        "SparseAdam",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "maximize": {"lr": 0.1, "maximize": True},
+            "eps": {"lr": 0.05, "eps": 0.5},
+        },
+        usual={"lr": 0.05},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"maximize": True, "eps": 0.01}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (6, 1, {"eps": 0.01, "maximize": True}), (8, 0, {"betas": [0.95, 0.98]})),
+        dtypes=REAL,
+        shapes=([1], [7], [3, 3], [8, 4], [2, 5]),
+        sizes=([0], [1], [7], [8], [9], [63], [64], [65], [6, 7], [7, 8], [5, 9]),
+        by_dtype=ADAM_HALF,
+        sparse={"sparse": {"lr": 0.05}},
+        dense=False,
+    ),
+    Optimizer(
+        "Muon",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.05, "weight_decay": 0.2},
+            "no_wd": {"lr": 0.05, "weight_decay": 0},
+            "momentum": {"lr": 0.05, "momentum": 0.8},
+            "ns_steps": {"lr": 0.05, "ns_steps": 6},
+            "ns_coefficients": {"lr": 0.05, "ns_coefficients": [3.4, -4.7, 2.0]},
+            "original": {"lr": 0.05, "adjust_lr_fn": "original"},
+            "match_rms_adamw": {"lr": 0.05, "adjust_lr_fn": "match_rms_adamw"},
+            "spectral_unclamped": {"lr": 0.05, "adjust_lr_fn": "spectral_unclamped"},
+            "no_nesterov": {"lr": 0.05, "nesterov": False},
+        },
+        usual={"lr": 0.05, "momentum": 0.9},
+        groups=({"lr": 0.01, "momentum": 0.5}, {"weight_decay": 0.5, "nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"adjust_lr_fn": "spectral_unclamped"}),
+                 (8, 0, {"ns_steps": 4, "nesterov": False})),
+        dtypes=REAL,
+        shapes=([4, 4], [6, 2], [2, 5], [3, 3], [1, 4], [5, 1]),
+        sizes=([1, 1], [1, 7], [8, 8], [9, 7], [7, 9], [16, 4], [1, 65], [65, 1]),
+        large=([25, 40], [40, 25]),
+        without=(("no_nesterov", "bf16"),),  # it divides its momentum buffer in place
     ),
 )
