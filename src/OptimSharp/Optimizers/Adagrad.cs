@@ -66,6 +66,9 @@ public sealed class Adagrad : Optimizer<AdagradOptions>
             x.Apply(new AdagradRule<T>(options, lr), "sum");
         }
     }
+
+    internal override string? Refuses(bool sparse, AdagradOptions options) => !sparse || options.WeightDecay == 0 ? null
+        : "Adagrad's weight decay moves every row and does not go with sparse gradients: leave out one of the two, or give a dense gradient.";
 }
 
 readonly struct AdagradRule<T>(AdagradOptions o, double decayedLr) : IUpdateRule<T>

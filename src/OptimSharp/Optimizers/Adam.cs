@@ -86,7 +86,7 @@ readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, double correction1, double 
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T keep = T.CreateChecked(o.DecoupledWeightDecay ? 1 - o.LearningRate * o.WeightDecay : 1);
-    readonly T w1 = T.CreateChecked(1 - o.Betas.Beta1);
+    readonly Lerp<T> average = new(1 - o.Betas.Beta1);
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
     readonly T sqrtCorrection2 = T.CreateChecked(Math.Sqrt(correction2));
@@ -103,7 +103,7 @@ readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, double correction1, double 
         if (decays)
             g += L.Of(decay) * x.Param;                                     // g ← g + λθ
         x.Param *= L.Of(keep);                                              // θ ← θ(1 − ηλ), when decoupled
-        x.S0 += L.Of(w1) * (g - x.S0);                                      // m ← m + (1 − β₁)(g − m)
+        x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Of(beta2) * x.S1 + L.Of(w2) * g * g;                       // v ← β₂v + (1 − β₂)g²
         var v = x.S1;
         if (TAMSGrad.On)
