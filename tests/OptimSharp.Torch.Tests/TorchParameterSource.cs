@@ -17,6 +17,8 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
         GoldenType.Float64 => torch.ScalarType.Float64,
         GoldenType.Float16 => torch.ScalarType.Float16,
         GoldenType.BFloat16 => torch.ScalarType.BFloat16,
+        GoldenType.Complex64 => torch.ScalarType.ComplexFloat32,
+        GoldenType.Complex128 => torch.ScalarType.ComplexFloat64,
         _ => throw new NotSupportedException($"TorchSharp parameters of {type} are not supported."),
     };
 
@@ -29,7 +31,7 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
         public TorchGolden(string name, long[] shape, torch.ScalarType type, double[] values, bool byPointer)
         {
             this.shape = shape;
-            tensor = ToTensor(values, type).requires_grad_(true);
+            tensor = ToTensor(values, type, shape).requires_grad_(true);
             parameter = new TorchParameter(tensor, name, byPointer);
         }
 
@@ -40,9 +42,16 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
             parameter.ZeroGrad(setToNull: true);
             if (values is not null)
             {
-                using var gradient = ToTensor(values, tensor.dtype);
+                using var gradient = ToTensor(values, tensor.dtype, shape);
                 tensor.grad = gradient;
             }
+        }
+
+        public override void SetSparseGradient(long[] indices, double[][] rows)
+        {
+            using var scope = torch.NewDisposeScope();
+            var values = ToTensor([.. rows.SelectMany(row => row)], tensor.dtype, [indices.Length, .. shape[1..]]);
+            tensor.grad = torch.sparse_coo_tensor(torch.tensor(indices).reshape(1, indices.Length), values, shape);
         }
 
         public override double[] Values() => FromTensor(tensor);
@@ -50,7 +59,7 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
         public override double[]? Gradient()
         {
             using var gradient = tensor.grad;
-            return gradient is null ? null : FromTensor(gradient);
+            return gradient is null || gradient.is_sparse ? null : FromTensor(gradient);
         }
 
         public override void Dispose()
@@ -59,16 +68,19 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
             base.Dispose();
         }
 
-        torch.Tensor ToTensor(double[] values, torch.ScalarType type)
+        static torch.Tensor ToTensor(double[] values, torch.ScalarType type, long[] shape)
         {
             using var scope = torch.NewDisposeScope();
-            return torch.tensor(values, dtype: torch.float64).reshape(shape).to_type(type).MoveToOuterDisposeScope();
+            var reals = torch.tensor(values, dtype: torch.float64);
+            return (torch.is_complex(type) ? reals.reshape([.. shape, 2]).view_as_complex() : reals.reshape(shape)).to_type(type).MoveToOuterDisposeScope();
         }
 
         static double[] FromTensor(torch.Tensor tensor)
         {
+            if (tensor.numel() == 0)
+                return [];
             using var scope = torch.NewDisposeScope();
-            return tensor.detach().to_type(torch.float64).contiguous().data<double>().ToArray();
+            return TorchBackend.Reals(tensor.detach()).to_type(torch.float64).contiguous().data<double>().ToArray();
         }
     }
 }
