@@ -86,6 +86,8 @@ public sealed unsafe class TorchParameter : Parameter
         return true;
     }
 
+    internal override IDisposable EnterClosure() => torch.enable_grad();
+
     internal override void EndStep()
     {
         LibTorchSharp.Dispose(gradient);
@@ -117,11 +119,11 @@ public sealed unsafe class TorchParameter : Parameter
         for (int i = 0; same && i < dimensions; i++)
             same = LibTorchSharp.Size(grad, i) == Shape[i];
         if (!same)
-        {
-            var shape = Enumerable.Range(0, (int)dimensions).Select(i => LibTorchSharp.Size(grad, i));
-            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", shape)}].");
-        }
+            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
+
+    static IEnumerable<long> ShapeOf(nint tensor) =>
+        Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor)).Select(i => LibTorchSharp.Size(tensor, i));
 
     /// <summary>A sparse gradient's rows in host memory. They stay uncoalesced: the engine sums duplicates in one order.</summary>
     void OpenSparse()

@@ -94,6 +94,9 @@ public abstract class Parameter
     {
     }
 
+    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
+    internal virtual IDisposable? EnterClosure() => null;
+
     /// <summary>Removes the gradient, or sets it to zeros.</summary>
     internal abstract void ZeroGrad(bool setToNull);
 }

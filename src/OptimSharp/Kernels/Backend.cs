@@ -12,9 +12,6 @@ internal abstract class Backend
     public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
-
-    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to restore.</summary>
-    public virtual IDisposable? EnterClosure() => null;
 }
 
 /// <summary>A parameter in a step, and the state that its rule works with.</summary>
