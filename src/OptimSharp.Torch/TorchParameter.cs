@@ -15,12 +15,16 @@ public sealed unsafe class TorchParameter : Parameter
     static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
 
     readonly bool onHost;
-    nint gradient; // a handle, during a step
+    nint gradient; // during a step: a handle…
+    torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
 
-    internal TorchParameter(torch.Tensor tensor, string name) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="byPointer">False keeps tensors that pointers could reach on the torch backend, for tests.</param>
+    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
     {
         Tensor = tensor;
-        onHost = tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+        onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
         Identity = Identities.GetOrCreateValue(tensor);
     }
 
@@ -55,11 +59,17 @@ public sealed unsafe class TorchParameter : Parameter
         try
         {
             CheckGradient(tensor, grad);
-            if (onHost)
+            if (LibTorchSharp.IsSparse(grad) != 0)
             {
-                if (LibTorchSharp.IsContiguous(grad) == 0)
+                OpenSparse();
+                memory = new(onHost ? new(LibTorchSharp.Data(tensor)) : default, default,
+                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), (int)rows.shape[0]));
+            }
+            else if (onHost)
+            {
+                if (LibTorchSharp.IsContiguous(grad) == 0 || LibTorchSharp.IsConjugate(grad) != 0)
                 {
-                    nint contiguous = LibTorchSharp.Contiguous(grad);
+                    nint contiguous = LibTorchSharp.Plain(grad);
                     LibTorchSharp.Dispose(grad);
                     grad = contiguous;
                 }
@@ -68,6 +78,7 @@ public sealed unsafe class TorchParameter : Parameter
         }
         catch
         {
+            CloseSparse();
             LibTorchSharp.Dispose(grad);
             throw;
         }
@@ -75,10 +86,13 @@ public sealed unsafe class TorchParameter : Parameter
         return true;
     }
 
+    internal override IDisposable EnterClosure() => torch.enable_grad();
+
     internal override void EndStep()
     {
         LibTorchSharp.Dispose(gradient);
         gradient = 0;
+        CloseSparse();
     }
 
     internal override void ZeroGrad(bool setToNull)
@@ -96,8 +110,6 @@ public sealed unsafe class TorchParameter : Parameter
 
     void CheckGradient(nint tensor, nint grad)
     {
-        if (LibTorchSharp.IsSparse(grad) != 0)
-            throw new InvalidOperationException($"The gradient of parameter {this} is sparse. Use a layer with dense gradients: Embedding(sparse: false).");
         if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
             throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
         if (LibTorchSharp.DeviceType(grad) != LibTorchSharp.DeviceType(tensor))
@@ -107,10 +119,30 @@ public sealed unsafe class TorchParameter : Parameter
         for (int i = 0; same && i < dimensions; i++)
             same = LibTorchSharp.Size(grad, i) == Shape[i];
         if (!same)
-        {
-            var shape = Enumerable.Range(0, (int)dimensions).Select(i => LibTorchSharp.Size(grad, i));
-            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", shape)}].");
-        }
+            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
+    }
+
+    static IEnumerable<long> ShapeOf(nint tensor) =>
+        Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor)).Select(i => LibTorchSharp.Size(tensor, i));
+
+    /// <summary>A sparse gradient's rows in host memory. They stay uncoalesced: the engine sums duplicates in one order.</summary>
+    void OpenSparse()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        var sparse = Tensor.grad!.detach();
+        var where = sparse.SparseIndices;
+        if (where.shape[0] != 1)
+            throw new InvalidOperationException($"The gradient of parameter {this} is sparse in {where.shape[0]} dimensions; optimizers take sparse rows of the first dimension, as Embedding(sparse: true) makes them. Give a dense gradient.");
+        indices = where.cpu().contiguous().DetachFromDisposeScope();
+        rows = sparse.SparseValues.resolve_conj().cpu().contiguous().DetachFromDisposeScope();
+    }
+
+    void CloseSparse()
+    {
+        indices?.Dispose();
+        rows?.Dispose();
+        (indices, rows) = (null, null);
     }
 
     static torch.Tensor Check(torch.Tensor tensor, string name)
@@ -131,7 +163,9 @@ public sealed unsafe class TorchParameter : Parameter
         torch.ScalarType.Float64 => ElementType.Float64,
         torch.ScalarType.Float16 => ElementType.Float16,
         torch.ScalarType.BFloat16 => ElementType.BFloat16,
+        torch.ScalarType.ComplexFloat32 => ElementType.Complex64,
+        torch.ScalarType.ComplexFloat64 => ElementType.Complex128,
         var other => throw new ArgumentException(
-            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16 and BFloat16.", nameof(tensor)),
+            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16, BFloat16, ComplexFloat32 and ComplexFloat64.", nameof(tensor)),
     };
 }

@@ -130,18 +130,18 @@ public abstract class Optimizer : IDisposable
     /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
     private protected TLoss Evaluate<TLoss>(Func<TLoss> closure)
     {
-        using (ForeignBackend()?.EnterClosure())
+        using (EnterClosure())
             return closure();
     }
 
-    Backend? ForeignBackend()
+    IDisposable? EnterClosure()
     {
         for (int i = 0; i < Groups.Count; i++)
         {
             foreach (var parameter in Groups[i].ParameterArray)
             {
-                if (parameter.Backend != HostBackend.Instance)
-                    return parameter.Backend;
+                if (parameter.EnterClosure() is { } scope)
+                    return scope;
             }
         }
         return null;

@@ -111,11 +111,21 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     {
     }
 
+    private protected void RefuseComplex(Parameter parameter, string alternative)
+    {
+        if (parameter.ElementType.IsComplex())
+            throw new ArgumentException($"{GetType().Name} does not take complex parameters, but {parameter} is one. {alternative} does.", nameof(parameter));
+    }
+
+    /// <summary>Why a gradient of this kind can't be used, and what can; null when it can.</summary>
+    internal virtual string? Refuses(bool sparse, TOptions options) => !sparse ? null
+        : $"{GetType().Name} does not take sparse gradients. SparseAdam, Adagrad, SGD and LBFGS do; or give a dense one.";
+
     private protected override void Update()
     {
         try
         {
-            Context.Begin(groups, States);
+            Context.Begin(this, groups, States);
             for (int i = 0; i < groups.Count; i++)
             {
                 if (Context.Has<float>(i))

@@ -28,13 +28,13 @@ public sealed class ParameterState
     /// <summary>Whether there is nothing in it.</summary>
     public bool IsEmpty => Step == 0 && tensors.Count == 0 && scalars.Count == 0;
 
-    /// <summary>A copy of a tensor's elements, row by row.</summary>
+    /// <summary>A copy of a tensor's elements, row by row. A complex element is two numbers: real part, imaginary part.</summary>
     /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
     public double[] Tensor(string key)
     {
         var tensor = Find(key) ?? throw new KeyNotFoundException(
             $"There is no state tensor '{key}'; there are: {string.Join(", ", TensorKeys)}.");
-        var copy = new double[tensor.Count];
+        var copy = new double[tensor.Numbers];
         tensor.CopyTo(copy);
         return copy;
     }
@@ -105,7 +105,7 @@ public sealed class ParameterState
         {
             var (key, old) = tensors[i];
             var moved = parameter.Backend.CreateState(parameter, old.Shape, precision.TypeFor(parameter.ElementType));
-            var values = new double[old.Count];
+            var values = new double[old.Numbers];
             old.CopyTo(values);
             moved.CopyFrom(values);
             tensors[i] = (key, moved);

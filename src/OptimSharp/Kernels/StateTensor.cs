@@ -22,13 +22,16 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
         }
     }
 
-    /// <summary>Sets every element.</summary>
+    /// <summary>How many real numbers it holds: two for a complex element.</summary>
+    public long Numbers => Count * Type.Parts();
+
+    /// <summary>Sets every number (of a complex element: both parts).</summary>
     public abstract void Fill(double value);
 
-    /// <summary>Copies all elements out, converted. The span has <see cref="Count"/> elements.</summary>
+    /// <summary>Copies all numbers out, converted. The span has <see cref="Numbers"/> elements.</summary>
     public abstract void CopyTo(Span<double> destination);
 
-    /// <summary>Sets all elements, rounded to <see cref="Type"/>. The span has <see cref="Count"/> elements.</summary>
+    /// <summary>Sets all numbers, rounded to <see cref="Type"/>. The span has <see cref="Numbers"/> elements.</summary>
     public abstract void CopyFrom(ReadOnlySpan<double> source);
 
     public abstract void Dispose();
@@ -54,21 +57,23 @@ internal sealed unsafe class HostTensor : StateTensor
 
     public override void Fill(double value)
     {
-        for (long i = 0; i < Count; i++)
-            Storage.Save(&value, (byte*)memory + i * Type.Size(), Type, 1);
+        var type = Type.Real();
+        for (long i = 0; i < Numbers; i++)
+            Storage.Save(&value, (byte*)memory + i * type.Size(), type, 1);
+        GC.KeepAlive(this);
     }
 
     public override void CopyTo(Span<double> destination)
     {
         fixed (double* to = destination)
-            Storage.Load(memory, Type, to, destination.Length);
+            Storage.Load(memory, Type.Real(), to, destination.Length);
         GC.KeepAlive(this);
     }
 
     public override void CopyFrom(ReadOnlySpan<double> source)
     {
         fixed (double* from = source)
-            Storage.Save(from, memory, Type, source.Length);
+            Storage.Save(from, memory, Type.Real(), source.Length);
         GC.KeepAlive(this);
     }
 

@@ -15,6 +15,8 @@ internal sealed class StepContext
         public Parameter Parameter;
         public ParameterState State;
         public HostMemory Memory;
+        public ElementType GradType; // of the memory's gradient
+        public TouchedRows? Rows;    // the gradient, when it is sparse
         public StatePrecision Precision;
         public bool Counts; // its step count goes up by one when all went well
     }
@@ -22,17 +24,20 @@ internal sealed class StepContext
     readonly StepPlan plan = new();
     readonly List<(ParameterState State, string Key)> made = []; // state tensors that this step made
     readonly List<(ParameterState State, string Key, double Value)> numbers = []; // what this step will leave in the state
+    readonly List<TouchedRows> sparse = []; // for reuse: the first sparseCount are in this step
+    readonly List<NativeBuffer> dense = []; // for reuse: sparse gradients that were spread
+    int sparseCount, denseCount;
     Entry[] entries = new Entry[8];
     int[] starts = new int[2]; // where each group's entries begin; one more for the end
     int count;
     bool done;
 
-    /// <summary>Powers of betas, by repeated multiplication: the same on every machine.</summary>
+    /// <summary>Powers of betas: the same on every machine.</summary>
     public Powers Powers { get; } = new();
 
     /// <summary>Opens every parameter that has a gradient. Throws, with nothing changed, when one can't take part.</summary>
-    public void Begin<TOptions>(List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
-        where TOptions : OptimizerOptions
+    public void Begin<TOptions>(Optimizer<TOptions> optimizer, List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
+        where TOptions : OptimizerOptions, new()
     {
         done = false;
         if (starts.Length < groups.Count + 1)
@@ -48,7 +53,15 @@ internal sealed class StepContext
                 if (count == entries.Length)
                     Array.Resize(ref entries, 2 * count);
                 ref var entry = ref entries[count++];
-                entry = new() { Parameter = parameter, Memory = memory, Precision = precision, State = null! };
+                entry = new() { Parameter = parameter, Memory = memory, GradType = parameter.ElementType, Precision = precision, State = null! };
+                if (optimizer.Refuses(memory.Rows is not null, groups[i].Options) is { } refusal)
+                    throw new InvalidOperationException($"{refusal} (Parameter {parameter}.)");
+                if (memory.Rows is { } rows)
+                {
+                    if (sparseCount == sparse.Count)
+                        sparse.Add(new());
+                    (entry.Rows = sparse[sparseCount++]).Collect(parameter, rows);
+                }
                 if (!states.TryGetValue(parameter.Identity, out entry.State!))
                     states.Add(parameter.Identity, entry.State = new ParameterState());
             }
@@ -96,6 +109,9 @@ internal sealed class StepContext
         numbers.Clear();
         Array.Clear(entries, 0, count);
         count = 0;
+        for (; sparseCount > 0; sparseCount--)
+            sparse[sparseCount - 1].Clear();
+        denseCount = 0;
     }
 
     internal (int First, int Last) Range(int group) => (starts[group], starts[group + 1]);
@@ -115,6 +131,21 @@ internal sealed class StepContext
         return tensor;
     }
 
+    /// <summary>Gives a sparse gradient its zeros.</summary>
+    internal unsafe void Densify<T>(ref Entry entry) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (entry.Rows is not { } rows)
+            return;
+        if (denseCount == dense.Count)
+            dense.Add(new());
+        nint numbers = (nint)entry.Parameter.Numbers;
+        T* full = (T*)dense[denseCount++].Ensure(numbers * sizeof(T));
+        rows.Spread(full, numbers);
+        entry.Rows = null;
+        entry.GradType = Storage.Of<T>();
+        entry.Memory = entry.Memory with { Gradient = new(full) };
+    }
+
     internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State, key, value));
 
     internal void Plan<TRule, T>(ref Entry entry, in TRule rule, StateTensor? s0, StateTensor? s1, StateTensor? s2)
@@ -122,7 +153,7 @@ internal sealed class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
-        entry.Parameter.Backend.Plan<TRule, T>(plan, rule, new(entry.Parameter, entry.Memory, s0, s1, s2));
+        entry.Parameter.Backend.Plan<TRule, T>(plan, rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2));
     }
 }
 
@@ -182,8 +213,8 @@ internal readonly ref struct ParameterUpdate<T>
     /// <summary>Rounds the parameter between two of its changes, where PyTorch does.</summary>
     public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
 
-    /// <summary>A power by repeated multiplication.</summary>
-    public double Power(double x, long n) => context.Powers[x, n];
+    /// <summary>xʸ, the same on every machine. For x &gt; 0, or whole y ≥ 0.</summary>
+    public double Power(double x, double y) => context.Powers[x, y];
 
     /// <summary>Whether the parameter has this state tensor already.</summary>
     public bool Has(string key) => entry.State.Find(key) is not null;
@@ -196,6 +227,11 @@ internal readonly ref struct ParameterUpdate<T>
 
     /// <summary>Makes a state tensor that starts with another value than zero, unless it is there already.</summary>
     public void Start(string key, double initial) => context.State(ref entry, key, initial);
+
+    /// <summary>
+    /// Gives a sparse gradient its zeros, for a rule that moves the other rows too. The step then costs by the table.
+    /// </summary>
+    public void Densify() => context.Densify<T>(ref entry);
 
     /// <summary>Plans the update by a rule that needs no state.</summary>
     public void Apply<TRule>(in TRule rule) where TRule : struct, IUpdateRule<T> =>
