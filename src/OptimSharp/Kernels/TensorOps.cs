@@ -28,6 +28,9 @@ internal unsafe class TensorOps
         return (T*)scratch[taken++].Ensure(count * sizeof(T));
     }
 
+    /// <summary>Gives back what was taken last.</summary>
+    public void GiveBack() => taken--;
+
     /// <summary>Gives back all scratch memory.</summary>
     public void Release() => taken = 0;
 
@@ -105,7 +108,7 @@ internal unsafe class TensorOps
         double total = partial[0];
         for (nint i = 1; i < chunks; i++)
             total = TReduction.Combine(total, partial[i]);
-        taken--;
+        GiveBack();
         return total;
     }
 
