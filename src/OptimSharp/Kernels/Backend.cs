@@ -12,6 +12,12 @@ internal abstract class Backend
     public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>
+    /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
+    /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
+    /// </summary>
+    public virtual TensorOps CreateTensorOps() => new();
 }
 
 /// <summary>A parameter in a step, and the state that its rule works with.</summary>
