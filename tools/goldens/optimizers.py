@@ -1,0 +1,285 @@
+"""The optimizers, one entry each: add one here and `generate.py` makes its cases."""
+from dataclasses import dataclass, field
+
+REAL = ("f64", "f32", "bf16", "f16")
+COMPLEX = ("c64", "c128")
+MIXED = ([], [1], [7], [3, 3], [2, 4])
+ADAM_HALF = {"f16": {"eps": 0.1}}  # 1e-8 is zero in float16
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    name: str                       # PyTorch's class
+    sets: dict                      # option sets by name; each runs in every type
+    usual: dict                     # the options of all other cases
+    groups: tuple                   # what the second and third group override
+    changes: tuple                  # (step, group, options): what "set" changes on the way
+    dtypes: tuple = REAL + COMPLEX
+    shapes: tuple = MIXED           # of the option sets' parameters
+    sizes: tuple = ([], [0], [1], [7], [8], [9], [63], [64], [65])
+    large: tuple = ([1000],)
+    large_dtypes: tuple = ("f32",)
+    least_steps: int = 1            # where a rule changes on the way
+    by_dtype: dict = field(default_factory=dict)   # options every case of a type needs
+    without: tuple = ()             # (option set, type) that PyTorch itself does wrong
+    sparse: dict = field(default_factory=dict)     # option sets for sparse gradients among dense ones
+    dense: bool = True              # false: it takes sparse gradients only
+
+
+OPTIMIZERS = (
+    Optimizer(
+        "SGD",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.5},
+            "momentum": {"lr": 0.1, "momentum": 0.9},
+            "dampening": {"lr": 0.1, "momentum": 0.9, "dampening": 0.5},
+            "momentum_wd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1},
+            "nesterov_wd": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+            "maximize_wd": {"lr": 0.1, "maximize": True, "weight_decay": 0.1},
+            "maximize_momentum_dampening_wd": {"lr": 0.05, "maximize": True, "momentum": 0.5, "dampening": -0.25, "weight_decay": 0.1},
+            "dampening_without_momentum": {"lr": 0.1, "dampening": 0.5},
+        },
+        usual={"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "nesterov": True}, {"momentum": 0, "weight_decay": 0.5, "maximize": True}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.9}), (5, 0, {"weight_decay": 0.25, "momentum": 0.5}),
+                 (6, 1, {"nesterov": True, "maximize": True}), (8, 0, {"momentum": 0}), (9, 0, {"momentum": 0.7, "dampening": 0.3})),
+        large_dtypes=REAL,
+        sparse={"sparse": {"lr": 0.1}, "sparse_maximize": {"lr": 0.1, "maximize": True}},
+    ),
+    Optimizer(
+        "Adam",
+        sets=(adam := {
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+            "amsgrad_wd": {"lr": 0.1, "weight_decay": 0.1, "amsgrad": True},
+            "amsgrad_maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "amsgrad": True, "maximize": True},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "amsgrad_betas": {"lr": 0.05, "betas": [0.2, 0.3], "amsgrad": True},
+            "no_momentum": {"lr": 0.05, "betas": [0.0, 0.9]},
+            "eps": {"lr": 0.05, "eps": 0.5},
+        }) | {"decoupled": {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True},
+              "decoupled_amsgrad_maximize": {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True, "amsgrad": True, "maximize": True}},
+        usual={"lr": 0.05, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0.5, "amsgrad": True, "maximize": True}),
+        changes=(adam_changes := (
+            (2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.01, "maximize": True}),
+            (8, 0, {"betas": [0.95, 0.98], "lr": 0.1}), (9, 1, {"betas": [0.0, 0.9]}))),
+        by_dtype=ADAM_HALF,
+    ),
+    Optimizer(
+        "AdamW",
+        sets=adam | {"no_wd": {"lr": 0.1, "weight_decay": 0}},
+        usual={"lr": 0.05, "weight_decay": 0.1},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0, "amsgrad": True, "maximize": True}),
+        changes=adam_changes,
+        by_dtype=ADAM_HALF,
+    ),
+    Optimizer(
+        "Adadelta",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"weight_decay": 0.1},
+            "maximize": {"maximize": True},
+            "maximize_wd": {"weight_decay": 0.1, "maximize": True},
+            "rho_wd": {"rho": 0.95, "weight_decay": 0.9},
+            "eps": {"lr": 0.5, "rho": 0.5, "eps": 0.01},
+        },
+        usual={"lr": 0.5, "rho": 0.8, "eps": 0.01, "weight_decay": 0.01},
+        groups=({"lr": 0.1, "rho": 0.95}, {"weight_decay": 0.5, "maximize": True, "eps": 0.1}),
+        changes=((2, 0, {"lr": 0.2}), (3, 1, {"rho": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.1, "maximize": True}),
+                 (8, 0, {"rho": 0.95, "lr": 1.0})),
+        by_dtype={"f16": {"eps": 0.1}},
+    ),
+    Optimizer(
+        "Adafactor",
+        sets={
+            "default": {},
+            "lr_wd": {"lr": 0.01, "weight_decay": 0.1},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+            "beta2_decay": {"lr": 0.1, "beta2_decay": -1.0},
+            "d": {"lr": 0.1, "d": 1.5},
+            "d_beta2_decay_wd": {"lr": 0.1, "d": 1.5, "beta2_decay": -0.5, "weight_decay": 0.1},
+            "eps": {"lr": 0.1, "eps": [0.1, 0.01]},
+            "large_eps2": {"lr": 0.1, "eps": [None, 5.0]},
+            "capped_lr": {"lr": 0.6, "d": 2.0},
+        },
+        usual={"lr": 0.1, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "d": 2.0}, {"weight_decay": 0.5, "maximize": True, "beta2_decay": -1.0}),
+        changes=((2, 0, {"lr": 0.2}), (3, 1, {"beta2_decay": -0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"d": 2.0, "maximize": True}),
+                 (8, 0, {"eps": [0.01, 0.1]})),
+        dtypes=REAL,
+        shapes=([], [1], [7], [3, 3], [2, 4], [2, 3, 2]),
+        sizes=([], [1], [7], [8], [9], [63], [64], [65], [9, 7], [8, 8], [1, 5], [5, 1]),
+        large=([1000], [25, 40]),
+    ),
+    Optimizer(
+        "Adagrad",
+        sets={
+            "default": {},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+            "lr": {"lr": 0.1},
+            "initial_accumulator_value_wd": {"lr": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1},
+            "lr_decay_wd": {"lr": 0.1, "lr_decay": 0.5, "weight_decay": 0.1},
+            "eps": {"lr": 0.1, "eps": 0.5, "lr_decay": 0.1},
+        },
+        usual={"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "lr_decay": 0.5}, {"weight_decay": 0.5, "maximize": True, "eps": 0.1}),
+        changes=((2, 0, {"lr": 0.2}), (3, 1, {"lr_decay": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.1, "maximize": True}),
+                 (8, 0, {"lr_decay": 0, "lr": 0.05})),
+        by_dtype=ADAM_HALF,
+        sparse={"sparse": {"lr": 0.1}, "sparse_lr_decay_initial": {"lr": 0.1, "lr_decay": 0.5, "initial_accumulator_value": 0.1},
+                "sparse_maximize": {"lr": 0.1, "maximize": True, "eps": 0.1}},
+    ),
+    Optimizer(
+        "Adamax",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.1},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "maximize": {"lr": 0.1, "maximize": True},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "eps": {"lr": 0.05, "eps": 0.5},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.01, "betas": [0.9, 0.9]},
+        groups=({"lr": 0.01, "betas": [0.8, 0.99]}, {"weight_decay": 0.5, "maximize": True, "eps": 0.1}),
+        changes=adam_changes,
+        by_dtype=ADAM_HALF,
+    ),
+    Optimizer(
+        "ASGD",
+        sets={
+            "default": {},
+            "lambd": {"lambd": 0.1},
+            "lr": {"lr": 0.02},
+            "t0": {"lr": 0.1, "t0": 100},
+            "averaging": {"lr": 0.1, "t0": 2, "lambd": 0.1, "alpha": 0.5},
+            "maximize": {"lr": 0.1, "maximize": True},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True, "t0": 1},
+        },
+        usual={"lr": 0.1, "lambd": 0.1, "t0": 3, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "t0": 1}, {"weight_decay": 0.5, "maximize": True, "alpha": 0.25}),
+        changes=((2, 0, {"lr": 0.2}), (3, 1, {"lambd": 0.01, "t0": 5}), (5, 0, {"weight_decay": 0.25}),
+                 (6, 1, {"alpha": 1.0, "maximize": True}), (8, 0, {"lr": 0.05, "lambd": 0.2})),
+    ),
+    Optimizer(
+        "NAdam",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.1},
+            "momentum_decay": {"lr": 0.1, "momentum_decay": 0.006},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "wd_momentum_decay": {"lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.006},
+            "decoupled": {"lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.006, "decoupled_weight_decay": True},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75], "momentum_decay": 0.5},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0.5, "maximize": True, "decoupled_weight_decay": True}),
+        changes=adam_changes + ((7, 0, {"momentum_decay": 0.1, "decoupled_weight_decay": True}),),
+        by_dtype=ADAM_HALF,
+    ),
+    Optimizer(
+        "RAdam",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.002},
+            "eps": {"lr": 0.1, "eps": 1e-6},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "decoupled": {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True},
+            "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.9]},
+            "never_rectified": {"lr": 0.05, "betas": [0.9, 0.5]},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "betas": [0.8, 0.99]}, {"weight_decay": 0.5, "maximize": True, "decoupled_weight_decay": True}),
+        changes=adam_changes + ((7, 0, {"decoupled_weight_decay": True}),),
+        by_dtype=ADAM_HALF,
+        least_steps=7,
+    ),
+    Optimizer(
+        "RMSprop",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.001},
+            "wd": {"weight_decay": 0.1},
+            "maximize": {"maximize": True},
+            "maximize_wd": {"weight_decay": 0.1, "maximize": True},
+            "centered_wd": {"weight_decay": 0.1, "centered": True},
+            "centered_momentum_wd": {"weight_decay": 0.1, "centered": True, "momentum": 0.1},
+            "centered_momentum_maximize_wd": {"weight_decay": 0.1, "centered": True, "momentum": 0.1, "maximize": True},
+            "momentum": {"lr": 0.05, "momentum": 0.9, "alpha": 0.9},
+            "alpha_eps": {"lr": 0.05, "alpha": 0.5, "eps": 0.1},
+        },
+        usual={"lr": 0.05, "alpha": 0.9, "momentum": 0.5, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "momentum": 0, "centered": True}, {"weight_decay": 0.5, "maximize": True, "alpha": 0.5}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.9}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.1, "maximize": True}),
+                 (8, 0, {"alpha": 0.5, "momentum": 0}), (9, 0, {"momentum": 0.3})),
+        by_dtype=ADAM_HALF,
+    ),
+    Optimizer(
+        "Rprop",
+        sets={
+            "default": {},
+            "lr": {"lr": 2e-4},
+            "etas": {"lr": 0.1, "etas": [0.5, 1.5]},
+            "step_sizes": {"lr": 0.1, "step_sizes": [2e-6, 100]},
+            "clamped": {"lr": 0.1, "etas": [0.25, 2.0], "step_sizes": [0.04, 0.3]},
+            "maximize": {"lr": 0.1, "maximize": True},
+        },
+        usual={"lr": 0.1, "etas": [0.4, 1.3]},
+        groups=({"lr": 0.01, "etas": [0.5, 1.5]}, {"maximize": True, "step_sizes": [0.05, 0.2]}),
+        changes=((2, 0, {"lr": 0.5}), (3, 1, {"etas": [0.25, 1.1]}), (5, 0, {"step_sizes": [0.02, 0.15]}), (6, 1, {"maximize": True})),
+    ),
+    Optimizer(
+        "SparseAdam",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "maximize": {"lr": 0.1, "maximize": True},
+            "eps": {"lr": 0.05, "eps": 0.5},
+        },
+        usual={"lr": 0.05},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"maximize": True, "eps": 0.01}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (6, 1, {"eps": 0.01, "maximize": True}), (8, 0, {"betas": [0.95, 0.98]})),
+        dtypes=REAL,
+        shapes=([1], [7], [3, 3], [8, 4], [2, 5]),
+        sizes=([0], [1], [7], [8], [9], [63], [64], [65], [6, 7], [7, 8], [5, 9]),
+        by_dtype=ADAM_HALF,
+        sparse={"sparse": {"lr": 0.05}},
+        dense=False,
+    ),
+    Optimizer(
+        "Muon",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.05, "weight_decay": 0.2},
+            "no_wd": {"lr": 0.05, "weight_decay": 0},
+            "momentum": {"lr": 0.05, "momentum": 0.8},
+            "ns_steps": {"lr": 0.05, "ns_steps": 6},
+            "ns_coefficients": {"lr": 0.05, "ns_coefficients": [3.4, -4.7, 2.0]},
+            "original": {"lr": 0.05, "adjust_lr_fn": "original"},
+            "match_rms_adamw": {"lr": 0.05, "adjust_lr_fn": "match_rms_adamw"},
+            "spectral_unclamped": {"lr": 0.05, "adjust_lr_fn": "spectral_unclamped"},
+            "no_nesterov": {"lr": 0.05, "nesterov": False},
+        },
+        usual={"lr": 0.05, "momentum": 0.9},
+        groups=({"lr": 0.01, "momentum": 0.5}, {"weight_decay": 0.5, "nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"adjust_lr_fn": "spectral_unclamped"}),
+                 (8, 0, {"ns_steps": 4, "nesterov": False})),
+        dtypes=REAL,
+        shapes=([4, 4], [6, 2], [2, 5], [3, 3], [1, 4], [5, 1]),
+        sizes=([1, 1], [1, 7], [8, 8], [9, 7], [7, 9], [16, 4], [1, 65], [65, 1]),
+        large=([25, 40], [40, 25]),
+        without=(("no_nesterov", "bf16"),),  # it divides its momentum buffer in place
+    ),
+)

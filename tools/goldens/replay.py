@@ -1,0 +1,157 @@
+"""Runs an optimizer case in PyTorch: its inputs in, parameters and state after each step out."""
+import contextlib
+import inspect
+from unittest import mock
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, scalar_or_list, tensor
+
+BY_NAME = {name: dtype for dtype, name in NAMES.items()}
+WIDE = {dtype: torch.complex128 if dtype.is_complex else torch.float64 for dtype in DTYPES.values()}
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    """0-dim state (ASGD's eta, NAdam's mu_product) takes the default type, so float64 needs a float64 default."""
+    torch.set_default_dtype(torch.float64 if dtype in DOUBLE else torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def options_of(options):
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+
+
+def gradient(entry, shape, dtype):
+    if entry is None:
+        return None
+    if isinstance(entry, list):
+        return tensor(entry, shape, dtype)
+    rows = [tensor(row, shape[1:], dtype) for row in entry["rows"]]
+    rows = torch.stack(rows) if rows else torch.empty([0, *shape[1:]], dtype=dtype)
+    return torch.sparse_coo_tensor([entry["indices"]], rows, shape, check_invariants=True)
+
+
+def replay(case, dtype=None, settle=None):
+    """The steps' outcomes. With `dtype` the same numbers run in that type; `settle` then changes what is stored after each step."""
+    own = BY_NAME[case["dtype"]]
+    dtype = dtype or own
+    kind = getattr(torch.optim, case["optimizer"])
+    fixed = {"foreach": False} if "foreach" in inspect.signature(kind).parameters else {}
+    with default_dtype(own):
+        groups, parameters = [], []
+        for group in case["groups"]:
+            own_parameters = [tensor(p["values"], p["shape"], own).to(dtype).requires_grad_() for p in group["params"]]
+            groups.append({"params": own_parameters, **options_of(group.get("options", {}))})
+            parameters += own_parameters
+        optimizer = kind(groups, **options_of(case["options"]), **fixed)
+        for step in case["steps"]:
+            for change in step.get("set", []):
+                change = options_of(change)
+                optimizer.param_groups[change.pop("group")].update(change)
+            for parameter, entry in zip(parameters, step["grads"], strict=True):
+                grad = gradient(entry, list(parameter.shape), own)
+                parameter.grad = None if grad is None else grad.to(dtype)
+            optimizer.step()
+            if settle:
+                with torch.no_grad():
+                    for parameter in parameters:
+                        settle(parameter)
+                        for key, value in optimizer.state[parameter].items():
+                            if isinstance(value, torch.Tensor) and key != "step":
+                                settle(value)
+            state = optimizer.state_dict()["state"]
+            yield {"params": [flat(parameter) for parameter in parameters],
+                   "state": [{key: scalar_or_list(value) for key, value in state.get(i, {}).items() if value is not None}
+                             for i in range(len(parameters))]}
+
+
+def tolerances(case):
+    """What the conformance tests allow: of the largest magnitude in a parameter, and in a state tensor."""
+    dtype = BY_NAME[case["dtype"]]
+    if dtype in HALF:
+        half = (2.0**-6, 2.0**-5) if dtype == torch.bfloat16 else (2.0**-9, 2.0**-8)
+        return tuple(max(t, 2e-2) for t in half) if case["optimizer"] == "Muon" else half
+    one = 2e-2 if case["optimizer"] == "Muon" else 1e-12 if dtype in DOUBLE else 1e-5
+    return one, one
+
+
+def jitter(generator, ulp):
+    def settle(stored):
+        real = torch.view_as_real(stored) if stored.is_complex() else stored
+        noise = torch.rand(real.shape, generator=generator, dtype=torch.float64) * 2 - 1
+        real.mul_((1 + ulp * noise).to(real.dtype))
+    return settle
+
+
+def rounding(dtype):
+    def settle(stored):
+        if stored.dtype == WIDE[dtype]:
+            stored.copy_(stored.to(dtype))
+    return settle
+
+
+class StoredParameters(TorchFunctionMode):
+    """Rounds a parameter whenever PyTorch stores it: it does so after decoupled weight decay, too, and half types show it."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        self.round = rounding(dtype)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func.__name__ in ("mul_", "add_", "addcdiv_", "addcmul_") and args[0].requires_grad:
+            self.round(args[0])
+        return result
+
+
+def other_arithmetic(case, overflows):
+    """The case again as a correct implementation might compute it, with other roundings between the same stored values."""
+    dtype = BY_NAME[case["dtype"]]
+    if dtype in DOUBLE or overflows:
+        ulp = 2.0**-52 if dtype in DOUBLE else 2.0**-23
+        yield from replay(case, settle=jitter(torch.Generator().manual_seed(case["seed"]), ulp))
+    elif case["optimizer"] == "Muon":
+        with mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.clone):
+            yield from replay(case, WIDE[dtype], rounding(dtype))
+    else:
+        if case["optimizer"] == "Adafactor":  # its default epsilon follows the parameter's type
+            eps = case["options"].get("eps", [None, 1e-3])
+            case = {**case, "options": {**case["options"], "eps": [eps[0] or torch.finfo(dtype).eps, eps[1]]}}
+        with StoredParameters(dtype):
+            yield from replay(case, WIDE[dtype], rounding(dtype))
+
+
+def pieces(number_or_list):
+    for entry in number_or_list if isinstance(number_or_list, list) else [number_or_list]:
+        if isinstance(entry, list):
+            yield from entry
+        else:
+            yield entry
+
+
+def error(expected, actual):
+    """The largest difference relative to the largest magnitude; infinite where nan or infinity do not match."""
+    expected, actual = [float(x) for x in pieces(expected)], [float(x) for x in pieces(actual)]
+    scale, worst = max((abs(x) for x in expected if abs(x) < float("inf")), default=0), 0.0
+    for e, a in zip(expected, actual, strict=True):
+        if e != a and not (e != e and a != a):
+            worst = max(worst, abs(e - a) / scale if scale and abs(e - a) < float("inf") else float("inf"))
+    return worst
+
+
+def sensitivity(case, overflows=False):
+    """How much of the tests' tolerance another order of rounding uses up, and where. A golden case stays below one half."""
+    for_parameter, for_state = tolerances(case)
+    worst, where = 0.0, ""
+    for k, (step, other) in enumerate(zip(case["steps"], other_arithmetic(case, overflows), strict=True)):
+        for i, (expected, actual) in enumerate(zip(step["params"], other["params"], strict=True)):
+            worst, where = max((worst, where), (error(expected, actual) / for_parameter, f"step {k}, parameter {i}"))
+            for key, value in step["state"][i].items():
+                used = error(value, other["state"][i][key]) / for_state
+                worst, where = max((worst, where), (used, f"step {k}, parameter {i}, {key}"))
+    return worst, where
