@@ -104,7 +104,7 @@ public sealed class ParameterState
         for (int i = 0; i < tensors.Count; i++)
         {
             var (key, old) = tensors[i];
-            var moved = parameter.Backend.CreateState(old.Shape, precision.TypeFor(parameter.ElementType));
+            var moved = parameter.Backend.CreateState(parameter, old.Shape, precision.TypeFor(parameter.ElementType));
             var values = new double[old.Count];
             old.CopyTo(values);
             moved.CopyFrom(values);

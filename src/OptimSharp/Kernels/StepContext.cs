@@ -107,7 +107,7 @@ internal sealed class StepContext
         if (entry.State.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
-        var tensor = parameter.Backend.CreateState(parameter.Shape, entry.Precision.TypeFor(parameter.ElementType));
+        var tensor = parameter.Backend.CreateState(parameter, parameter.Shape, entry.Precision.TypeFor(parameter.ElementType));
         if (initial != 0)
             tensor.Fill(initial);
         entry.State.Add(key, tensor);
@@ -178,6 +178,9 @@ internal readonly ref struct ParameterUpdate<T>
         entry.Counts = true;
         return entry.State.Step + 1;
     }
+
+    /// <summary>Rounds the parameter between two of its changes, where PyTorch does.</summary>
+    public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
 
     /// <summary>A power by repeated multiplication.</summary>
     public double Power(double x, long n) => context.Powers[x, n];

@@ -1,0 +1,137 @@
+using System.Runtime.CompilerServices;
+using OptimSharp.Kernels;
+using TorchSharp;
+
+namespace OptimSharp.Torch;
+
+/// <summary>
+/// A TorchSharp tensor as a parameter: the optimizer changes the tensor in place by the gradient that <c>backward()</c> left in
+/// it. Contiguous tensors in this process's memory are changed through their pointers, without copies.
+/// </summary>
+/// <remarks>Made by <see cref="TorchExtensions.Parameters"/> for a module and by <see cref="TorchExtensions.AsParameter"/> for a tensor.</remarks>
+public sealed unsafe class TorchParameter : Parameter
+{
+    // One identity for each tensor object, however many parameters are made of it. (Tensor.Equals compares elements.)
+    static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
+
+    readonly bool onHost;
+    nint gradient; // a handle, during a step
+
+    internal TorchParameter(torch.Tensor tensor, string name) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
+    {
+        Tensor = tensor;
+        onHost = tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+        Identity = Identities.GetOrCreateValue(tensor);
+    }
+
+    /// <summary>The tensor itself, not a copy.</summary>
+    public torch.Tensor Tensor { get; }
+
+    /// <inheritdoc/>
+    public override bool HasGradient
+    {
+        get
+        {
+            nint grad = LibTorchSharp.Grad(Handle);
+            if (grad != 0)
+                LibTorchSharp.Dispose(grad);
+            return grad != 0;
+        }
+    }
+
+    internal override Backend Backend => onHost ? HostBackend.Instance : TorchBackend.Instance;
+
+    internal override object Identity { get; }
+
+    nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
+        $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
+
+    internal override bool BeginStep(out HostMemory memory)
+    {
+        memory = default;
+        nint tensor = Handle, grad = LibTorchSharp.Grad(tensor);
+        if (grad == 0)
+            return false;
+        try
+        {
+            CheckGradient(tensor, grad);
+            if (onHost)
+            {
+                if (LibTorchSharp.IsContiguous(grad) == 0)
+                {
+                    nint contiguous = LibTorchSharp.Contiguous(grad);
+                    LibTorchSharp.Dispose(grad);
+                    grad = contiguous;
+                }
+                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(grad)));
+            }
+        }
+        catch
+        {
+            LibTorchSharp.Dispose(grad);
+            throw;
+        }
+        gradient = grad;
+        return true;
+    }
+
+    internal override void EndStep()
+    {
+        LibTorchSharp.Dispose(gradient);
+        gradient = 0;
+    }
+
+    internal override void ZeroGrad(bool setToNull)
+    {
+        nint tensor = Handle;
+        if (setToNull)
+        {
+            LibTorchSharp.SetGrad(tensor, 0);
+            return;
+        }
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Tensor.grad?.detach_().zero_();
+    }
+
+    void CheckGradient(nint tensor, nint grad)
+    {
+        if (LibTorchSharp.IsSparse(grad) != 0)
+            throw new InvalidOperationException($"The gradient of parameter {this} is sparse. Use a layer with dense gradients: Embedding(sparse: false).");
+        if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
+            throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
+        if (LibTorchSharp.DeviceType(grad) != LibTorchSharp.DeviceType(tensor))
+            throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
+        long dimensions = LibTorchSharp.Dimensions(grad);
+        bool same = dimensions == Shape.Length;
+        for (int i = 0; same && i < dimensions; i++)
+            same = LibTorchSharp.Size(grad, i) == Shape[i];
+        if (!same)
+        {
+            var shape = Enumerable.Range(0, (int)dimensions).Select(i => LibTorchSharp.Size(grad, i));
+            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", shape)}].");
+        }
+    }
+
+    static torch.Tensor Check(torch.Tensor tensor, string name)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (tensor.IsInvalid)
+            throw new ArgumentException($"The tensor of parameter '{name}' was disposed.", nameof(tensor));
+        if (tensor.is_sparse)
+            throw new ArgumentException($"Parameter '{name}' is a sparse tensor; parameters are dense, their gradients may be sparse.", nameof(tensor));
+        if (!tensor.is_leaf)
+            throw new ArgumentException($"Parameter '{name}' was computed from other tensors, so backward() leaves no gradient in it. Optimize the tensors that it was computed from, or tensor.detach().", nameof(tensor));
+        return tensor;
+    }
+
+    static ElementType TypeOf(torch.Tensor tensor, string name) => tensor.dtype switch
+    {
+        torch.ScalarType.Float32 => ElementType.Float32,
+        torch.ScalarType.Float64 => ElementType.Float64,
+        torch.ScalarType.Float16 => ElementType.Float16,
+        torch.ScalarType.BFloat16 => ElementType.BFloat16,
+        var other => throw new ArgumentException(
+            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16 and BFloat16.", nameof(tensor)),
+    };
+}
