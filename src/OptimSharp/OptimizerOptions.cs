@@ -22,7 +22,8 @@ public abstract record OptimizerOptions
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
     /// <summary>Checks what concerns more than one option. Throws <see cref="ArgumentException"/>.</summary>
-    internal virtual void CheckTogether()
+    /// <param name="where">Which group has the options, for the message.</param>
+    internal virtual void CheckTogether(string where)
     {
     }
 

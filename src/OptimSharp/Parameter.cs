@@ -51,7 +51,7 @@ public abstract class Parameter
     /// <summary>A parameter over an array: the optimizer changes the array's elements.</summary>
     /// <param name="name">The name, for messages and state dicts.</param>
     /// <param name="values">The values, row by row. Not copied.</param>
-    /// <param name="shape">The sizes of the dimensions; left out: one dimension.</param>
+    /// <param name="shape">The sizes of the dimensions; left out: one dimension, or a single number for one value.</param>
     /// <exception cref="ArgumentException">The shape does not have as many elements as there are values, or the type
     /// is not float, double, <see cref="Half"/>, <see cref="BFloat16"/>, <see cref="Complex64"/> or <see cref="System.Numerics.Complex"/>.</exception>
     public static Parameter<T> Of<T>(string name, T[] values, params ReadOnlySpan<long> shape) where T : unmanaged

@@ -12,10 +12,10 @@ public sealed record AdamWOptions : AdamOptions
     /// <summary>Always true: it is what makes Adam AdamW.</summary>
     public override bool DecoupledWeightDecay { get; init; } = true;
 
-    internal override void CheckTogether()
+    internal override void CheckTogether(string where)
     {
         if (!DecoupledWeightDecay)
-            throw new ArgumentException("DecoupledWeightDecay must be true for AdamW, but is false. Adam adds the decay to the gradient.", nameof(DecoupledWeightDecay));
+            throw new ArgumentException($"DecoupledWeightDecay must be true for AdamW, but is false{where}. Adam adds the decay to the gradient.", nameof(DecoupledWeightDecay));
     }
 }
 

@@ -30,10 +30,10 @@ public sealed record SGDOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
-    internal override void CheckTogether()
+    internal override void CheckTogether(string where)
     {
         if (Nesterov && (Momentum <= 0 || Dampening != 0))
-            throw new ArgumentException($"Nesterov needs Momentum > 0 and Dampening = 0, but they are {OptionDescriptor.Text(Momentum)} and {OptionDescriptor.Text(Dampening)}.", nameof(Nesterov));
+            throw new ArgumentException($"Nesterov needs Momentum > 0 and Dampening = 0, but they are {OptionDescriptor.Text(Momentum)} and {OptionDescriptor.Text(Dampening)}{where}.", nameof(Nesterov));
     }
 }
 

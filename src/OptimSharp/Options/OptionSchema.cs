@@ -24,6 +24,6 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
     {
         foreach (var option in Options)
             option.Check(options, where);
-        options.CheckTogether();
+        options.CheckTogether(where);
     }
 }
