@@ -111,7 +111,7 @@ static class SchedulerBuilder
         if (type is not { IsPublic: true, IsAbstract: false } || !type.IsSubclassOf(typeof(LRScheduler)))
             throw node.Error($"there is no scheduler '{name}'");
         var given = node.Fields().Where(f => f.Key != "type").ToArray();
-        var constructor = type.GetConstructors().OrderByDescending(c => given.Count(f => Find(c, f.Key) is not null)).First();
+        var constructor = type.GetConstructors().OrderByDescending(c => given.Count(f => Find(c, f.Key) is { } p && Fits(p, f.Value))).First();
         foreach (var (key, _) in given)
         {
             if (Find(constructor, key) is null)
@@ -136,7 +136,11 @@ static class SchedulerBuilder
     static ParameterInfo? Find(ConstructorInfo constructor, string key) => constructor.GetParameters().FirstOrDefault(p => Matches(p, key));
 
     static bool Matches(ParameterInfo parameter, string key) =>
-        string.Equals(parameter.Name, key.Replace("_", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+        string.Equals(parameter.Name, key == "lambdas" ? "lrLambda" : key.Replace("_", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether a list goes to a parameter that takes several values.</summary>
+    static bool Fits(ParameterInfo parameter, GoldenNode value) =>
+        parameter.ParameterType == typeof(PerGroup) || value.IsList == (ElementOf(parameter.ParameterType) is not null);
 
     static object? Convert(GoldenNode value, Type type, Optimizer optimizer)
     {
@@ -154,6 +158,10 @@ static class SchedulerBuilder
             return value.Text();
         if (type.IsEnum)
             return Enum.Parse(type, value.Text().Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+        if (type == typeof(PerGroup))
+            return value.IsList ? (PerGroup)value.Numbers() : value.Number();
+        if (type == typeof(Func<long, double>))
+            return Function(value);
         if (type == typeof(LRScheduler))
             return Build(value, optimizer) is [var one] ? one : throw value.Error("one scheduler is needed");
         if (ElementOf(type) is { } element)
@@ -166,6 +174,16 @@ static class SchedulerBuilder
         }
         throw value.Error($"arguments of type {type} are not known here");
     }
+
+    /// <summary>The functions that cases may name.</summary>
+    static Func<long, double> Function(GoldenNode value) => value.Text() switch
+    {
+        "0.95**e" => e => Math.Pow(0.95, e),
+        "1/(1+e)" => e => 1.0 / (1 + e),
+        "1.0" => _ => 1.0,
+        "e<3" => e => e < 3 ? 1 : 0,
+        var name => throw value.Error($"there is no function '{name}'"),
+    };
 
     /// <summary>The type of the elements of an array or of a list's interface.</summary>
     static Type? ElementOf(Type type) =>
