@@ -11,6 +11,8 @@ internal static class ElementTypes
         ElementType.Float64 => torch.ScalarType.Float64,
         ElementType.Float16 => torch.ScalarType.Float16,
         ElementType.BFloat16 => torch.ScalarType.BFloat16,
+        ElementType.Complex64 => torch.ScalarType.ComplexFloat32,
+        ElementType.Complex128 => torch.ScalarType.ComplexFloat64,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No element type."),
     };
 }

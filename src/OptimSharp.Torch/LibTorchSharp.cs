@@ -45,7 +45,20 @@ internal static unsafe partial class LibTorchSharp
     [LibraryImport(Library, EntryPoint = "THSTensor_is_sparse"), SuppressGCTransition]
     public static partial byte IsSparse(nint tensor);
 
-    /// <summary>A new handle to a contiguous tensor of the same elements.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_is_conj"), SuppressGCTransition]
+    public static partial byte IsConjugate(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_resolve_conj")]
+    private static partial nint ResolveConjugate(nint tensor);
+
     [LibraryImport(Library, EntryPoint = "THSTensor_contiguous")]
-    public static partial nint Contiguous(nint tensor);
+    private static partial nint Contiguous(nint tensor);
+
+    /// <summary>A new handle to a tensor of the same elements, each where its index says, as it is.</summary>
+    public static nint Plain(nint tensor)
+    {
+        nint resolved = ResolveConjugate(tensor), contiguous = Contiguous(resolved);
+        Dispose(resolved);
+        return contiguous;
+    }
 }

@@ -14,13 +14,19 @@ public sealed unsafe class TorchParameter : Parameter
     // One identity for each tensor object, however many parameters are made of it. (Tensor.Equals compares elements.)
     static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
 
-    readonly bool onHost;
-    nint gradient; // a handle, during a step
+    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ValueOf(tensor) : null);
 
-    internal TorchParameter(torch.Tensor tensor, string name) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
+    readonly bool onHost;
+    nint gradient; // during a step: a handle…
+    torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
+
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="byPointer">False keeps tensors that pointers could reach on the torch backend, for tests.</param>
+    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
     {
         Tensor = tensor;
-        onHost = tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+        onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
         Identity = Identities.GetOrCreateValue(tensor);
     }
 
@@ -55,11 +61,17 @@ public sealed unsafe class TorchParameter : Parameter
         try
         {
             CheckGradient(tensor, grad);
-            if (onHost)
+            if (LibTorchSharp.IsSparse(grad) != 0)
             {
-                if (LibTorchSharp.IsContiguous(grad) == 0)
+                OpenSparse();
+                memory = new(onHost ? new(LibTorchSharp.Data(tensor)) : default, default,
+                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), (int)rows.shape[0]));
+            }
+            else if (onHost)
+            {
+                if (LibTorchSharp.IsContiguous(grad) == 0 || LibTorchSharp.IsConjugate(grad) != 0)
                 {
-                    nint contiguous = LibTorchSharp.Contiguous(grad);
+                    nint contiguous = LibTorchSharp.Plain(grad);
                     LibTorchSharp.Dispose(grad);
                     grad = contiguous;
                 }
@@ -68,6 +80,7 @@ public sealed unsafe class TorchParameter : Parameter
         }
         catch
         {
+            CloseSparse();
             LibTorchSharp.Dispose(grad);
             throw;
         }
@@ -75,10 +88,13 @@ public sealed unsafe class TorchParameter : Parameter
         return true;
     }
 
+    internal override IDisposable EnterClosure() => torch.enable_grad();
+
     internal override void EndStep()
     {
         LibTorchSharp.Dispose(gradient);
         gradient = 0;
+        CloseSparse();
     }
 
     internal override void ZeroGrad(bool setToNull)
@@ -94,10 +110,44 @@ public sealed unsafe class TorchParameter : Parameter
         Tensor.grad?.detach_().zero_();
     }
 
+    internal override void Read<T>(T* to, bool ofGradient)
+    {
+        if (Numbers == 0)
+            return;
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle;
+        var from = ofGradient ? Tensor.grad ?? torch.zeros_like(Tensor) : Tensor;
+        from = TorchBackend.Reals((from.is_sparse ? from.to_dense() : from).detach()).to_type(TypeOf<T>()).cpu().contiguous();
+        Buffer.MemoryCopy(LibTorchSharp.Data(from.Handle), to, Numbers * sizeof(T), Numbers * sizeof(T));
+    }
+
+    internal override void Write<T>(T* from)
+    {
+        if (Numbers == 0)
+            return;
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle;
+        var to = TorchBackend.Reals(Tensor.detach());
+        var values = torch.empty(to.shape, dtype: TypeOf<T>());
+        Buffer.MemoryCopy(from, LibTorchSharp.Data(values.Handle), Numbers * sizeof(T), Numbers * sizeof(T));
+        to.copy_(values);
+    }
+
+    static torch.ScalarType TypeOf<T>() => typeof(T) == typeof(double) ? torch.float64 : torch.float32;
+
+    static double ValueOf(torch.Tensor loss)
+    {
+        if (loss.numel() != 1)
+            throw new InvalidOperationException($"The closure's loss must be a single number, but is a tensor of shape [{string.Join(", ", loss.shape)}].");
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return loss.to_type(torch.float64).item<double>();
+    }
+
     void CheckGradient(nint tensor, nint grad)
     {
-        if (LibTorchSharp.IsSparse(grad) != 0)
-            throw new InvalidOperationException($"The gradient of parameter {this} is sparse. Use a layer with dense gradients: Embedding(sparse: false).");
         if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
             throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
         if (LibTorchSharp.DeviceType(grad) != LibTorchSharp.DeviceType(tensor))
@@ -107,10 +157,30 @@ public sealed unsafe class TorchParameter : Parameter
         for (int i = 0; same && i < dimensions; i++)
             same = LibTorchSharp.Size(grad, i) == Shape[i];
         if (!same)
-        {
-            var shape = Enumerable.Range(0, (int)dimensions).Select(i => LibTorchSharp.Size(grad, i));
-            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", shape)}].");
-        }
+            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
+    }
+
+    static IEnumerable<long> ShapeOf(nint tensor) =>
+        Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor)).Select(i => LibTorchSharp.Size(tensor, i));
+
+    /// <summary>A sparse gradient's rows in host memory. They stay uncoalesced: the engine sums duplicates in one order.</summary>
+    void OpenSparse()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        var sparse = Tensor.grad!.detach();
+        var where = sparse.SparseIndices;
+        if (where.shape[0] != 1)
+            throw new InvalidOperationException($"The gradient of parameter {this} is sparse in {where.shape[0]} dimensions; optimizers take sparse rows of the first dimension, as Embedding(sparse: true) makes them. Give a dense gradient.");
+        indices = where.cpu().contiguous().DetachFromDisposeScope();
+        rows = sparse.SparseValues.resolve_conj().cpu().contiguous().DetachFromDisposeScope();
+    }
+
+    void CloseSparse()
+    {
+        indices?.Dispose();
+        rows?.Dispose();
+        (indices, rows) = (null, null);
     }
 
     static torch.Tensor Check(torch.Tensor tensor, string name)
@@ -131,7 +201,9 @@ public sealed unsafe class TorchParameter : Parameter
         torch.ScalarType.Float64 => ElementType.Float64,
         torch.ScalarType.Float16 => ElementType.Float16,
         torch.ScalarType.BFloat16 => ElementType.BFloat16,
+        torch.ScalarType.ComplexFloat32 => ElementType.Complex64,
+        torch.ScalarType.ComplexFloat64 => ElementType.Complex128,
         var other => throw new ArgumentException(
-            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16 and BFloat16.", nameof(tensor)),
+            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16, BFloat16, ComplexFloat32 and ComplexFloat64.", nameof(tensor)),
     };
 }

@@ -15,4 +15,10 @@ public enum ElementType
 
     /// <summary>The upper half of a single (<see cref="BFloat16"/>): 8 bits of exponent, 8 of significand.</summary>
     BFloat16,
+
+    /// <summary>A complex number of two singles (<see cref="OptimSharp.Complex64"/>): optimizers see two real numbers.</summary>
+    Complex64,
+
+    /// <summary>A complex number of two doubles (<see cref="System.Numerics.Complex"/>): optimizers see two real numbers.</summary>
+    Complex128,
 }

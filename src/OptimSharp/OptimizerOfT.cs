@@ -40,6 +40,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         ArgumentNullException.ThrowIfNull(group);
         if (group.IsAttached)
             throw new ArgumentException("The group belongs to an optimizer already; make a new one of its parameters.", nameof(group));
+        CheckGroup(group);
         for (int i = 0; i < groups.Count; i++)
         {
             var present = groups[i].Parameters.Select(p => p.Identity).ToHashSet();
@@ -111,11 +112,26 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     {
     }
 
+    /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have.</summary>
+    private protected virtual void CheckGroup(ParameterGroup<TOptions> group)
+    {
+    }
+
+    private protected void RefuseComplex(Parameter parameter, string alternative)
+    {
+        if (parameter.ElementType.IsComplex())
+            throw new ArgumentException($"{GetType().Name} does not take complex parameters, but {parameter} is one. {alternative} does.", nameof(parameter));
+    }
+
+    /// <summary>Why a gradient of this kind can't be used, and what can; null when it can.</summary>
+    internal virtual string? Refuses(bool sparse, TOptions options) => !sparse ? null
+        : $"{GetType().Name} does not take sparse gradients. SparseAdam, Adagrad, SGD and LBFGS do; or give a dense one.";
+
     private protected override void Update()
     {
         try
         {
-            Context.Begin(groups, States);
+            Context.Begin(this, groups, States);
             for (int i = 0; i < groups.Count; i++)
             {
                 if (Context.Has<float>(i))

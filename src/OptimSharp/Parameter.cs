@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using OptimSharp.Kernels;
 
 namespace OptimSharp;
@@ -25,6 +26,7 @@ public abstract class Parameter
         Name = name;
         this.shape = shape.ToArray();
         Count = count;
+        Numbers = count * elementType.Parts();
         ElementType = elementType;
     }
 
@@ -40,6 +42,9 @@ public abstract class Parameter
     /// <summary>The type of its elements.</summary>
     public ElementType ElementType { get; }
 
+    /// <summary>How many real numbers it is: two for a complex element.</summary>
+    internal long Numbers { get; }
+
     /// <summary>Whether there is a gradient. A parameter without one is left out of a step: no decay, no step count.</summary>
     public abstract bool HasGradient { get; }
 
@@ -48,7 +53,7 @@ public abstract class Parameter
     /// <param name="values">The values, row by row. Not copied.</param>
     /// <param name="shape">The sizes of the dimensions; left out: one dimension.</param>
     /// <exception cref="ArgumentException">The shape does not have as many elements as there are values, or the type
-    /// is not float, double, <see cref="Half"/> or <see cref="BFloat16"/>.</exception>
+    /// is not float, double, <see cref="Half"/>, <see cref="BFloat16"/>, <see cref="Complex64"/> or <see cref="System.Numerics.Complex"/>.</exception>
     public static Parameter<T> Of<T>(string name, T[] values, params ReadOnlySpan<long> shape) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(values);
@@ -90,9 +95,33 @@ public abstract class Parameter
     {
     }
 
+    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
+    internal virtual IDisposable? EnterClosure() => null;
+
+    /// <summary>
+    /// Copies all values, or the gradient (zeros when there is none; a sparse one with its zeros), to host memory in the compute
+    /// type. A complex element is two numbers. For use outside of a step, or inside for a parameter that is not in host memory.
+    /// </summary>
+    internal abstract unsafe void Read<T>(T* to, bool ofGradient) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Sets all values, rounded to the element type.</summary>
+    internal abstract unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
     /// <summary>Removes the gradient, or sets it to zeros.</summary>
     internal abstract void ZeroGrad(bool setToNull);
 }
 
 /// <summary>Where a host parameter's values and gradient lie during a step.</summary>
-internal readonly record struct HostMemory(Address Values, Address Gradient);
+/// <param name="Values">The values.</param>
+/// <param name="Gradient">The gradient, when it is dense.</param>
+/// <param name="Rows">The gradient, when it is sparse.</param>
+internal readonly record struct HostMemory(Address Values, Address Gradient, SparseRows? Rows = null);
+
+/// <summary>
+/// A sparse gradient as it comes: rows of the parameter's first dimension, in any order, the same one any number of times.
+/// Indices are not checked yet.
+/// </summary>
+/// <param name="Indices">Which rows: 64-bit numbers.</param>
+/// <param name="Values">The rows, one after the other, in the parameter's type.</param>
+/// <param name="Count">How many rows.</param>
+internal readonly record struct SparseRows(Address Indices, Address Values, int Count);

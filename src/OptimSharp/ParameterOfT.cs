@@ -5,14 +5,16 @@ using OptimSharp.Kernels;
 namespace OptimSharp;
 
 /// <summary>A parameter over plain .NET or native memory. Made by <see cref="Parameter.Of{T}(string, T[], ReadOnlySpan{long})"/>.</summary>
-/// <typeparam name="T">float, double, <see cref="Half"/> or <see cref="BFloat16"/>.</typeparam>
+/// <typeparam name="T">float, double, <see cref="Half"/>, <see cref="BFloat16"/>, <see cref="Complex64"/> or <see cref="System.Numerics.Complex"/>.</typeparam>
 public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 {
     readonly Memory<T> memory; // empty for native memory
     readonly MemoryHandle pin; // for memory that is not an array
     readonly Address values;
     Memory<T>? gradient;
-    MemoryHandle gradientPin;
+    SparseGradient<T>? sparse;
+    MemoryHandle gradientPin, indexPin;
+    SparseRows rows;
     Address gradientBuffer;
     bool hasGradient;
     T[]? own; // the array that UseGradient gives out, kept over ZeroGrad
@@ -37,6 +39,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     {
         pin.Dispose();
         gradientPin.Dispose();
+        indexPin.Dispose();
     }
 
     /// <summary>The values: what was given when the parameter was made. Empty for native memory.</summary>
@@ -54,11 +57,38 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
         {
             if (value is { } given && given.Length != Count)
                 throw new ArgumentException($"The gradient of parameter {this} must have {Count} elements, but has {given.Length}.", nameof(value));
-            gradientPin.Dispose();
-            gradientPin = default;
+            Forget();
             gradient = value;
             gradientBuffer = value is { } present ? BufferOf(present, ref gradientPin) : default;
             hasGradient = value is not null;
+        }
+    }
+
+    /// <summary>
+    /// A gradient of some rows only, for <see cref="SGD"/>, <see cref="Adagrad"/>, <see cref="SparseAdam"/>; null: none, or a
+    /// dense one. It takes the place of <see cref="Gradient"/>, and the other way round. Nothing is copied.
+    /// </summary>
+    /// <exception cref="ArgumentException">The rows are not as long as indices and shape say, or the parameter is a single number.</exception>
+    public SparseGradient<T>? SparseGradient
+    {
+        get => sparse;
+        set
+        {
+            if (value is not { } given)
+            {
+                if (sparse is not null)
+                    Forget();
+                return;
+            }
+            if (Shape.IsEmpty)
+                throw new ArgumentException($"Parameter {this} is a single number and has no rows: give a dense gradient.", nameof(value));
+            long rowSize = Shape[0] == 0 ? 0 : Count / Shape[0];
+            if (given.Rows.Length != given.Indices.Length * rowSize)
+                throw new ArgumentException($"The sparse gradient of parameter {this} must have {given.Indices.Length} × {rowSize} elements for its {given.Indices.Length} indices, but has {given.Rows.Length}.", nameof(value));
+            Forget();
+            sparse = value;
+            rows = new(BufferOf(MemoryMarshal.AsMemory(given.Indices), ref indexPin), BufferOf(MemoryMarshal.AsMemory(given.Rows), ref gradientPin), given.Indices.Length);
+            hasGradient = true;
         }
     }
 
@@ -74,13 +104,13 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     }
 
     /// <summary>The gradient, to be added to: the present one, or zeros where there was none.</summary>
-    /// <exception cref="InvalidOperationException">The parameter has more elements than a span can have, or its gradient is in native memory.</exception>
+    /// <exception cref="InvalidOperationException">The parameter has more elements than a span can have, or its gradient is sparse or in native memory.</exception>
     public Span<T> UseGradient()
     {
         if (gradient is null)
         {
             if (HasGradient || Count > Array.MaxLength)
-                throw new InvalidOperationException($"The gradient of parameter {this} is in native memory: write there.");
+                throw new InvalidOperationException($"The gradient of parameter {this} is sparse or in native memory: write there.");
             if (own is null)
                 own = new T[Count];
             else
@@ -94,8 +124,33 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 
     internal override bool BeginStep(out HostMemory memory)
     {
-        memory = new(values, gradientBuffer);
+        memory = new(values, gradientBuffer, sparse is null ? null : rows);
         return HasGradient;
+    }
+
+    internal override void Read<TNumber>(TNumber* to, bool ofGradient)
+    {
+        if (ofGradient && !hasGradient)
+        {
+            NativeMemory.Clear(to, (nuint)(Numbers * sizeof(TNumber)));
+        }
+        else if (ofGradient && sparse is not null)
+        {
+            var touched = new TouchedRows();
+            touched.Collect(this, rows);
+            touched.Spread(to, (nint)Numbers);
+        }
+        else
+        {
+            fixed (byte* from = &(ofGradient ? gradientBuffer : values).Start)
+                Storage.Load(from, ElementType.Real(), to, (nint)Numbers);
+        }
+    }
+
+    internal override void Write<TNumber>(TNumber* from)
+    {
+        fixed (byte* to = &values.Start)
+            Storage.Save(from, to, ElementType.Real(), (nint)Numbers);
     }
 
     internal override void ZeroGrad(bool setToNull)
@@ -107,14 +162,29 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
             Gradient = null;
             return;
         }
+        if (sparse is not null)
+        {
+            SparseGradient = new(default, default); // no rows: zero everywhere
+            return;
+        }
         fixed (byte* start = &gradientBuffer.Start)
             NativeMemory.Clear(start, (nuint)Count * (nuint)sizeof(T));
     }
 
-    static Address BufferOf(Memory<T> memory, ref MemoryHandle pin)
+    void Forget()
     {
-        if (MemoryMarshal.TryGetArray<T>(memory, out var array))
-            return new(array.Array!, array.Offset * sizeof(T));
+        gradientPin.Dispose();
+        indexPin.Dispose();
+        (gradientPin, indexPin) = (default, default);
+        (gradient, sparse) = (null, null);
+        gradientBuffer = default;
+        hasGradient = false;
+    }
+
+    static Address BufferOf<TItem>(Memory<TItem> memory, ref MemoryHandle pin) where TItem : unmanaged
+    {
+        if (MemoryMarshal.TryGetArray<TItem>(memory, out var array))
+            return new(array.Array!, array.Offset * sizeof(TItem));
         pin = memory.Pin();
         return new(pin.Pointer);
     }

@@ -13,15 +13,23 @@ internal abstract class Backend
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to restore.</summary>
-    public virtual IDisposable? EnterClosure() => null;
+    /// <summary>
+    /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
+    /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
+    /// </summary>
+    public virtual TensorOps CreateTensorOps() => new();
 }
 
 /// <summary>A parameter in a step, and the state that its rule works with.</summary>
-internal readonly struct StepTarget(Parameter parameter, HostMemory memory, StateTensor? s0, StateTensor? s1, StateTensor? s2)
+/// <remarks>
+/// <see cref="Rows"/> says which rows the rule is for, when the gradient is sparse: the others are neither read nor written.
+/// </remarks>
+internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StateTensor? s0, StateTensor? s1, StateTensor? s2)
 {
     public readonly Parameter Parameter = parameter;
     public readonly HostMemory Memory = memory;
+    public readonly ElementType GradType = gradType; // of the memory's gradient: the parameter's, or the one computed in
+    public readonly TouchedRows? Rows = rows;
     public readonly StateTensor? S0 = s0, S1 = s1, S2 = s2;
 }
 
@@ -38,13 +46,16 @@ internal sealed class HostBackend : Backend
         plan.Add<TRule, T>(rule, new()
         {
             Param = target.Memory.Values,
-            Grad = target.Memory.Gradient,
+            Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient,
             S0 = s0?.Address ?? default,
             S1 = ((HostTensor?)target.S1)?.Address ?? default,
             S2 = ((HostTensor?)target.S2)?.Address ?? default,
-            ParamType = target.Parameter.ElementType,
-            StateType = s0?.Type ?? default,
-            Count = (nint)target.Parameter.Count,
+            ParamType = target.Parameter.ElementType.Real(),
+            GradType = (target.Rows?.Type ?? target.GradType).Real(),
+            StateType = s0?.Type.Real() ?? default,
+            Rows = target.Rows?.Indices,
+            RowSize = target.Rows?.RowSize ?? 0,
+            Count = target.Rows?.Numbers ?? (nint)target.Parameter.Numbers,
         });
     }
 }

@@ -19,16 +19,35 @@ internal static unsafe class HostKernel<TRule, T>
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         fixed (byte* a = &work.S0.Start, b = &work.S1.Start, c = &work.S2.Start)
         {
-            nint param = first * work.ParamType.Size(), state = first * work.StateType.Size();
-            if (work.ParamType == Storage.Of<T>() && (TRule.Slots == 0 || work.StateType == Storage.Of<T>()))
+            if (work.Rows is not { } rows)
             {
-                ElementwiseKernel<TRule, T>.Run(rule, (T*)(p + param), (T*)(g + param),
-                    (T*)(a + state), (T*)(b + state), (T*)(c + state), last - first, wide);
+                Stretch(rule, work, p, g, a, b, c, first, first, last - first, wide);
+                return;
             }
-            else
+            while (first < last)
             {
-                Staged(rule, work, p + param, g + param, a + state, b + state, c + state, last - first, wide);
+                nint row = first / work.RowSize, column = first - row * work.RowSize;
+                nint count = Math.Min(work.RowSize - column, last - first);
+                Stretch(rule, work, p, g, a, b, c, (nint)rows[row] * work.RowSize + column, first, count, wide);
+                first += count;
             }
+        }
+    }
+
+    /// <summary>Elements from <paramref name="at"/> on in parameter and state, with the gradient from <paramref name="gradAt"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Stretch(in TRule rule, in StepPlan.Work work, byte* p, byte* g, byte* a, byte* b, byte* c, nint at, nint gradAt, nint count, bool wide)
+    {
+        nint param = at * work.ParamType.Size(), grad = gradAt * work.GradType.Size(), state = at * work.StateType.Size();
+        var type = Storage.Of<T>();
+        if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
+        {
+            ElementwiseKernel<TRule, T>.Run(rule, (T*)(p + param), (T*)(g + grad),
+                (T*)(a + state), (T*)(b + state), (T*)(c + state), count, wide);
+        }
+        else
+        {
+            Staged(rule, work, p + param, g + grad, a + state, b + state, c + state, count, wide);
         }
     }
 
@@ -41,7 +60,7 @@ internal static unsafe class HostKernel<TRule, T>
         {
             int n = (int)Math.Min(count, Block);
             Storage.Load(p, work.ParamType, param, n);
-            Storage.Load(g, work.ParamType, grad, n);
+            Storage.Load(g, work.GradType, grad, n);
             if (TRule.Slots > 0) Storage.Load(a, work.StateType, s0, n);
             if (TRule.Slots > 1) Storage.Load(b, work.StateType, s1, n);
             if (TRule.Slots > 2) Storage.Load(c, work.StateType, s2, n);
@@ -51,9 +70,9 @@ internal static unsafe class HostKernel<TRule, T>
             if (TRule.Slots > 1) Storage.Save(s1, b, work.StateType, n);
             if (TRule.Slots > 2) Storage.Save(s2, c, work.StateType, n);
 
-            nint paramStep = n * work.ParamType.Size(), stateStep = n * work.StateType.Size();
-            p += paramStep;
-            g += paramStep;
+            nint stateStep = n * work.StateType.Size();
+            p += n * work.ParamType.Size();
+            g += n * work.GradType.Size();
             a += stateStep;
             b += stateStep;
             c += stateStep;

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace OptimSharp.Kernels;
@@ -22,16 +23,37 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
         }
     }
 
-    /// <summary>Sets every element.</summary>
+    /// <summary>How many real numbers it holds: two for a complex element.</summary>
+    public long Numbers => Count * Type.Parts();
+
+    /// <summary>Sets every number (of a complex element: both parts).</summary>
     public abstract void Fill(double value);
 
-    /// <summary>Copies all elements out, converted. The span has <see cref="Count"/> elements.</summary>
+    /// <summary>Copies all numbers out, converted. The span has <see cref="Numbers"/> elements.</summary>
     public abstract void CopyTo(Span<double> destination);
 
-    /// <summary>Sets all elements, rounded to <see cref="Type"/>. The span has <see cref="Count"/> elements.</summary>
+    /// <summary>Sets all numbers, rounded to <see cref="Type"/>. The span has <see cref="Numbers"/> elements.</summary>
     public abstract void CopyFrom(ReadOnlySpan<double> source);
 
     public abstract void Dispose();
+
+    /// <summary>Copies all numbers to host memory, in the compute type.</summary>
+    public virtual unsafe void Read<T>(T* to) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var numbers = new double[Numbers];
+        CopyTo(numbers);
+        for (long i = 0; i < numbers.LongLength; i++)
+            to[i] = T.CreateTruncating(numbers[i]);
+    }
+
+    /// <summary>Sets all numbers from host memory, rounded to <see cref="Type"/>.</summary>
+    public virtual unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var numbers = new double[Numbers];
+        for (long i = 0; i < numbers.LongLength; i++)
+            numbers[i] = double.CreateTruncating(from[i]);
+        CopyFrom(numbers);
+    }
 }
 
 /// <summary>State in native memory on 64-byte boundaries: it never moves, and may have more than 2³¹ elements.</summary>
@@ -52,23 +74,39 @@ internal sealed unsafe class HostTensor : StateTensor
 
     public Address Address => new(memory);
 
+    public void* Start => memory;
+
     public override void Fill(double value)
     {
-        for (long i = 0; i < Count; i++)
-            Storage.Save(&value, (byte*)memory + i * Type.Size(), Type, 1);
+        var type = Type.Real();
+        for (long i = 0; i < Numbers; i++)
+            Storage.Save(&value, (byte*)memory + i * type.Size(), type, 1);
+        GC.KeepAlive(this);
     }
 
     public override void CopyTo(Span<double> destination)
     {
         fixed (double* to = destination)
-            Storage.Load(memory, Type, to, destination.Length);
+            Storage.Load(memory, Type.Real(), to, destination.Length);
         GC.KeepAlive(this);
     }
 
     public override void CopyFrom(ReadOnlySpan<double> source)
     {
         fixed (double* from = source)
-            Storage.Save(from, memory, Type, source.Length);
+            Storage.Save(from, memory, Type.Real(), source.Length);
+        GC.KeepAlive(this);
+    }
+
+    public override void Read<T>(T* to)
+    {
+        Storage.Load(memory, Type.Real(), to, (nint)Numbers);
+        GC.KeepAlive(this);
+    }
+
+    public override void Write<T>(T* from)
+    {
+        Storage.Save(from, memory, Type.Real(), (nint)Numbers);
         GC.KeepAlive(this);
     }
 

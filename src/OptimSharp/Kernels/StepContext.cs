@@ -15,24 +15,30 @@ internal sealed class StepContext
         public Parameter Parameter;
         public ParameterState State;
         public HostMemory Memory;
+        public ElementType GradType; // of the memory's gradient
+        public TouchedRows? Rows;    // the gradient, when it is sparse
         public StatePrecision Precision;
         public bool Counts; // its step count goes up by one when all went well
     }
 
     readonly StepPlan plan = new();
+    readonly TensorPlan tensorPlan = new();
     readonly List<(ParameterState State, string Key)> made = []; // state tensors that this step made
     readonly List<(ParameterState State, string Key, double Value)> numbers = []; // what this step will leave in the state
+    readonly List<TouchedRows> sparse = []; // for reuse: the first sparseCount are in this step
+    readonly List<NativeBuffer> dense = []; // for reuse: sparse gradients that were spread
+    int sparseCount, denseCount;
     Entry[] entries = new Entry[8];
     int[] starts = new int[2]; // where each group's entries begin; one more for the end
     int count;
     bool done;
 
-    /// <summary>Powers of betas, by repeated multiplication: the same on every machine.</summary>
+    /// <summary>Powers of betas: the same on every machine.</summary>
     public Powers Powers { get; } = new();
 
     /// <summary>Opens every parameter that has a gradient. Throws, with nothing changed, when one can't take part.</summary>
-    public void Begin<TOptions>(List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
-        where TOptions : OptimizerOptions
+    public void Begin<TOptions>(Optimizer<TOptions> optimizer, List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
+        where TOptions : OptimizerOptions, new()
     {
         done = false;
         if (starts.Length < groups.Count + 1)
@@ -48,7 +54,15 @@ internal sealed class StepContext
                 if (count == entries.Length)
                     Array.Resize(ref entries, 2 * count);
                 ref var entry = ref entries[count++];
-                entry = new() { Parameter = parameter, Memory = memory, Precision = precision, State = null! };
+                entry = new() { Parameter = parameter, Memory = memory, GradType = parameter.ElementType, Precision = precision, State = null! };
+                if (optimizer.Refuses(memory.Rows is not null, groups[i].Options) is { } refusal)
+                    throw new InvalidOperationException($"{refusal} (Parameter {parameter}.)");
+                if (memory.Rows is { } rows)
+                {
+                    if (sparseCount == sparse.Count)
+                        sparse.Add(new());
+                    (entry.Rows = sparse[sparseCount++]).Collect(parameter, rows);
+                }
                 if (!states.TryGetValue(parameter.Identity, out entry.State!))
                     states.Add(parameter.Identity, entry.State = new ParameterState());
             }
@@ -71,6 +85,7 @@ internal sealed class StepContext
     public void Run()
     {
         plan.Run(Execution.ThreadCount);
+        tensorPlan.Run();
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
         for (int i = 0; i < count; i++)
@@ -85,6 +100,7 @@ internal sealed class StepContext
     public void End()
     {
         plan.Clear();
+        tensorPlan.Clear();
         for (int i = 0; i < count; i++)
             entries[i].Parameter.EndStep();
         if (!done)
@@ -96,18 +112,23 @@ internal sealed class StepContext
         numbers.Clear();
         Array.Clear(entries, 0, count);
         count = 0;
+        for (; sparseCount > 0; sparseCount--)
+            sparse[sparseCount - 1].Clear();
+        denseCount = 0;
     }
 
     internal (int First, int Last) Range(int group) => (starts[group], starts[group + 1]);
 
     internal ref Entry this[int i] => ref entries[i];
 
-    internal StateTensor State(ref Entry entry, string key, double initial = 0)
+    internal StateTensor State(ref Entry entry, string key, double initial = 0) => State(ref entry, key, entry.Parameter.Shape, initial);
+
+    internal StateTensor State(ref Entry entry, string key, ReadOnlySpan<long> shape, double initial = 0)
     {
         if (entry.State.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
-        var tensor = parameter.Backend.CreateState(parameter, parameter.Shape, entry.Precision.TypeFor(parameter.ElementType));
+        var tensor = parameter.Backend.CreateState(parameter, shape, entry.Precision.TypeFor(parameter.ElementType));
         if (initial != 0)
             tensor.Fill(initial);
         entry.State.Add(key, tensor);
@@ -115,14 +136,34 @@ internal sealed class StepContext
         return tensor;
     }
 
+    /// <summary>Gives a sparse gradient its zeros.</summary>
+    internal unsafe void Densify<T>(ref Entry entry) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (entry.Rows is not { } rows)
+            return;
+        if (denseCount == dense.Count)
+            dense.Add(new());
+        nint numbers = (nint)entry.Parameter.Numbers;
+        T* full = (T*)dense[denseCount++].Ensure(numbers * sizeof(T));
+        rows.Spread(full, numbers);
+        entry.Rows = null;
+        entry.GradType = Storage.Of<T>();
+        entry.Memory = entry.Memory with { Gradient = new(full) };
+    }
+
     internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State, key, value));
+
+    internal void PlanWhole<TUpdate, T>(ref Entry entry, in TUpdate update, StateTensor s0, StateTensor? s1)
+        where TUpdate : struct, ITensorUpdate<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        tensorPlan.Add<TUpdate, T>(update, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, null));
 
     internal void Plan<TRule, T>(ref Entry entry, in TRule rule, StateTensor? s0, StateTensor? s1, StateTensor? s2)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
-        entry.Parameter.Backend.Plan<TRule, T>(plan, rule, new(entry.Parameter, entry.Memory, s0, s1, s2));
+        entry.Parameter.Backend.Plan<TRule, T>(plan, rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2));
     }
 }
 
@@ -182,8 +223,8 @@ internal readonly ref struct ParameterUpdate<T>
     /// <summary>Rounds the parameter between two of its changes, where PyTorch does.</summary>
     public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
 
-    /// <summary>A power by repeated multiplication.</summary>
-    public double Power(double x, long n) => context.Powers[x, n];
+    /// <summary>xʸ, the same on every machine. For x &gt; 0, or whole y ≥ 0.</summary>
+    public double Power(double x, double y) => context.Powers[x, y];
 
     /// <summary>Whether the parameter has this state tensor already.</summary>
     public bool Has(string key) => entry.State.Find(key) is not null;
@@ -196,6 +237,31 @@ internal readonly ref struct ParameterUpdate<T>
 
     /// <summary>Makes a state tensor that starts with another value than zero, unless it is there already.</summary>
     public void Start(string key, double initial) => context.State(ref entry, key, initial);
+
+    /// <summary>
+    /// Gives a sparse gradient its zeros, for a rule that moves the other rows too. The step then costs by the table.
+    /// </summary>
+    public void Densify() => context.Densify<T>(ref entry);
+
+    public ReadOnlySpan<long> Shape => entry.Parameter.Shape;
+
+    public ElementType ElementType => entry.Parameter.ElementType;
+
+    /// <summary>A state tensor, zeros at first.</summary>
+    public StateTensor State(string key) => context.State(ref entry, key);
+
+    /// <summary>A state tensor, zeros at first, of the parameter's shape with one dimension reduced to 1.</summary>
+    public StateTensor State(string key, Index sizeOne)
+    {
+        Span<long> shape = stackalloc long[Shape.Length];
+        Shape.CopyTo(shape);
+        shape[sizeOne] = 1;
+        return context.State(ref entry, key, shape);
+    }
+
+    /// <summary>Plans an update that is not elementwise.</summary>
+    public void ApplyWhole<TUpdate>(in TUpdate update, StateTensor s0, StateTensor? s1 = null) where TUpdate : struct, ITensorUpdate<T> =>
+        context.PlanWhole<TUpdate, T>(ref entry, update, s0, s1);
 
     /// <summary>Plans the update by a rule that needs no state.</summary>
     public void Apply<TRule>(in TRule rule) where TRule : struct, IUpdateRule<T> =>

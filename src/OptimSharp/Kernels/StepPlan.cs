@@ -105,8 +105,15 @@ internal sealed class StepPlan : ISharedWork
     public struct Work
     {
         public Address Param, Grad, S0, S1, S2;
-        public ElementType ParamType, StateType;
+        public ElementType ParamType, GradType, StateType; // real ones: a complex element is two elements here
         public nint Count;
+
+        /// <summary>
+        /// Not null: <see cref="Grad"/> is for these rows of parameter and state only, each <see cref="RowSize"/> long, and <see cref="Count"/> is
+        /// the number of their elements.
+        /// </summary>
+        public long[]? Rows;
+        public nint RowSize;
     }
 
     abstract class Batch

@@ -9,26 +9,42 @@ internal static unsafe class Storage
 {
     public static int Size(this ElementType type) => type switch
     {
-        ElementType.Float64 => sizeof(double),
+        ElementType.Complex128 => 2 * sizeof(double),
+        ElementType.Float64 or ElementType.Complex64 => sizeof(double),
         ElementType.Float32 => sizeof(float),
         _ => sizeof(ushort),
     };
 
+    public static bool IsComplex(this ElementType type) => type is ElementType.Complex64 or ElementType.Complex128;
+
+    /// <summary>How many real numbers an element is.</summary>
+    public static int Parts(this ElementType type) => type.IsComplex() ? 2 : 1;
+
+    /// <summary>The type of an element's real numbers.</summary>
+    public static ElementType Real(this ElementType type) => type switch
+    {
+        ElementType.Complex64 => ElementType.Float32,
+        ElementType.Complex128 => ElementType.Float64,
+        _ => type,
+    };
+
     /// <summary>The type that a rule computes in for elements stored as <paramref name="type"/>.</summary>
     public static ElementType Compute(this ElementType type) =>
-        type == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
+        type.Real() == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
 
     /// <summary>The type of the state of a parameter of this element type.</summary>
     public static ElementType TypeFor(this StatePrecision precision, ElementType parameter) =>
-        precision == StatePrecision.Parameter ? parameter : parameter.Compute();
+        precision == StatePrecision.Parameter || parameter.IsComplex() ? parameter : parameter.Compute();
 
     public static ElementType Of<T>() where T : unmanaged =>
         typeof(T) == typeof(float) ? ElementType.Float32
         : typeof(T) == typeof(double) ? ElementType.Float64
         : typeof(T) == typeof(Half) ? ElementType.Float16
         : typeof(T) == typeof(BFloat16) ? ElementType.BFloat16
+        : typeof(T) == typeof(Complex64) ? ElementType.Complex64
+        : typeof(T) == typeof(Complex) ? ElementType.Complex128
         : throw new ArgumentException(
-            $"Parameters have elements of type float, double, Half or BFloat16, but {typeof(T)} was given.", nameof(T));
+            $"Parameters have elements of type float, double, Half, BFloat16, Complex64 or Complex, but {typeof(T)} was given.", nameof(T));
 
     /// <summary>Reads <paramref name="count"/> elements of any type as <typeparamref name="T"/> (float or double).</summary>
     public static void Load<T>(void* source, ElementType type, T* destination, int count)
@@ -53,6 +69,24 @@ internal static unsafe class Storage
         else
             Narrow(new ReadOnlySpan<float>(source, count), destination, type);
     }
+
+    /// <summary><see cref="Load{T}(void*, ElementType, T*, int)"/> for any length.</summary>
+    public static void Load<T>(void* source, ElementType type, T* destination, nint count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        for (nint i = 0; i < count; i += Piece)
+            Load((byte*)source + i * type.Size(), type, destination + i, (int)Math.Min(Piece, count - i));
+    }
+
+    /// <summary><see cref="Save{T}(T*, void*, ElementType, int)"/> for any length.</summary>
+    public static void Save<T>(T* source, void* destination, ElementType type, nint count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        for (nint i = 0; i < count; i += Piece)
+            Save(source + i, (byte*)destination + i * type.Size(), type, (int)Math.Min(Piece, count - i));
+    }
+
+    const nint Piece = 1 << 20;
 
     static void Widen(void* source, ElementType type, Span<float> destination)
     {

@@ -45,6 +45,7 @@ public sealed record SGDOptions : OptimizerOptions
 /// <para>
 /// Follows PyTorch: the rate multiplies the whole velocity (Sutskever et al., "On the importance of initialization and
 /// momentum in deep learning", 2013, has it inside), and the first velocity is not dampened. NaN rates are refused.
+/// A sparse gradient costs by its rows; with a momentum, which moves the others too, by the table.
 /// </para>
 /// </remarks>
 public sealed class SGD : Optimizer<SGDOptions>
@@ -71,9 +72,15 @@ public sealed class SGD : Optimizer<SGDOptions>
             if (options.Momentum == 0)
                 x.Apply(new SGDRule<T, Off>(options, first: false));
             else
+            {
+                x.Densify(); // the momentum moves rows that have no gradient now
                 x.Apply(new SGDRule<T, On>(options, first: !x.Has(MomentumBuffer)), MomentumBuffer);
+            }
         }
     }
+
+    internal override string? Refuses(bool sparse, SGDOptions options) => !sparse || options.WeightDecay == 0 ? null
+        : "SGD's weight decay moves every row and does not go with sparse gradients: leave out one of the two, or give a dense gradient.";
 }
 
 readonly struct SGDRule<T, TMomentum>(SGDOptions o, bool first) : IUpdateRule<T>
