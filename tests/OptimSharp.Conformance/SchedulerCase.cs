@@ -15,7 +15,7 @@ sealed class SchedulerCase : GoldenCase
     readonly Dictionary<int, (int Group, KeyValuePair<string, object?>[] Options)[]> changes;
     readonly double[][] rates;
     readonly (string Option, double[][] Values)[] cycled;
-    readonly double[] metrics, epochs;
+    readonly double?[] metrics, epochs;
 
     public SchedulerCase(GoldenNode root) : base(root)
     {
@@ -25,8 +25,9 @@ sealed class SchedulerCase : GoldenCase
         scheduler = root["scheduler"];
         rates = Rows(root["lr"]);
         cycled = [.. new[] { "momentum", "betas" }.Where(k => root.Optional(k) is not null).Select(k => (k, Rows(root[k])))];
-        metrics = root.Optional("metrics")?.Numbers() ?? [];
-        epochs = root.Optional("epochs")?.Numbers() ?? [];
+        metrics = Arguments("metrics");
+        epochs = Arguments("epochs");
+        double?[] Arguments(string key) => [.. root.Optional(key)?.Items().Select(x => x.IsNull ? (double?)null : x.Number()) ?? []];
         changes = root.Optional("set")?.Fields().ToDictionary(f => StepNumber(f.Key, root), f => f.Value.Items().Select(ReadChange).ToArray()) ?? [];
     }
 
@@ -64,8 +65,8 @@ sealed class SchedulerCase : GoldenCase
     void Step(LRScheduler one, int k)
     {
         var argument = one.GetType().Name == "ReduceLROnPlateau" ? metrics : epochs;
-        if (argument.Length > 0 && one.GetType().GetMethod("Step", [typeof(double)]) is { } step)
-            step.Invoke(one, BindingFlags.DoNotWrapExceptions, null, [argument[k]], null);
+        if (k < argument.Length && argument[k] is { } value && one.GetType().GetMethod("Step", [typeof(double)]) is { } step)
+            step.Invoke(one, BindingFlags.DoNotWrapExceptions, null, [value], null);
         else
             one.Step();
     }
