@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 for project in src/*/; do
   file=$project/PublicAPI.Unshipped.txt
   while true; do
-    log=$(dotnet build "$project" --no-incremental -p:TreatWarningsAsErrors=false -p:WarningsAsErrors= 2>&1 || true)
+    log=$(dotnet build "$project" --no-incremental -p:TreatWarningsAsErrors=false -p:WarningsAsErrors= 2>&1 | grep -F "/$(basename "$project").csproj]" || true)
     added=$(grep -oP "RS0016: Symbol '\K.*(?=' is not part of the declared public API)" <<<"$log" | sort -u || true)
     gone=$(grep -oP "RS0017: Symbol '\K.*(?=' is part of the declared API, but)" <<<"$log" | sort -u || true)
     [ -z "$added$gone" ] && break
