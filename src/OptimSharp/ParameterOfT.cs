@@ -172,7 +172,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     }
 
     static ElementType TypeOf(string name) => Storage.Find<T>() ?? throw new ArgumentException(
-        $"Parameter '{name}' has elements of type {typeof(T)}, but they must be float, double, Half, BFloat16, Complex64 or Complex.", "values");
+        $"Parameter '{name}' has elements of type {typeof(T)}, but they must be float, double, Half, BFloat16, Complex64 or Complex.");
 
     void Forget()
     {
