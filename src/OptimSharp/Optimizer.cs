@@ -130,8 +130,7 @@ public abstract class Optimizer : IDisposable
     /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
     private protected TLoss Evaluate<TLoss>(Func<TLoss> closure)
     {
-        var backend = Groups.SelectMany(g => g.Parameters).FirstOrDefault(p => p.Backend != HostBackend.Instance)?.Backend;
-        using (backend?.EnterClosure())
+        using (Groups.SelectMany(g => g.Parameters).Select(p => p.EnterClosure()).FirstOrDefault(scope => scope is not null))
             return closure();
     }
 

@@ -104,6 +104,9 @@ public abstract class Parameter
     /// <summary>Sets all values, rounded to the element type.</summary>
     internal abstract unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
+    internal virtual IDisposable? EnterClosure() => null;
+
     /// <summary>Removes the gradient, or sets it to zeros.</summary>
     internal abstract void ZeroGrad(bool setToNull);
 }

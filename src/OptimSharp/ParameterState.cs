@@ -140,7 +140,7 @@ public sealed class ParameterState
         for (int i = 0; i < tensors.Count; i++)
         {
             var (key, old) = tensors[i];
-            var moved = parameter.Backend.CreateState(old.Shape, precision.TypeFor(parameter.ElementType));
+            var moved = parameter.Backend.CreateState(parameter, old.Shape, precision.TypeFor(parameter.ElementType));
             var values = new double[old.Numbers];
             old.CopyTo(values);
             moved.CopyFrom(values);

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Makes the golden cases with PyTorch: generate.py [--output FOLDER] [--only NAME ...]"""
 import argparse
+import os
 import pathlib
 import sys
 import warnings
+
+os.environ["ATEN_CPU_CAPABILITY"] = "default"  # the same kernels on every CPU, so that the same bytes come out
 
 import torch
 
 import lbfgs
 import optimizers
-import schedulers
+import schedule_run
 from encoding import dump
 from replay import replay, sensitivity
 from scenarios import inputs, scenarios
@@ -41,7 +44,7 @@ def cases():
             for dtype in scenario.dtypes:
                 yield f"{o.name.lower()}/{scenario.name}_{dtype}", lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
     yield from lbfgs.cases()
-    yield from schedulers.cases()
+    yield from schedule_run.cases()
 
 
 def main():
@@ -77,6 +80,8 @@ def main():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         size += len(text)
+    if not made and not left_out:
+        raise SystemExit(f"no case is called {' or '.join(arguments.only)}")
     stale = [path for path in arguments.output.rglob("*.json")
              if wanted(name := path.relative_to(arguments.output).with_suffix("").as_posix()) and name not in made]
     for path in stale:

@@ -23,6 +23,7 @@ class Optimizer:
     by_dtype: dict = field(default_factory=dict)   # options every case of a type needs
     without: tuple = ()             # (option set, type) that PyTorch itself does wrong
     sparse: dict = field(default_factory=dict)     # option sets for sparse gradients among dense ones
+    overflows_to_nan: bool = False  # where a square is infinite: leave 1e30 out in float32
     dense: bool = True              # false: it takes sparse gradients only
 
 
@@ -116,6 +117,7 @@ OPTIMIZERS = (
         shapes=([], [1], [7], [3, 3], [2, 4], [2, 3, 2]),
         sizes=([], [1], [7], [8], [9], [63], [64], [65], [9, 7], [8, 8], [1, 5], [5, 1]),
         large=([1000], [25, 40]),
+        overflows_to_nan=True,
     ),
     Optimizer(
         "Adagrad",
@@ -256,6 +258,7 @@ OPTIMIZERS = (
         by_dtype=ADAM_HALF,
         sparse={"sparse": {"lr": 0.05}},
         dense=False,
+        overflows_to_nan=True,
     ),
     Optimizer(
         "Muon",

@@ -5,8 +5,8 @@ namespace OptimSharp.Kernels;
 /// <summary>Owns storage and runs rules on it: host memory, or (in the adapter) tensors that host pointers can't reach.</summary>
 internal abstract class Backend
 {
-    /// <summary>A tensor of zeros.</summary>
-    public abstract StateTensor CreateState(ReadOnlySpan<long> shape, ElementType type);
+    /// <summary>A tensor of zeros, where the parameter is.</summary>
+    public abstract StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type);
 
     /// <summary>Plans the update of one parameter. Nothing is changed before the plan runs.</summary>
     public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
@@ -18,9 +18,6 @@ internal abstract class Backend
     /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
     /// </summary>
     public virtual TensorOps CreateTensorOps() => new();
-
-    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to restore.</summary>
-    public virtual IDisposable? EnterClosure() => null;
 }
 
 /// <summary>A parameter in a step, and the state that its rule works with.</summary>
@@ -41,7 +38,7 @@ internal sealed class HostBackend : Backend
 {
     public static HostBackend Instance { get; } = new();
 
-    public override StateTensor CreateState(ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
+    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {

@@ -128,7 +128,7 @@ internal sealed class StepContext
         if (entry.State.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
-        var tensor = parameter.Backend.CreateState(shape, entry.Precision.TypeFor(parameter.ElementType));
+        var tensor = parameter.Backend.CreateState(parameter, shape, entry.Precision.TypeFor(parameter.ElementType));
         if (initial != 0)
             tensor.Fill(initial);
         entry.State.Add(key, tensor);
@@ -219,6 +219,9 @@ internal readonly ref struct ParameterUpdate<T>
         entry.Counts = true;
         return entry.State.Step + 1;
     }
+
+    /// <summary>Rounds the parameter between two of its changes, where PyTorch does.</summary>
+    public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
 
     /// <summary>xʸ, the same on every machine. For x &gt; 0, or whole y ≥ 0.</summary>
     public double Power(double x, double y) => context.Powers[x, y];

@@ -16,6 +16,7 @@ internal sealed class StepPlan : ISharedWork
     const long WorthSharing = 32 * 1024;
 
     readonly List<Batch> batches = [];
+    readonly List<Action> others = [];
     readonly WorkerTeam team;
     long total;
     long next;
@@ -34,6 +35,9 @@ internal sealed class StepPlan : ISharedWork
         total += Math.Max(work.Count, TensorCost);
     }
 
+    /// <summary>Adds work that a backend does by itself, on the caller's thread.</summary>
+    public void Add(Action work) => others.Add(work);
+
     /// <summary>Does everything that was added, with up to <paramref name="threads"/> threads, and forgets it.</summary>
     public void Run(int threads)
     {
@@ -42,8 +46,11 @@ internal sealed class StepPlan : ISharedWork
             next = 0;
             if (total < 2 * WorthSharing)
                 threads = 1;
-            piece = threads == 1 ? Math.Max(total, 1) : Math.Clamp(total / (threads * 8L), WorthSharing / 2, 1 << 20);
-            team.Run(threads);
+            piece = threads == 1 ? total : Math.Clamp(total / (threads * 8L), WorthSharing / 2, 1 << 20);
+            if (total > 0)
+                team.Run(threads);
+            foreach (var work in others)
+                work();
         }
         finally
         {
@@ -56,6 +63,7 @@ internal sealed class StepPlan : ISharedWork
     {
         foreach (var batch in batches)
             batch.Clear();
+        others.Clear();
         total = 0;
     }
 

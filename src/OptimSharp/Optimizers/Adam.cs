@@ -72,20 +72,21 @@ public sealed class Adam : Optimizer<AdamOptions>
             long t = x.NextStep();
             double correction1 = 1 - x.Power(options.Betas.Beta1, t), correction2 = 1 - x.Power(options.Betas.Beta2, t);
             if (options.AMSGrad)
-                x.Apply(new AdamRule<T, On>(options, correction1, correction2), "exp_avg", "exp_avg_sq", "max_exp_avg_sq");
+                x.Apply(new AdamRule<T, On>(options, x.Rounding, correction1, correction2), "exp_avg", "exp_avg_sq", "max_exp_avg_sq");
             else
-                x.Apply(new AdamRule<T, Off>(options, correction1, correction2), "exp_avg", "exp_avg_sq");
+                x.Apply(new AdamRule<T, Off>(options, x.Rounding, correction1, correction2), "exp_avg", "exp_avg_sq");
         }
     }
 }
 
-readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, double correction1, double correction2) : IUpdateRule<T>
+readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, Rounding<T> rounding, double correction1, double correction2) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TAMSGrad : IFlag
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T keep = T.CreateChecked(o.DecoupledWeightDecay ? 1 - o.LearningRate * o.WeightDecay : 1);
+    readonly Rounding<T> rounding = rounding;
     readonly Lerp<T> average = new(1 - o.Betas.Beta1);
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
@@ -102,7 +103,7 @@ readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, double correction1, double 
         var g = x.Grad * L.Of(sign);
         if (decays)
             g += L.Of(decay) * x.Param;                                     // g ← g + λθ
-        x.Param *= L.Of(keep);                                              // θ ← θ(1 − ηλ), when decoupled
+        x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Of(beta2) * x.S1 + L.Of(w2) * g * g;                       // v ← β₂v + (1 − β₂)g²
         var v = x.S1;

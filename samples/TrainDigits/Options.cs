@@ -1,0 +1,43 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace OptimSharp.Samples;
+
+/// <summary>What can be chosen on the command line.</summary>
+public sealed record Options(string Optimizer, double? LearningRate, double Momentum, int Epochs, int BatchSize, int Seed, int? Threads, FileInfo Output)
+{
+    /// <summary>Reads the command line and runs the program with what it says.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Invoke(string[] args, Action<Options> run)
+    {
+        var optimizer = new Option<string>("--optimizer") { Description = "sgd, adam or adamw", DefaultValueFactory = _ => "sgd" };
+        optimizer.AcceptOnlyFromAmong("sgd", "adam", "adamw");
+        var learningRate = new Option<double?>("--learning-rate") { Description = "the rate to start from, ≥ 0 [default: 0.05 for sgd, else 0.002]" };
+        var momentum = new Option<double>("--momentum") { Description = "SGD's momentum, ≥ 0; Adam's β₁ stays 0.9", DefaultValueFactory = _ => 0.9 };
+        var epochs = new Option<int>("--epochs") { Description = "how often to go through the digits, ≥ 1", DefaultValueFactory = _ => 25 };
+        var batchSize = new Option<int>("--batch-size") { Description = "digits a step, ≥ 1", DefaultValueFactory = _ => 32 };
+        var seed = new Option<int>("--seed") { Description = "the same seed gives the same result", DefaultValueFactory = _ => 1 };
+        var threads = new Option<int?>("--threads") { Description = "threads to use, ≥ 1 [default: all processors]" };
+        var output = new Option<FileInfo>("--output") { Description = "where the picture of the run goes", DefaultValueFactory = _ => new("train-digits.png") };
+        foreach (var count in new Option<int>[] { epochs, batchSize })
+            count.Validators.Add(result => AtLeast(result, result.GetValue(count), 1));
+        threads.Validators.Add(result => AtLeast(result, result.GetValue(threads) ?? 1, 1));
+        momentum.Validators.Add(result => AtLeast(result, result.GetValue(momentum), 0));
+        learningRate.Validators.Add(result => AtLeast(result, result.GetValue(learningRate) ?? 0, 0));
+
+        var command = new RootCommand("Trains a convolutional network on 1,797 handwritten digits.")
+        {
+            optimizer, learningRate, momentum, epochs, batchSize, seed, threads, output,
+        };
+        command.SetAction(result => run(new(
+            result.GetRequiredValue(optimizer), result.GetValue(learningRate), result.GetValue(momentum), result.GetValue(epochs),
+            result.GetValue(batchSize), result.GetValue(seed), result.GetValue(threads), result.GetRequiredValue(output))));
+        return command.Parse(args).Invoke();
+    }
+
+    static void AtLeast(OptionResult result, double value, double least)
+    {
+        if (!(value >= least))
+            result.AddError($"{result.Option.Name} must be ≥ {least}, but is {value}.");
+    }
+}

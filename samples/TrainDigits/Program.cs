@@ -1,0 +1,95 @@
+using System.Globalization;
+using OptimSharp;
+using OptimSharp.Samples;
+using OptimSharp.Schedulers;
+using OptimSharp.Torch;
+using Spectre.Console;
+using static TorchSharp.torch;
+
+return Options.Invoke(args, Train);
+
+static void Train(Options options)
+{
+    if (options.Threads is { } threads)
+    {
+        Execution.ThreadCount = threads;
+        set_num_threads(threads);
+    }
+    manual_seed(options.Seed);
+    var shuffle = new System.Random(options.Seed);
+
+    var (training, heldOut) = Digits.Load();
+    using var images = ToTensor(training);
+    using var labels = tensor(training.Labels);
+    using var testImages = ToTensor(heldOut);
+    using var testLabels = tensor(heldOut.Labels);
+
+    using var model = new Network();
+    using var optimizer = MakeOptimizer(options, model.Parameters());
+    int batches = (training.Count + options.BatchSize - 1) / options.BatchSize;
+    var scheduler = new CosineAnnealingLR(optimizer, tMax: options.Epochs * batches);
+    var history = new List<Epoch>();
+
+    AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn()).Start(progress =>
+    {
+        var task = progress.AddTask($"{options.Optimizer} on {training.Count} digits", maxValue: options.Epochs * batches);
+        for (int epoch = 1; epoch <= options.Epochs; epoch++)
+        {
+            double rate = optimizer.ParameterGroups[0].LearningRate, sum = 0;
+            int[] order = [.. Enumerable.Range(0, training.Count)];
+            shuffle.Shuffle(order);
+            model.train();
+            foreach (int[] batch in order.Chunk(options.BatchSize))
+            {
+                using var scope = NewDisposeScope();
+                var index = tensor(batch.Select(i => (long)i).ToArray());
+                optimizer.ZeroGrad();
+                var loss = nn.functional.cross_entropy(model.forward(images[index]), labels[index]);
+                loss.backward();
+                optimizer.Step();
+                scheduler.Step();
+                sum += loss.item<float>() * batch.Length;
+                task.Increment(1);
+            }
+            history.Add(new(epoch, sum / training.Count, Accuracy(model, testImages, testLabels), rate));
+        }
+    });
+
+    WriteTable(history);
+    Chart.Save(history, options.Output.FullName, options.Optimizer);
+    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"picture       {options.Output.FullName}");
+    AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test accuracy {history[^1].TestAccuracy:F4}"));
+}
+
+static Optimizer MakeOptimizer(Options options, IReadOnlyList<TorchParameter> parameters) => options.Optimizer switch
+{
+    "sgd" => new SGD(parameters, new() { LearningRate = options.LearningRate ?? 0.05, Momentum = options.Momentum, WeightDecay = 5e-4 }),
+    "adam" => new Adam(parameters, new() { LearningRate = options.LearningRate ?? 2e-3 }),
+    _ => new AdamW(parameters, new() { LearningRate = options.LearningRate ?? 2e-3 }),
+};
+
+static Tensor ToTensor(Digits digits) => tensor(digits.Images).reshape(digits.Count, 1, 8, 8);
+
+static double Accuracy(Network model, Tensor images, Tensor labels)
+{
+    using var scope = NewDisposeScope();
+    using var _ = no_grad();
+    model.eval();
+    return model.forward(images).argmax(1).eq(labels).to_type(ScalarType.Float64).mean().item<double>();
+}
+
+static void WriteTable(List<Epoch> history)
+{
+    var table = new Table().RoundedBorder();
+    foreach (string heading in new[] { "epoch", "loss", "test accuracy", "learning rate" })
+        table.AddColumn(new TableColumn(heading).RightAligned());
+    foreach (var epoch in history)
+    {
+        table.AddRow(
+            epoch.Number.ToString(CultureInfo.InvariantCulture),
+            epoch.Loss.ToString("F4", CultureInfo.InvariantCulture),
+            epoch.TestAccuracy.ToString("F4", CultureInfo.InvariantCulture),
+            epoch.LearningRate.ToString("G3", CultureInfo.InvariantCulture));
+    }
+    AnsiConsole.Write(table);
+}

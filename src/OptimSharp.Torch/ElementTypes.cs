@@ -1,0 +1,18 @@
+using TorchSharp;
+
+namespace OptimSharp.Torch;
+
+/// <summary>The element types in TorchSharp's terms, and back.</summary>
+internal static class ElementTypes
+{
+    public static torch.ScalarType ToScalarType(this ElementType type) => type switch
+    {
+        ElementType.Float32 => torch.ScalarType.Float32,
+        ElementType.Float64 => torch.ScalarType.Float64,
+        ElementType.Float16 => torch.ScalarType.Float16,
+        ElementType.BFloat16 => torch.ScalarType.BFloat16,
+        ElementType.Complex64 => torch.ScalarType.ComplexFloat32,
+        ElementType.Complex128 => torch.ScalarType.ComplexFloat64,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No element type."),
+    };
+}

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+
+namespace OptimSharp.Torch;
+
+/// <summary>
+/// The C functions of TorchSharp's native library that a step needs for each parameter. TorchSharp's own properties make a
+/// finalizable object a call; these make none.
+/// </summary>
+internal static unsafe partial class LibTorchSharp
+{
+    const string Library = "LibTorchSharp";
+
+    /// <summary>A new handle to the gradient, to be given to <see cref="Dispose"/>; 0: there is none.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_grad"), SuppressGCTransition]
+    public static partial nint Grad(nint tensor);
+
+    /// <summary>Sets the gradient; 0 removes it.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_set_grad")]
+    public static partial void SetGrad(nint tensor, nint grad);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_dispose")]
+    public static partial void Dispose(nint tensor);
+
+    /// <summary>The address of the first element; the storage offset is included.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_data"), SuppressGCTransition]
+    public static partial void* Data(nint tensor);
+
+    /// <summary>The element type, as a <see cref="TorchSharp.torch.ScalarType"/>.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_type"), SuppressGCTransition]
+    public static partial sbyte Type(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_ndimension"), SuppressGCTransition]
+    public static partial long Dimensions(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_size"), SuppressGCTransition]
+    public static partial long Size(nint tensor, long dimension);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_device_type"), SuppressGCTransition]
+    public static partial int DeviceType(nint tensor);
+
+    // These two return a C bool or int: only the lowest byte is sure to be set.
+    [LibraryImport(Library, EntryPoint = "THSTensor_is_contiguous"), SuppressGCTransition]
+    public static partial byte IsContiguous(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_is_sparse"), SuppressGCTransition]
+    public static partial byte IsSparse(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_is_conj"), SuppressGCTransition]
+    public static partial byte IsConjugate(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_resolve_conj")]
+    private static partial nint ResolveConjugate(nint tensor);
+
+    [LibraryImport(Library, EntryPoint = "THSTensor_contiguous")]
+    private static partial nint Contiguous(nint tensor);
+
+    /// <summary>A new handle to a tensor of the same elements, each where its index says, as it is.</summary>
+    public static nint Plain(nint tensor)
+    {
+        nint resolved = ResolveConjugate(tensor), contiguous = Contiguous(resolved);
+        Dispose(resolved);
+        return contiguous;
+    }
+}

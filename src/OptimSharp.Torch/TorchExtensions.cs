@@ -1,0 +1,32 @@
+using TorchSharp;
+
+namespace OptimSharp.Torch;
+
+/// <summary>TorchSharp's modules and tensors as what optimizers take.</summary>
+public static class TorchExtensions
+{
+    /// <summary>
+    /// A module's parameters, with their names, each once even when layers share it. Frozen ones
+    /// (<c>requires_grad = false</c>) are there too: without a gradient a step leaves them out.
+    /// </summary>
+    /// <exception cref="ArgumentException">A parameter is no floating-point tensor.</exception>
+    public static IReadOnlyList<TorchParameter> Parameters(this torch.nn.Module module)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        return [.. module.named_parameters().Select(p => new TorchParameter(p.parameter, p.name))];
+    }
+
+    /// <summary>A single tensor as a parameter. It should have <c>requires_grad</c>, or a gradient set by hand.</summary>
+    /// <param name="tensor">The tensor; a TorchSharp <c>Parameter</c> is one.</param>
+    /// <param name="name">The name, for messages and state dicts.</param>
+    /// <exception cref="ArgumentException">The tensor is not a dense floating-point leaf.</exception>
+    public static TorchParameter AsParameter(this torch.Tensor tensor, string name = "") => new(tensor, name);
+
+    /// <summary>Tensors as parameters, named by their place: "0", "1", ….</summary>
+    /// <inheritdoc cref="AsParameter"/>
+    public static IReadOnlyList<TorchParameter> AsParameters(this IEnumerable<torch.Tensor> tensors)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        return [.. tensors.Select((t, i) => new TorchParameter(t, i.ToString(System.Globalization.CultureInfo.InvariantCulture)))];
+    }
+}

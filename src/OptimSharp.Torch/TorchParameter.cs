@@ -1,0 +1,223 @@
+using System.Runtime.CompilerServices;
+using OptimSharp.Kernels;
+using TorchSharp;
+
+namespace OptimSharp.Torch;
+
+/// <summary>
+/// A TorchSharp tensor as a parameter: the optimizer changes the tensor in place by the gradient that <c>backward()</c> left in
+/// it. Contiguous tensors in this process's memory are changed through their pointers, without copies.
+/// </summary>
+/// <remarks>Made by <see cref="TorchExtensions.Parameters"/> for a module and by <see cref="TorchExtensions.AsParameter"/> for a tensor.</remarks>
+public sealed unsafe class TorchParameter : Parameter
+{
+    // One identity for each tensor object, however many parameters are made of it. (Tensor.Equals compares elements.)
+    static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
+
+    readonly bool onHost;
+    nint gradient; // during a step: a handle…
+    torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
+
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="byPointer">False keeps tensors that pointers could reach on the torch backend, for tests.</param>
+    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
+    {
+        Tensor = tensor;
+        onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+        Identity = Identities.GetOrCreateValue(tensor);
+    }
+
+    /// <summary>The tensor itself, not a copy.</summary>
+    public torch.Tensor Tensor { get; }
+
+    /// <inheritdoc/>
+    public override bool HasGradient
+    {
+        get
+        {
+            nint grad = LibTorchSharp.Grad(Handle);
+            if (grad != 0)
+                LibTorchSharp.Dispose(grad);
+            return grad != 0;
+        }
+    }
+
+    internal override Backend Backend => onHost ? HostBackend.Instance : TorchBackend.Instance;
+
+    internal override object Identity { get; }
+
+    nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
+        $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
+
+    internal override bool BeginStep(out HostMemory memory)
+    {
+        memory = default;
+        nint tensor = Handle, grad = LibTorchSharp.Grad(tensor);
+        if (grad == 0)
+            return false;
+        try
+        {
+            CheckGradient(tensor, grad);
+            if (LibTorchSharp.IsSparse(grad) != 0)
+            {
+                OpenSparse();
+                memory = new(onHost ? new(LibTorchSharp.Data(tensor)) : default, default,
+                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), (int)rows.shape[0]));
+            }
+            else if (onHost)
+            {
+                if (LibTorchSharp.IsContiguous(grad) == 0 || LibTorchSharp.IsConjugate(grad) != 0)
+                {
+                    nint contiguous = LibTorchSharp.Plain(grad);
+                    LibTorchSharp.Dispose(grad);
+                    grad = contiguous;
+                }
+                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(grad)));
+            }
+        }
+        catch
+        {
+            CloseSparse();
+            LibTorchSharp.Dispose(grad);
+            throw;
+        }
+        gradient = grad;
+        return true;
+    }
+
+    internal override void Read<T>(T* to, bool ofGradient)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle; // throws when disposed
+        if ((ofGradient ? Tensor.grad : Tensor) is not { } source)
+        {
+            System.Runtime.InteropServices.NativeMemory.Clear(to, (nuint)(Numbers * sizeof(T)));
+            return;
+        }
+        if (ofGradient)
+        {
+            nint grad = LibTorchSharp.Grad(Handle);
+            try
+            {
+                CheckGradient(Handle, grad);
+            }
+            finally
+            {
+                LibTorchSharp.Dispose(grad);
+            }
+        }
+        var plain = source.detach();
+        plain = (plain.is_sparse ? plain.to_dense() : plain).resolve_conj().cpu().contiguous();
+        Storage.Load((void*)LibTorchSharp.Data(plain.Handle), ElementType.Real(), to, (nint)Numbers);
+    }
+
+    internal override void Write<T>(T* from)
+    {
+        if (onHost)
+        {
+            Storage.Save(from, (void*)LibTorchSharp.Data(Handle), ElementType.Real(), (nint)Numbers);
+            return;
+        }
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var copy = torch.empty(Tensor.shape, dtype: Tensor.dtype);
+        Storage.Save(from, (void*)LibTorchSharp.Data(copy.Handle), ElementType.Real(), (nint)Numbers);
+        Tensor.detach().copy_(copy);
+    }
+
+    internal override IDisposable EnterClosure() => torch.enable_grad();
+
+    internal override void EndStep()
+    {
+        LibTorchSharp.Dispose(gradient);
+        gradient = 0;
+        CloseSparse();
+    }
+
+    internal override void ZeroGrad(bool setToNull)
+    {
+        nint tensor = Handle;
+        if (setToNull)
+        {
+            LibTorchSharp.SetGrad(tensor, 0);
+            return;
+        }
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Tensor.grad?.detach_().zero_();
+    }
+
+    void CheckGradient(nint tensor, nint grad)
+    {
+        if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
+            throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
+        if (LibTorchSharp.DeviceType(grad) != LibTorchSharp.DeviceType(tensor))
+            throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
+        long dimensions = LibTorchSharp.Dimensions(grad);
+        bool same = dimensions == Shape.Length;
+        for (int i = 0; same && i < dimensions; i++)
+            same = LibTorchSharp.Size(grad, i) == Shape[i];
+        if (!same)
+            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
+    }
+
+    static IEnumerable<long> ShapeOf(nint tensor) =>
+        Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor)).Select(i => LibTorchSharp.Size(tensor, i));
+
+    /// <summary>A sparse gradient's rows in host memory. They stay uncoalesced: the engine sums duplicates in one order.</summary>
+    void OpenSparse()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        var sparse = Tensor.grad!.detach();
+        var where = sparse.SparseIndices;
+        if (where.shape[0] != 1)
+            throw new InvalidOperationException($"The gradient of parameter {this} is sparse in {where.shape[0]} dimensions; optimizers take sparse rows of the first dimension, as Embedding(sparse: true) makes them. Give a dense gradient.");
+        indices = where.cpu().contiguous().DetachFromDisposeScope();
+        rows = sparse.SparseValues.resolve_conj().cpu().contiguous().DetachFromDisposeScope();
+    }
+
+    void CloseSparse()
+    {
+        indices?.Dispose();
+        rows?.Dispose();
+        (indices, rows) = (null, null);
+    }
+
+    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+
+    static double ReadLoss(torch.Tensor loss)
+    {
+        if (loss.numel() != 1)
+            throw new InvalidOperationException($"The closure returned a loss of {loss.numel()} elements; it must be one number, as loss.sum() or loss.mean().");
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return loss.detach().to_type(torch.float64).cpu().item<double>();
+    }
+
+    static torch.Tensor Check(torch.Tensor tensor, string name)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (tensor.IsInvalid)
+            throw new ArgumentException($"The tensor of parameter '{name}' was disposed.", nameof(tensor));
+        if (tensor.is_sparse)
+            throw new ArgumentException($"Parameter '{name}' is a sparse tensor; parameters are dense, their gradients may be sparse.", nameof(tensor));
+        if (!tensor.is_leaf)
+            throw new ArgumentException($"Parameter '{name}' was computed from other tensors, so backward() leaves no gradient in it. Optimize the tensors that it was computed from, or tensor.detach().", nameof(tensor));
+        return tensor;
+    }
+
+    static ElementType TypeOf(torch.Tensor tensor, string name) => tensor.dtype switch
+    {
+        torch.ScalarType.Float32 => ElementType.Float32,
+        torch.ScalarType.Float64 => ElementType.Float64,
+        torch.ScalarType.Float16 => ElementType.Float16,
+        torch.ScalarType.BFloat16 => ElementType.BFloat16,
+        torch.ScalarType.ComplexFloat32 => ElementType.Complex64,
+        torch.ScalarType.ComplexFloat64 => ElementType.Complex128,
+        var other => throw new ArgumentException(
+            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16, BFloat16, ComplexFloat32 and ComplexFloat64.", nameof(tensor)),
+    };
+}

@@ -1,0 +1,30 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp.Kernels;
+
+/// <summary>
+/// Rounds a parameter in the middle of a step to the precision it is stored with. PyTorch writes a half parameter after its
+/// weight decay and again after its update, and a few steps show it; we do so where state is kept as PyTorch keeps it
+/// (<see cref="StatePrecision.Parameter"/>). Otherwise, and for other types, this changes nothing.
+/// </summary>
+/// <remarks>
+/// Veltkamp's splitting, which needs no more than + − ×: with c = (2ˢ + 1)x, c − (c − x) is x without its s lowest bits,
+/// rounded to nearest.
+/// </remarks>
+readonly struct Rounding<T>(ElementType storage)
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    readonly bool rounds = storage is ElementType.BFloat16 or ElementType.Float16;
+    readonly T splitter = T.CreateChecked(storage == ElementType.BFloat16 ? (1 << 16) + 1 : (1 << 13) + 1);
+    readonly T limit = T.CreateChecked(1e33); // beyond it c would overflow: infinities, above all
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public L Of<L>(L x) where L : struct, ILane<L, T>
+    {
+        if (!rounds)
+            return x;
+        var c = L.Of(splitter) * x;
+        return L.IfPositive(L.Of(limit) - L.Abs(x), c - (c - x), x);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace OptimSharp.Conformance;
+
+/// <summary>Compares tensors as the format says.</summary>
+public static class Comparison
+{
+    /// <summary>What differs, in words; null when all is within tolerance.</summary>
+    /// <param name="expected">PyTorch's numbers.</param>
+    /// <param name="actual">Ours.</param>
+    /// <param name="tolerance">Relative to the largest finite magnitude in <paramref name="expected"/>. What is not finite must match in place.</param>
+    public static string? Difference(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual, double tolerance)
+    {
+        if (expected.Length != actual.Length)
+            return $"{expected.Length} numbers expected, {actual.Length} found";
+        double scale = 0;
+        foreach (double x in expected)
+        {
+            if (double.IsFinite(x))
+                scale = Math.Max(scale, Math.Abs(x));
+        }
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double e = expected[i], a = actual[i];
+            bool same = double.IsFinite(e) ? Math.Abs(a - e) <= tolerance * scale : e.Equals(a);
+            if (!same)
+            {
+                return string.Create(CultureInfo.InvariantCulture,
+                    $"element {i} is {a:R}, but {e:R} was expected (within {tolerance:R} of the largest magnitude, {scale:R})");
+            }
+        }
+        return null;
+    }
+}

@@ -1,0 +1,42 @@
+namespace OptimSharp.Conformance;
+
+/// <summary>Where golden cases are: in tests/goldens, and in the folder that the environment variable OPTIMSHARP_GOLDENS names.</summary>
+public static class GoldenFiles
+{
+    public const string Variable = "OPTIMSHARP_GOLDENS";
+
+    /// <summary>All cases of the repository and of the user's folder: a short name for lists, and the file.</summary>
+    /// <exception cref="DirectoryNotFoundException">The named folder does not exist.</exception>
+    public static IEnumerable<(string Name, string File)> All()
+    {
+        string own = Path.Combine(RepositoryRoot(), "tests", "goldens");
+        var files = Below(own, "");
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder)
+            files = files.Concat(Below(folder, "given: "));
+        return files;
+    }
+
+    /// <summary>The folder of OptimSharp.slnx, above the tests' program.</summary>
+    public static string RepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "OptimSharp.slnx")))
+                return folder.FullName;
+        }
+        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} has an OptimSharp.slnx.");
+    }
+
+    static IEnumerable<(string Name, string File)> Below(string folder, string prefix)
+    {
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"There is no folder of golden cases '{folder}'.");
+        var files = Directory.GetFiles(folder, "*.json", SearchOption.AllDirectories);
+        if (files.Length == 0)
+            throw new FileNotFoundException($"The folder of golden cases '{folder}' has no *.json.");
+        return from file in files
+               let name = prefix + Path.ChangeExtension(Path.GetRelativePath(folder, file), null).Replace('\\', '/')
+               orderby name
+               select (name, file);
+    }
+}

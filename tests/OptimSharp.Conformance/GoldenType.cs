@@ -1,0 +1,59 @@
+namespace OptimSharp.Conformance;
+
+/// <summary>The type of a case's parameters and gradients.</summary>
+public enum GoldenType
+{
+    Float32,
+    Float64,
+    BFloat16,
+    Float16,
+
+    /// <summary>Pairs of <see cref="float"/>: real and imaginary part.</summary>
+    Complex64,
+
+    /// <summary>Pairs of <see cref="double"/>: real and imaginary part.</summary>
+    Complex128,
+}
+
+public static class GoldenTypes
+{
+    public static bool IsComplex(this GoldenType type) => type is GoldenType.Complex64 or GoldenType.Complex128;
+
+    /// <summary>Cases of these types keep state in the parameter's type, as PyTorch does.</summary>
+    public static bool IsHalf(this GoldenType type) => type is GoldenType.BFloat16 or GoldenType.Float16;
+
+    /// <summary>The type of one number: complex ones are pairs.</summary>
+    public static ElementType Real(this GoldenType type) => type switch
+    {
+        GoldenType.Float64 or GoldenType.Complex128 => ElementType.Float64,
+        GoldenType.BFloat16 => ElementType.BFloat16,
+        GoldenType.Float16 => ElementType.Float16,
+        _ => ElementType.Float32,
+    };
+
+    /// <summary>What a case's numbers stand for: it may have them with just as many digits as the type tells apart.</summary>
+    public static double[] Round(this GoldenType type, double[] values) => type.Real().Round(values);
+
+    /// <inheritdoc cref="Round(GoldenType, double[])"/>
+    public static double[] Round(this ElementType type, double[] values) => type switch
+    {
+        ElementType.Float32 => Array.ConvertAll(values, x => (double)(float)x),
+        ElementType.BFloat16 => Array.ConvertAll(values, x => (double)(float)(BFloat16)(float)x),
+        ElementType.Float16 => Array.ConvertAll(values, x => (double)(Half)x),
+        _ => values,
+    };
+
+    /// <summary>By how much of the largest magnitude in a parameter, and in a state tensor, a number may differ.</summary>
+    public static (double Parameter, double State) Tolerance(this GoldenType type, string optimizer)
+    {
+        var (parameter, state) = type switch
+        {
+            GoldenType.Float64 or GoldenType.Complex128 => (1e-12, 1e-12),
+            GoldenType.BFloat16 => (1.0 / 64, 1.0 / 32),
+            GoldenType.Float16 => (1.0 / 512, 1.0 / 256),
+            _ => (1e-5, 1e-5),
+        };
+        double least = optimizer == "Muon" ? 2e-2 : 0; // it multiplies in bfloat16
+        return (Math.Max(parameter, least), Math.Max(state, least));
+    }
+}

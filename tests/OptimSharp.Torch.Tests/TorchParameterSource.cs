@@ -1,0 +1,86 @@
+using OptimSharp.Conformance;
+using TorchSharp;
+
+namespace OptimSharp.Torch.Tests;
+
+/// <summary>Parameters over TorchSharp tensors on the CPU: through their pointers, or by the torch backend.</summary>
+public sealed class TorchParameterSource(bool byPointer) : IParameterSource
+{
+    public string Name => byPointer ? "TorchSharp, by pointer" : "TorchSharp, torch backend";
+
+    public GoldenParameter Create(string name, long[] shape, GoldenType type, double[] values) =>
+        new TorchGolden(name, shape, ScalarTypeOf(type), values, byPointer);
+
+    static torch.ScalarType ScalarTypeOf(GoldenType type) => type switch
+    {
+        GoldenType.Float32 => torch.ScalarType.Float32,
+        GoldenType.Float64 => torch.ScalarType.Float64,
+        GoldenType.Float16 => torch.ScalarType.Float16,
+        GoldenType.BFloat16 => torch.ScalarType.BFloat16,
+        GoldenType.Complex64 => torch.ScalarType.ComplexFloat32,
+        GoldenType.Complex128 => torch.ScalarType.ComplexFloat64,
+        _ => throw new NotSupportedException($"TorchSharp parameters of {type} are not supported."),
+    };
+
+    sealed class TorchGolden : GoldenParameter
+    {
+        readonly torch.Tensor tensor;
+        readonly TorchParameter parameter;
+        readonly long[] shape;
+
+        public TorchGolden(string name, long[] shape, torch.ScalarType type, double[] values, bool byPointer)
+        {
+            this.shape = shape;
+            tensor = ToTensor(values, type, shape).requires_grad_(true);
+            parameter = new TorchParameter(tensor, name, byPointer);
+        }
+
+        public override Parameter Parameter => parameter;
+
+        public override void SetGradient(double[]? values)
+        {
+            parameter.ZeroGrad(setToNull: true);
+            if (values is not null)
+            {
+                using var gradient = ToTensor(values, tensor.dtype, shape);
+                tensor.grad = gradient;
+            }
+        }
+
+        public override void SetSparseGradient(long[] indices, double[][] rows)
+        {
+            using var scope = torch.NewDisposeScope();
+            var values = ToTensor([.. rows.SelectMany(row => row)], tensor.dtype, [indices.Length, .. shape[1..]]);
+            tensor.grad = torch.sparse_coo_tensor(torch.tensor(indices).reshape(1, indices.Length), values, shape);
+        }
+
+        public override double[] Values() => FromTensor(tensor);
+
+        public override double[]? Gradient()
+        {
+            using var gradient = tensor.grad;
+            return gradient is null || gradient.is_sparse ? null : FromTensor(gradient);
+        }
+
+        public override void Dispose()
+        {
+            tensor.Dispose();
+            base.Dispose();
+        }
+
+        static torch.Tensor ToTensor(double[] values, torch.ScalarType type, long[] shape)
+        {
+            using var scope = torch.NewDisposeScope();
+            var reals = torch.tensor(values, dtype: torch.float64);
+            return (torch.is_complex(type) ? reals.reshape([.. shape, 2]).view_as_complex() : reals.reshape(shape)).to_type(type).MoveToOuterDisposeScope();
+        }
+
+        static double[] FromTensor(torch.Tensor tensor)
+        {
+            if (tensor.numel() == 0)
+                return [];
+            using var scope = torch.NewDisposeScope();
+            return TorchBackend.Reals(tensor.detach()).to_type(torch.float64).contiguous().data<double>().ToArray();
+        }
+    }
+}
