@@ -67,6 +67,7 @@ public unsafe class GuardPageTests
                     S1 = new(Filled<T>(s1, stateType, count, 0)),
                     S2 = new(Filled<T>(s2, stateType, count, 0)),
                     ParamType = type,
+                    GradType = type,
                     StateType = stateType,
                     Count = count,
                 };
