@@ -30,11 +30,8 @@ public sealed record SGDOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
-    internal override void CheckTogether()
-    {
-        if (Nesterov && (Momentum <= 0 || Dampening != 0))
-            throw new ArgumentException($"Nesterov needs Momentum > 0 and Dampening = 0, but they are {OptionDescriptor.Text(Momentum)} and {OptionDescriptor.Text(Dampening)}.", nameof(Nesterov));
-    }
+    internal override (string, string)? CheckTogether() => !Nesterov || (Momentum > 0 && Dampening == 0) ? null
+        : (nameof(Nesterov), $"Nesterov needs Momentum > 0 and Dampening = 0, but they are {OptionDescriptor.Text(Momentum)} and {OptionDescriptor.Text(Dampening)}");
 }
 
 /// <summary>Stochastic gradient descent, with momentum, dampening, weight decay and Nesterov's momentum.</summary>
