@@ -99,7 +99,7 @@ public class OptionErrorTests
         Assert.StartsWith("LineSearch ('line_search_fn') is one of none, strong_wolfe and cannot be weak_wolfe.", error.Message, StringComparison.Ordinal);
     }
 
-    public static TheoryData<long[]> NoMatrices => [[4], [2, 2, 1], [1]];
+    public static TheoryData<long[]> NoMatrices => new((long[])[4], (long[])[2, 2, 1], (long[])[1]);
 
     [Theory]
     [MemberData(nameof(NoMatrices))]
