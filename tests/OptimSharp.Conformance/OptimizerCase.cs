@@ -140,7 +140,7 @@ sealed class OptimizerCase : GoldenCase
         return new(null, indices, rows);
     }
 
-    static GoldenType TypeOf(GoldenNode node) => node.Text() switch
+    internal static GoldenType TypeOf(GoldenNode node) => node.Text() switch
     {
         "float32" => GoldenType.Float32,
         "float64" => GoldenType.Float64,
