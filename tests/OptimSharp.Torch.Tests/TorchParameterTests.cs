@@ -109,19 +109,19 @@ public class TorchParameterTests
         Assert.Equal([0, 0, 0, 0, -1, -1, -1, 0, 0, 0], Models.Values(memory));
     }
 
-    // Both backends run the same rule, but libtorch's square root (MKL's) does not round one float in five to the nearest.
+    // Both run the same rule. Not to the bit: libtorch's square root is MKL's, whose last bit is not always the right one.
     [Fact]
-    public void The_torch_backend_gives_the_host_backends_numbers()
+    public void The_torch_backend_gives_what_the_host_backend_gives()
     {
         foreach (var optimizerType in OptimizerDriver.PublicOptimizers)
         {
-            if (optimizerType.Name is "LBFGS" or "Muon" or "SparseAdam")
-                continue; // a closure, a matrix, a sparse gradient
+            if (optimizerType.Name is "LBFGS" or "Muon" or "Adafactor" or "SparseAdam")
+                continue; // not elementwise, or not for dense gradients
             foreach (var type in new[] { float32, float64, bfloat16, float16 })
             {
-                double tolerance = type == float64 ? 1e-14 : type == float32 ? 1e-6 : 1e-2;
-                foreach (var (expected, actual) in Run(optimizerType, type, byPointer: true).Zip(Run(optimizerType, type, byPointer: false)))
-                    Assert.True(Math.Abs(expected - actual) <= tolerance, $"{optimizerType.Name} {type}: {expected} or {actual}");
+                double tolerance = type == float64 ? 1e-14 : type == float32 ? 1e-6 : 0.01;
+                Assert.All(Run(optimizerType, type, byPointer: true).Zip(Run(optimizerType, type, byPointer: false)),
+                    p => Assert.Equal(p.First, p.Second, tolerance));
             }
         }
 
