@@ -21,8 +21,6 @@ internal sealed class TorchBackend : Backend
         plan.Add(work.Run);
     }
 
-    public override IDisposable EnterClosure() => torch.enable_grad();
-
     /// <summary>A tensor's real numbers: complex elements have a last dimension of two.</summary>
     public static torch.Tensor Reals(torch.Tensor tensor) =>
         torch.is_complex(tensor) ? tensor.resolve_conj().view_as_real() : tensor;

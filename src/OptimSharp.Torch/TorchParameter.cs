@@ -14,6 +14,8 @@ public sealed unsafe class TorchParameter : Parameter
     // One identity for each tensor object, however many parameters are made of it. (Tensor.Equals compares elements.)
     static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
 
+    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ValueOf(tensor) : null);
+
     readonly bool onHost;
     nint gradient; // during a step: a handle…
     torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
@@ -86,6 +88,8 @@ public sealed unsafe class TorchParameter : Parameter
         return true;
     }
 
+    internal override IDisposable EnterClosure() => torch.enable_grad();
+
     internal override void EndStep()
     {
         LibTorchSharp.Dispose(gradient);
@@ -106,6 +110,42 @@ public sealed unsafe class TorchParameter : Parameter
         Tensor.grad?.detach_().zero_();
     }
 
+    internal override void Read<T>(T* to, bool ofGradient)
+    {
+        if (Numbers == 0)
+            return;
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle;
+        var from = ofGradient ? Tensor.grad ?? torch.zeros_like(Tensor) : Tensor;
+        from = TorchBackend.Reals((from.is_sparse ? from.to_dense() : from).detach()).to_type(TypeOf<T>()).cpu().contiguous();
+        Buffer.MemoryCopy(LibTorchSharp.Data(from.Handle), to, Numbers * sizeof(T), Numbers * sizeof(T));
+    }
+
+    internal override void Write<T>(T* from)
+    {
+        if (Numbers == 0)
+            return;
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle;
+        var to = TorchBackend.Reals(Tensor.detach());
+        var values = torch.empty(to.shape, dtype: TypeOf<T>());
+        Buffer.MemoryCopy(from, LibTorchSharp.Data(values.Handle), Numbers * sizeof(T), Numbers * sizeof(T));
+        to.copy_(values);
+    }
+
+    static torch.ScalarType TypeOf<T>() => typeof(T) == typeof(double) ? torch.float64 : torch.float32;
+
+    static double ValueOf(torch.Tensor loss)
+    {
+        if (loss.numel() != 1)
+            throw new InvalidOperationException($"The closure's loss must be a single number, but is a tensor of shape [{string.Join(", ", loss.shape)}].");
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return loss.to_type(torch.float64).item<double>();
+    }
+
     void CheckGradient(nint tensor, nint grad)
     {
         if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
@@ -117,11 +157,11 @@ public sealed unsafe class TorchParameter : Parameter
         for (int i = 0; same && i < dimensions; i++)
             same = LibTorchSharp.Size(grad, i) == Shape[i];
         if (!same)
-        {
-            var shape = Enumerable.Range(0, (int)dimensions).Select(i => LibTorchSharp.Size(grad, i));
-            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", shape)}].");
-        }
+            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
+
+    static IEnumerable<long> ShapeOf(nint tensor) =>
+        Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor)).Select(i => LibTorchSharp.Size(tensor, i));
 
     /// <summary>A sparse gradient's rows in host memory. They stay uncoalesced: the engine sums duplicates in one order.</summary>
     void OpenSparse()

@@ -18,4 +18,7 @@ public static class Execution
             threads = value;
         }
     }
+
+    /// <summary>Whether rules run over SIMD registers where there are any. Off in tests only, which compare: results do not depend on it either.</summary>
+    internal static bool UsesWideLanes { get; set; } = true;
 }

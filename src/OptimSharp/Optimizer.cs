@@ -76,9 +76,9 @@ public abstract class Optimizer : IDisposable
     /// </param>
     public void ZeroGrad(bool setToNull = true)
     {
-        foreach (var group in Groups)
+        for (int i = 0; i < Groups.Count; i++)
         {
-            foreach (var parameter in group.ParameterArray)
+            foreach (var parameter in Groups[i].ParameterArray)
                 parameter.ZeroGrad(setToNull);
         }
     }
@@ -130,9 +130,21 @@ public abstract class Optimizer : IDisposable
     /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
     private protected TLoss Evaluate<TLoss>(Func<TLoss> closure)
     {
-        var backend = Groups.SelectMany(g => g.Parameters).FirstOrDefault(p => p.Backend != HostBackend.Instance)?.Backend;
-        using (backend?.EnterClosure())
+        using (EnterClosure())
             return closure();
+    }
+
+    IDisposable? EnterClosure()
+    {
+        for (int i = 0; i < Groups.Count; i++)
+        {
+            foreach (var parameter in Groups[i].ParameterArray)
+            {
+                if (parameter.EnterClosure() is { } scope)
+                    return scope;
+            }
+        }
+        return null;
     }
 
     void AfterStep()

@@ -40,6 +40,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         ArgumentNullException.ThrowIfNull(group);
         if (group.IsAttached)
             throw new ArgumentException("The group belongs to an optimizer already; make a new one of its parameters.", nameof(group));
+        CheckGroup(group);
         for (int i = 0; i < groups.Count; i++)
         {
             var present = groups[i].Parameters.Select(p => p.Identity).ToHashSet();
@@ -108,6 +109,11 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     /// <summary>Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have.</summary>
     private protected virtual void CheckParameter(Parameter parameter)
+    {
+    }
+
+    /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have.</summary>
+    private protected virtual void CheckGroup(ParameterGroup<TOptions> group)
     {
     }
 

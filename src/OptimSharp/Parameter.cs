@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using OptimSharp.Kernels;
 
 namespace OptimSharp;
@@ -93,6 +94,18 @@ public abstract class Parameter
     internal virtual void EndStep()
     {
     }
+
+    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
+    internal virtual IDisposable? EnterClosure() => null;
+
+    /// <summary>
+    /// Copies all values, or the gradient (zeros when there is none; a sparse one with its zeros), to host memory in the compute
+    /// type. A complex element is two numbers. For use outside of a step, or inside for a parameter that is not in host memory.
+    /// </summary>
+    internal abstract unsafe void Read<T>(T* to, bool ofGradient) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Sets all values, rounded to the element type.</summary>
+    internal abstract unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Removes the gradient, or sets it to zeros.</summary>
     internal abstract void ZeroGrad(bool setToNull);

@@ -128,6 +128,31 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
         return HasGradient;
     }
 
+    internal override void Read<TNumber>(TNumber* to, bool ofGradient)
+    {
+        if (ofGradient && !hasGradient)
+        {
+            NativeMemory.Clear(to, (nuint)(Numbers * sizeof(TNumber)));
+        }
+        else if (ofGradient && sparse is not null)
+        {
+            var touched = new TouchedRows();
+            touched.Collect(this, rows);
+            touched.Spread(to, (nint)Numbers);
+        }
+        else
+        {
+            fixed (byte* from = &(ofGradient ? gradientBuffer : values).Start)
+                Storage.Load(from, ElementType.Real(), to, (nint)Numbers);
+        }
+    }
+
+    internal override void Write<TNumber>(TNumber* from)
+    {
+        fixed (byte* to = &values.Start)
+            Storage.Save(from, to, ElementType.Real(), (nint)Numbers);
+    }
+
     internal override void ZeroGrad(bool setToNull)
     {
         if (!HasGradient)

@@ -11,6 +11,7 @@ public sealed class ParameterState
     // A handful of entries: looking through a list is faster than hashing, and keeps PyTorch's order.
     readonly List<(string Key, StateTensor Tensor)> tensors = [];
     readonly List<(string Key, double Value)> scalars = [];
+    readonly List<(string Key, List<StateTensor> Tensors)> lists = [];
 
     internal ParameterState()
     {
@@ -25,8 +26,11 @@ public sealed class ParameterState
     /// <summary>The names of the state's numbers, other than <see cref="Step"/>.</summary>
     public IEnumerable<string> ScalarKeys => scalars.Select(s => s.Key);
 
+    /// <summary>The names of the state's lists of tensors (<see cref="LBFGS"/> has some).</summary>
+    public IEnumerable<string> ListKeys => lists.Select(l => l.Key);
+
     /// <summary>Whether there is nothing in it.</summary>
-    public bool IsEmpty => Step == 0 && tensors.Count == 0 && scalars.Count == 0;
+    public bool IsEmpty => Step == 0 && tensors.Count == 0 && scalars.Count == 0 && lists.Count == 0;
 
     /// <summary>A copy of a tensor's elements, row by row. A complex element is two numbers: real part, imaginary part.</summary>
     /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
@@ -50,6 +54,38 @@ public sealed class ParameterState
     {
         return TryGetScalar(key, out double value) ? value : throw new KeyNotFoundException(
             $"There is no state number '{key}'; there are: {string.Join(", ", ScalarKeys)}.");
+    }
+
+    /// <summary>Copies of a list's tensors.</summary>
+    /// <exception cref="KeyNotFoundException">There is no list of this name.</exception>
+    public IReadOnlyList<double[]> TensorList(string key)
+    {
+        var list = FindList(key) ?? throw new KeyNotFoundException(
+            $"There is no list of state tensors '{key}'; there are: {string.Join(", ", ListKeys)}.");
+        return list.ConvertAll(tensor =>
+        {
+            var copy = new double[tensor.Numbers];
+            tensor.CopyTo(copy);
+            return copy;
+        });
+    }
+
+    /// <summary>A list itself: what is done to it is done to the state.</summary>
+    internal List<StateTensor>? FindList(string key)
+    {
+        foreach (var (name, list) in lists)
+        {
+            if (name == key)
+                return list;
+        }
+        return null;
+    }
+
+    internal List<StateTensor> AddList(string key)
+    {
+        var list = new List<StateTensor>();
+        lists.Add((key, list));
+        return list;
     }
 
     internal StateTensor? Find(string key)
@@ -98,7 +134,7 @@ public sealed class ParameterState
         tensors.RemoveAt(i);
     }
 
-    /// <summary>Moves the tensors to another parameter's backend and type.</summary>
+    /// <summary>Moves the tensors to another parameter's backend and type. Lists stay: they are <see cref="LBFGS"/>'s, in host memory always.</summary>
     internal void MoveTo(Parameter parameter, StatePrecision precision)
     {
         for (int i = 0; i < tensors.Count; i++)
@@ -118,5 +154,8 @@ public sealed class ParameterState
         foreach (var (_, tensor) in tensors)
             tensor.Dispose();
         tensors.Clear();
+        foreach (var (_, list) in lists)
+            list.ForEach(tensor => tensor.Dispose());
+        lists.Clear();
     }
 }

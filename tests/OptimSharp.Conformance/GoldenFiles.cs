@@ -9,12 +9,14 @@ public static class GoldenFiles
     /// <exception cref="DirectoryNotFoundException">The named folder does not exist.</exception>
     public static IEnumerable<(string Name, string File)> All()
     {
-        string own = Path.Combine(RepositoryRoot(), "tests", "goldens");
-        var files = Below(own, "");
+        var files = Own();
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder)
             files = files.Concat(Below(folder, "given: "));
         return files;
     }
+
+    /// <summary>All cases of the repository.</summary>
+    public static IEnumerable<(string Name, string File)> Own() => Below(Path.Combine(RepositoryRoot(), "tests", "goldens"), "");
 
     /// <summary>The folder of OptimSharp.slnx, above the tests' program.</summary>
     public static string RepositoryRoot()

@@ -22,22 +22,23 @@ public static class GoldenTypes
     /// <summary>Cases of these types keep state in the parameter's type, as PyTorch does.</summary>
     public static bool IsHalf(this GoldenType type) => type is GoldenType.BFloat16 or GoldenType.Float16;
 
-    /// <summary>The type of one number: complex ones are pairs.</summary>
-    public static ElementType Real(this GoldenType type) => type switch
+    public static ElementType Element(this GoldenType type) => type switch
     {
-        GoldenType.Float64 or GoldenType.Complex128 => ElementType.Float64,
+        GoldenType.Float32 => ElementType.Float32,
+        GoldenType.Float64 => ElementType.Float64,
         GoldenType.BFloat16 => ElementType.BFloat16,
         GoldenType.Float16 => ElementType.Float16,
-        _ => ElementType.Float32,
+        GoldenType.Complex64 => ElementType.Complex64,
+        _ => ElementType.Complex128,
     };
 
     /// <summary>What a case's numbers stand for: it may have them with just as many digits as the type tells apart.</summary>
-    public static double[] Round(this GoldenType type, double[] values) => type.Real().Round(values);
+    public static double[] Round(this GoldenType type, double[] values) => type.Element().Round(values);
 
     /// <inheritdoc cref="Round(GoldenType, double[])"/>
     public static double[] Round(this ElementType type, double[] values) => type switch
     {
-        ElementType.Float32 => Array.ConvertAll(values, x => (double)(float)x),
+        ElementType.Float32 or ElementType.Complex64 => Array.ConvertAll(values, x => (double)(float)x),
         ElementType.BFloat16 => Array.ConvertAll(values, x => (double)(float)(BFloat16)(float)x),
         ElementType.Float16 => Array.ConvertAll(values, x => (double)(Half)x),
         _ => values,

@@ -13,8 +13,11 @@ internal abstract class Backend
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to restore.</summary>
-    public virtual IDisposable? EnterClosure() => null;
+    /// <summary>
+    /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
+    /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
+    /// </summary>
+    public virtual TensorOps CreateTensorOps() => new();
 }
 
 /// <summary>A parameter in a step, and the state that its rule works with.</summary>

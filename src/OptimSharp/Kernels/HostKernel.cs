@@ -14,7 +14,7 @@ internal static unsafe class HostKernel<TRule, T>
     const int Block = 512;
 
     /// <summary>Updates elements <paramref name="first"/> to <paramref name="last"/> (not included).</summary>
-    public static void Run(in TRule rule, in StepPlan.Work work, nint first, nint last, bool wide = true)
+    public static void Run(in TRule rule, in StepPlan.Work work, nint first, nint last, bool wide)
     {
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         fixed (byte* a = &work.S0.Start, b = &work.S1.Start, c = &work.S2.Start)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace OptimSharp.Kernels;
@@ -35,6 +36,24 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
     public abstract void CopyFrom(ReadOnlySpan<double> source);
 
     public abstract void Dispose();
+
+    /// <summary>Copies all numbers to host memory, in the compute type.</summary>
+    public virtual unsafe void Read<T>(T* to) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var numbers = new double[Numbers];
+        CopyTo(numbers);
+        for (long i = 0; i < numbers.LongLength; i++)
+            to[i] = T.CreateTruncating(numbers[i]);
+    }
+
+    /// <summary>Sets all numbers from host memory, rounded to <see cref="Type"/>.</summary>
+    public virtual unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var numbers = new double[Numbers];
+        for (long i = 0; i < numbers.LongLength; i++)
+            numbers[i] = double.CreateTruncating(from[i]);
+        CopyFrom(numbers);
+    }
 }
 
 /// <summary>State in native memory on 64-byte boundaries: it never moves, and may have more than 2³¹ elements.</summary>
@@ -55,6 +74,8 @@ internal sealed unsafe class HostTensor : StateTensor
 
     public Address Address => new(memory);
 
+    public void* Start => memory;
+
     public override void Fill(double value)
     {
         var type = Type.Real();
@@ -74,6 +95,18 @@ internal sealed unsafe class HostTensor : StateTensor
     {
         fixed (double* from = source)
             Storage.Save(from, memory, Type.Real(), source.Length);
+        GC.KeepAlive(this);
+    }
+
+    public override void Read<T>(T* to)
+    {
+        Storage.Load(memory, Type.Real(), to, (nint)Numbers);
+        GC.KeepAlive(this);
+    }
+
+    public override void Write<T>(T* from)
+    {
+        Storage.Save(from, memory, Type.Real(), (nint)Numbers);
         GC.KeepAlive(this);
     }
 

@@ -22,6 +22,7 @@ internal sealed class StepContext
     }
 
     readonly StepPlan plan = new();
+    readonly TensorPlan tensorPlan = new();
     readonly List<(ParameterState State, string Key)> made = []; // state tensors that this step made
     readonly List<(ParameterState State, string Key, double Value)> numbers = []; // what this step will leave in the state
     readonly List<TouchedRows> sparse = []; // for reuse: the first sparseCount are in this step
@@ -84,6 +85,7 @@ internal sealed class StepContext
     public void Run()
     {
         plan.Run(Execution.ThreadCount);
+        tensorPlan.Run();
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
         for (int i = 0; i < count; i++)
@@ -98,6 +100,7 @@ internal sealed class StepContext
     public void End()
     {
         plan.Clear();
+        tensorPlan.Clear();
         for (int i = 0; i < count; i++)
             entries[i].Parameter.EndStep();
         if (!done)
@@ -118,12 +121,14 @@ internal sealed class StepContext
 
     internal ref Entry this[int i] => ref entries[i];
 
-    internal StateTensor State(ref Entry entry, string key, double initial = 0)
+    internal StateTensor State(ref Entry entry, string key, double initial = 0) => State(ref entry, key, entry.Parameter.Shape, initial);
+
+    internal StateTensor State(ref Entry entry, string key, ReadOnlySpan<long> shape, double initial = 0)
     {
         if (entry.State.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
-        var tensor = parameter.Backend.CreateState(parameter, parameter.Shape, entry.Precision.TypeFor(parameter.ElementType));
+        var tensor = parameter.Backend.CreateState(parameter, shape, entry.Precision.TypeFor(parameter.ElementType));
         if (initial != 0)
             tensor.Fill(initial);
         entry.State.Add(key, tensor);
@@ -147,6 +152,11 @@ internal sealed class StepContext
     }
 
     internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State, key, value));
+
+    internal void PlanWhole<TUpdate, T>(ref Entry entry, in TUpdate update, StateTensor s0, StateTensor? s1)
+        where TUpdate : struct, ITensorUpdate<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        tensorPlan.Add<TUpdate, T>(update, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, null));
 
     internal void Plan<TRule, T>(ref Entry entry, in TRule rule, StateTensor? s0, StateTensor? s1, StateTensor? s2)
         where TRule : struct, IUpdateRule<T>
@@ -232,6 +242,26 @@ internal readonly ref struct ParameterUpdate<T>
     /// Gives a sparse gradient its zeros, for a rule that moves the other rows too. The step then costs by the table.
     /// </summary>
     public void Densify() => context.Densify<T>(ref entry);
+
+    public ReadOnlySpan<long> Shape => entry.Parameter.Shape;
+
+    public ElementType ElementType => entry.Parameter.ElementType;
+
+    /// <summary>A state tensor, zeros at first.</summary>
+    public StateTensor State(string key) => context.State(ref entry, key);
+
+    /// <summary>A state tensor, zeros at first, of the parameter's shape with one dimension reduced to 1.</summary>
+    public StateTensor State(string key, Index sizeOne)
+    {
+        Span<long> shape = stackalloc long[Shape.Length];
+        Shape.CopyTo(shape);
+        shape[sizeOne] = 1;
+        return context.State(ref entry, key, shape);
+    }
+
+    /// <summary>Plans an update that is not elementwise.</summary>
+    public void ApplyWhole<TUpdate>(in TUpdate update, StateTensor s0, StateTensor? s1 = null) where TUpdate : struct, ITensorUpdate<T> =>
+        context.PlanWhole<TUpdate, T>(ref entry, update, s0, s1);
 
     /// <summary>Plans the update by a rule that needs no state.</summary>
     public void Apply<TRule>(in TRule rule) where TRule : struct, IUpdateRule<T> =>

@@ -171,7 +171,7 @@ internal sealed class StepPlan : ISharedWork
                 nint first = (nint)Math.Max(from - start, 0);
                 nint last = (nint)Math.Min(to - start, item.Work.Count);
                 if (first < last)
-                    HostKernel<TRule, T>.Run(item.Rule, item.Work, first, last);
+                    HostKernel<TRule, T>.Run(item.Rule, item.Work, first, last, Execution.UsesWideLanes);
             }
         }
     }

@@ -70,6 +70,24 @@ internal static unsafe class Storage
             Narrow(new ReadOnlySpan<float>(source, count), destination, type);
     }
 
+    /// <summary><see cref="Load{T}(void*, ElementType, T*, int)"/> for any length.</summary>
+    public static void Load<T>(void* source, ElementType type, T* destination, nint count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        for (nint i = 0; i < count; i += Piece)
+            Load((byte*)source + i * type.Size(), type, destination + i, (int)Math.Min(Piece, count - i));
+    }
+
+    /// <summary><see cref="Save{T}(T*, void*, ElementType, int)"/> for any length.</summary>
+    public static void Save<T>(T* source, void* destination, ElementType type, nint count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        for (nint i = 0; i < count; i += Piece)
+            Save(source + i, (byte*)destination + i * type.Size(), type, (int)Math.Min(Piece, count - i));
+    }
+
+    const nint Piece = 1 << 20;
+
     static void Widen(void* source, ElementType type, Span<float> destination)
     {
         switch (type)

@@ -24,6 +24,9 @@ internal sealed class OptionAttribute(string key) : Attribute
     /// <summary>What the value must stay below.</summary>
     public double Below { get; init; } = double.NaN;
 
+    /// <summary>PyTorch's strings for the members of an enumeration, in their order. The first one is also read for <c>None</c>.</summary>
+    public string?[] Choices { get; init; } = [];
+
     /// <summary>Whether a value is in range. NaN never is; infinity is when nothing bounds it.</summary>
     public bool Allows(double value) =>
         !double.IsNaN(value) && !(value < AtLeast) && !(value <= Above) && !(value > AtMost) && !(value >= Below);

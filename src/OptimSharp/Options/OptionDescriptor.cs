@@ -20,6 +20,7 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
     /// <summary>The value in plain terms: a number, bool, string, null, or a list of these for a tuple.</summary>
     public object? Get(OptimizerOptions options) => property.GetValue(options) switch
     {
+        Enum member => attribute.Choices[System.Convert.ToInt32(member, CultureInfo.InvariantCulture)],
         ITuple tuple => Enumerable.Range(0, tuple.Length).Select(i => tuple[i]).ToArray(),
         var value => value,
     };
@@ -70,12 +71,18 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
         }
         catch (Exception e) when (e is InvalidCastException or FormatException or OverflowException or ArgumentException)
         {
-            throw new ArgumentException($"{Name} ('{Key}') is of type {Type.Name} and cannot be {Text(value)}.", Key, e);
+            throw new ArgumentException($"{Name} ('{Key}') is {(Type.IsEnum ? $"one of {string.Join(", ", attribute.Choices.Select(Text))}" : $"of type {Type.Name}")} and cannot be {Text(value)}.", Key, e);
         }
     }
 
-    static object? Convert(object? value, Type type)
+    object? Convert(object? value, Type type)
     {
+        if (type.IsEnum)
+        {
+            int choice = value is null ? 0 : Array.IndexOf(attribute.Choices, value);
+            return choice >= 0 ? Enum.ToObject(type, choice) : type.IsInstanceOfType(value) ? value
+                : throw new InvalidCastException("No such choice.");
+        }
         if (Nullable.GetUnderlyingType(type) is { } inner)
             return value is null ? null : Convert(value, inner);
         if (value is null)
@@ -85,6 +92,8 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
         var numbers = value is System.Collections.IEnumerable list and not string ? list.Cast<object?>().ToArray() : null;
         if (type == typeof((double, double)) && numbers is [var a, var b])
             return (Number(a), Number(b));
+        if (type == typeof((double?, double)) && numbers is [var first, var second])
+            return (first is null ? (double?)null : Number(first), Number(second));
         if (type == typeof((double, double, double)) && numbers is [var x, var y, var z])
             return (Number(x), Number(y), Number(z));
         if (value is bool || type == typeof(bool))

@@ -1,6 +1,6 @@
 using OptimSharp.Conformance;
 
-namespace OptimSharp.Tests;
+namespace OptimSharp.Tests.Conformance;
 
 /// <summary>Every golden case, on host memory. One row a case.</summary>
 public class GoldenTests

@@ -1,0 +1,182 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>Options of <see cref="Muon"/>.</summary>
+public sealed record MuonOptions : OptimizerOptions
+{
+    /// <summary>The learning rate η, ≥ 0. Default 1e-3.</summary>
+    public override double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>The decoupled weight decay λ, ≥ 0. Default 0.1.</summary>
+    [Option("weight_decay", AtLeast = 0)]
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>The momentum μ, in [0, 1]. Default 0.95.</summary>
+    [Option("momentum", AtLeast = 0, AtMost = 1)]
+    public double Momentum { get; init; } = 0.95;
+
+    /// <summary>Nesterov's momentum. Default true.</summary>
+    [Option("nesterov")]
+    public bool Nesterov { get; init; } = true;
+
+    /// <summary>The coefficients a, b, c of the Newton–Schulz iteration. Default (3.4445, −4.775, 2.0315).</summary>
+    [Option("ns_coefficients")]
+    public (double A, double B, double C) NewtonSchulzCoefficients { get; init; } = (3.4445, -4.775, 2.0315);
+
+    /// <summary>ε, below which the update's norm is not taken to be, ≥ 0. Default 1e-7.</summary>
+    [Option("eps", AtLeast = 0)]
+    public double Epsilon { get; init; } = 1e-7;
+
+    /// <summary>The number of Newton–Schulz iterations, in [0, 100). Default 5.</summary>
+    [Option("ns_steps", AtLeast = 0, Below = 100)]
+    public int NewtonSchulzSteps { get; init; } = 5;
+
+    /// <summary>How the learning rate depends on the matrix's shape. Default <see cref="MuonRateAdjustment.Original"/>. PyTorch's <c>adjust_lr_fn</c>.</summary>
+    [Option("adjust_lr_fn", Choices = ["original", "match_rms_adamw", "spectral_unclamped"])]
+    public MuonRateAdjustment RateAdjustment { get; init; }
+}
+
+/// <summary>How the learning rate of <see cref="Muon"/> depends on the shape of a matrix with A rows and B columns.</summary>
+public enum MuonRateAdjustment
+{
+    /// <summary>η·√max(1, A/B), as Keller Jordan's original.</summary>
+    Original,
+
+    /// <summary>η·0.2·√max(A, B): steps of the size of AdamW's, so that its rate and decay can be taken over (Moonshot).</summary>
+    MatchRmsAdamW,
+
+    /// <summary>η·√(A/B).</summary>
+    SpectralUnclamped,
+}
+
+/// <summary>Muon: momentum whose matrix is made orthogonal, so that every direction moves alike. For hidden layers' matrices only.</summary>
+/// <remarks>
+/// <para>
+/// b ← b + (1 − μ)(g − b);  u = b (Nesterov: g + μ(b − g));  X = u/max(‖u‖, ε);  repeat: A = XXᵀ, X ← aX + (bA + cA²)X;
+/// θ ← θ(1 − ηλ) − η·ratio·X.
+/// </para>
+/// <para>
+/// Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Follows PyTorch 2.14, but for the products: PyTorch rounds X to
+/// bfloat16, ours are in single precision, the same bits on every machine. Give embeddings, output layers, biases and gains to
+/// <see cref="AdamW"/>: parameters that are not matrices are refused, in groups added later too.
+/// </para>
+/// </remarks>
+public sealed class Muon : Optimizer<MuonOptions>
+{
+    /// <summary>For parameters that share one set of options.</summary>
+    /// <exception cref="ArgumentException">No parameters, one twice, one that is not a matrix, a complex one, or an option out of range.</exception>
+    public Muon(IEnumerable<Parameter> parameters, MuonOptions? options = null) : base(parameters, options)
+    {
+    }
+
+    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
+    /// <inheritdoc cref="Muon(IEnumerable{Parameter}, MuonOptions)"/>
+    [OverloadResolutionPriority(1)]
+    public Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOptions? options = null) : base(groups, options)
+    {
+    }
+
+    private protected override void Update<T>(GroupUpdate<T> group, MuonOptions options)
+    {
+        foreach (var x in group)
+            x.ApplyWhole(new MuonUpdate<T>(options), x.State("momentum_buffer"));
+    }
+
+    private protected override void CheckParameter(Parameter parameter)
+    {
+        if (parameter.Shape.Length != 2)
+            throw new ArgumentException($"Muon's parameters must be matrices, but {parameter} is not. AdamW takes any shape.", nameof(parameter));
+        RefuseComplex(parameter, "AdamW");
+    }
+}
+
+readonly unsafe struct MuonUpdate<T>(MuonOptions o) : ITensorUpdate<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    public void Update(in WholeTensor<T> x, TensorOps ops)
+    {
+        nint n = x.Count;
+        T* u = ops.Take<T>(n);
+        ops.Apply(new MuonMomentumRule<T>(o), n, u, x.Grad, x.S0);
+        float* single = typeof(T) == typeof(float) ? (float*)u : ops.Take<float>(n);
+        if (typeof(T) != typeof(float))
+            Storage.Save(u, single, ElementType.Float32, n);
+        Orthogonalize(ref single, x.Rows, x.Columns, ops);
+        if (typeof(T) != typeof(float))
+            Storage.Load(single, ElementType.Float32, u, n);
+        else
+            u = (T*)single;
+        double rows = x.Rows, columns = x.Columns;
+        double ratio = o.RateAdjustment switch
+        {
+            MuonRateAdjustment.MatchRmsAdamW => 0.2 * Math.Sqrt(Math.Max(rows, columns)),
+            MuonRateAdjustment.SpectralUnclamped => Math.Sqrt(rows / columns),
+            _ => Math.Sqrt(Math.Max(1, rows / columns)),
+        };
+        double keep = 1 - o.LearningRate * o.WeightDecay;
+        ops.Apply(new ShrinkAndStepRule<T>(keep, o.LearningRate * ratio), n, x.Param, u); // θ ← θ(1 − ηλ) − η·ratio·X
+    }
+
+    static void Swap(ref float* x, ref float* y)
+    {
+        float* kept = x;
+        x = y;
+        y = kept;
+    }
+
+    /// <summary>The Newton–Schulz iteration, on the side with fewer rows.</summary>
+    void Orthogonalize(ref float* x, nint rows, nint columns, TensorOps ops)
+    {
+        nint n = rows * columns, m = Math.Min(rows, columns), k = Math.Max(rows, columns);
+        float* transposed = ops.Take<float>(n), other = ops.Take<float>(n), gram = ops.Take<float>(m * m), polynomial = ops.Take<float>(m * m);
+        if (rows > columns)
+        {
+            ops.Transpose(x, rows, columns, other);
+            Swap(ref x, ref other);
+        }
+        double norm = Math.Sqrt(ops.SumOfSquares(x, n));
+        ops.Apply(new DivideRule((float)Math.Max(norm, o.Epsilon)), n, x, x);
+        var (a, b, c) = ((float)o.NewtonSchulzCoefficients.A, (float)o.NewtonSchulzCoefficients.B, (float)o.NewtonSchulzCoefficients.C);
+        for (int i = 0; i < o.NewtonSchulzSteps; i++)
+        {
+            ops.Transpose(x, m, k, transposed);
+            ops.Multiply(m, m, k, 1, x, transposed, 0, null, gram);                 // A = XXᵀ
+            ops.Multiply(m, m, m, c, gram, gram, b, gram, polynomial);              // bA + cA²
+            ops.Multiply(m, k, m, 1, polynomial, x, a, x, other);                   // X ← aX + (bA + cA²)X
+            Swap(ref x, ref other);
+        }
+        if (rows > columns)
+        {
+            ops.Transpose(x, columns, rows, other);
+            Swap(ref x, ref other);
+        }
+    }
+}
+
+/// <summary>b ← b + (1 − μ)(g − b);  u = b, or g + μ(b − g).</summary>
+readonly struct MuonMomentumRule<T>(MuonOptions o) : IUpdateRule<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    readonly Lerp<T> average = new(1 - o.Momentum), look = new(o.Nesterov ? o.Momentum : 1);
+
+    public static int Slots => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
+    {
+        x.S0 = average.Between(x.S0, x.Grad);
+        x.Param = look.Between(x.Grad, x.S0);
+    }
+}
+
+/// <summary>x ← y/a.</summary>
+readonly struct DivideRule(float a) : IUpdateRule<float>
+{
+    public static int Slots => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, float> => x.Param = x.Grad / L.Of(a);
+}

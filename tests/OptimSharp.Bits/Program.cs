@@ -1,0 +1,27 @@
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using OptimSharp;
+using OptimSharp.Conformance;
+using OptimSharp.Conformance.Workloads;
+
+// Prints what this process computes with, and a hash of the bits that every optimizer leaves with it. The tests run it with instruction
+// sets switched off, and compare.
+Console.WriteLine($"accelerated {Vector.IsHardwareAccelerated}");
+Console.WriteLine(FormattableString.Invariant($"width {Vector<byte>.Count * 8}"));
+Console.WriteLine($"vector512 {Vector512.IsHardwareAccelerated}");
+Console.WriteLine($"vector256 {Vector256.IsHardwareAccelerated}");
+foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.TakesDenseGradients))
+{
+    foreach (var type in Enum.GetValues<ElementType>())
+    {
+        ulong hash = 0;
+        foreach (var options in OptimizerSamples.OptionSets(optimizer))
+        {
+            var workload = new Workload(optimizer, options, type) { Sizes = [1, 67, 1030] };
+            foreach (var precision in Enum.GetValues<StatePrecision>())
+                hash = hash * 1099511628211 + (workload with { Precision = precision }).Run().Hash();
+        }
+        Console.WriteLine($"{optimizer.Name} {type} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
+    }
+}

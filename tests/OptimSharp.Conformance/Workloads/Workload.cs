@@ -1,0 +1,157 @@
+namespace OptimSharp.Conformance.Workloads;
+
+/// <summary>
+/// A few steps of one optimizer over made-up numbers. The numbers come in one stream over all parameters, and the outcome is
+/// read in one: so it does not depend on how many parameters share them, unless the optimizer's step does.
+/// </summary>
+public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Options, ElementType Type)
+{
+    /// <summary>How many elements each parameter has.</summary>
+    public int[] Sizes { get; init; } = [130];
+
+    public int Steps { get; init; } = 3;
+
+    public HostLayout Layout { get; init; } = HostLayout.Arrays;
+
+    public StatePrecision Precision { get; init; } = StatePrecision.Compute;
+
+    /// <summary>Runs it.</summary>
+    public Outcome Run() => Type switch
+    {
+        ElementType.Float32 => Run<float>(x => (float)x, x => x),
+        ElementType.Float64 => Run<double>(x => x, x => x),
+        ElementType.Float16 => Run<Half>(x => (Half)x, x => (double)x),
+        _ => Run<BFloat16>(x => (BFloat16)(float)x, x => x),
+    };
+
+    public override string ToString() => $"{Optimizer.Name}({string.Join(", ", Options.Select(o => $"{o.Key}={Text(o.Value)}"))}) {Type}";
+
+    Outcome Run<T>(Func<double, T> store, Func<T, double> load) where T : unmanaged
+    {
+        bool elementwise = OptimizerSamples.IsElementwise(Optimizer);
+        int count = Sizes.Sum();
+        var (values, gradients) = Made<T>.For(this, elementwise, count, store);
+        var parameters = Sizes.Select((n, i) => Layout.Create<T>($"p{i}", OptimizerSamples.ShapeOf(Optimizer, n), n)).ToArray();
+        try
+        {
+            Deal(values, parameters, p => p.Values);
+            using var optimizer = OptimizerDriver.For(Optimizer).Create([.. parameters.Select(p => p.Parameter)], Options, Precision);
+            foreach (var gradient in gradients)
+            {
+                Deal(gradient, parameters, p => p.UseGradient());
+                optimizer.Step();
+            }
+            return Read(optimizer, parameters, load);
+        }
+        finally
+        {
+            foreach (var parameter in parameters)
+                parameter.Dispose();
+        }
+    }
+
+    /// <summary>The numbers made last, which the next workload often needs again.</summary>
+    static class Made<T>
+    {
+        static readonly Lock Gate = new();
+        static (int Count, int Steps, bool Elementwise) key;
+        static (T[] Values, T[][] Gradients) made;
+
+        public static (T[] Values, T[][] Gradients) For(Workload workload, bool elementwise, int count, Func<double, T> store)
+        {
+            lock (Gate)
+            {
+                if (key != (count, workload.Steps, elementwise))
+                {
+                    made = (Stored(elementwise ? Numbers.Finite(count, 1, workload.Type) : Numbers.Tame(count, 1)),
+                        [.. Enumerable.Range(0, workload.Steps).Select(k => Stored(Gradient(k)))]);
+                    key = (count, workload.Steps, elementwise);
+                }
+                return made;
+            }
+
+            T[] Stored(double[] numbers) => Array.ConvertAll(numbers, x => store(x));
+
+            // Only the second step has numbers that are not finite: with some in each there would soon be few others.
+            double[] Gradient(int step) =>
+                !elementwise ? Numbers.Tame(count, (ulong)step + 2)
+                : step == 1 ? Numbers.Wild(count, 3, workload.Type)
+                : Numbers.Finite(count, (ulong)step + 2, workload.Type);
+        }
+    }
+
+    static void Deal<T>(T[] numbers, HostParameter<T>[] parameters, Func<HostParameter<T>, Span<T>> to) where T : unmanaged
+    {
+        int first = 0;
+        foreach (var parameter in parameters)
+        {
+            var span = to(parameter);
+            numbers.AsSpan(first, span.Length).CopyTo(span);
+            first += span.Length;
+        }
+    }
+
+    static Outcome Read<T>(Optimizer optimizer, HostParameter<T>[] parameters, Func<T, double> load) where T : unmanaged
+    {
+        var outcome = new Dictionary<string, List<double>> { ["parameter"] = [] };
+        foreach (var parameter in parameters)
+        {
+            outcome["parameter"].AddRange(Array.ConvertAll(parameter.Values.ToArray(), x => load(x)));
+            var state = optimizer.StateOf(parameter.Parameter);
+            foreach (string key in state?.TensorKeys ?? [])
+                Of(key).AddRange(state!.Tensor(key));
+            foreach (string key in state?.ScalarKeys ?? [])
+                Same(key, state!.Scalar(key));
+            Same("step", state?.Step ?? 0);
+        }
+        return new(outcome.ToDictionary(x => x.Key, x => x.Value.ToArray()));
+
+        List<double> Of(string key) => outcome.TryGetValue(key, out var list) ? list : outcome[key] = [];
+
+        void Same(string key, double value)
+        {
+            if (Of(key) is var list && list.Count == 0)
+                list.Add(value);
+            else if (list[0] != value)
+                throw new ConformanceException($"'{key}' is {value} for one parameter and {list[0]} for another");
+        }
+    }
+
+    static string Text(object? value) => value is object?[] list ? $"({string.Join(", ", list.Select(Text))})" : FormattableString.Invariant($"{value}");
+}
+
+/// <summary>All numbers that a workload left: parameters, and state by name.</summary>
+public sealed class Outcome(IReadOnlyDictionary<string, double[]> numbers)
+{
+    public IReadOnlyDictionary<string, double[]> Numbers => numbers;
+
+    /// <summary>Where the bits of two outcomes differ, in words; null when nowhere. Any NaN is like any other: IEEE 754 leaves its sign and payload open.</summary>
+    public string? Difference(Outcome other)
+    {
+        if (!numbers.Keys.Order().SequenceEqual(other.Numbers.Keys.Order()))
+            return $"{{{string.Join(", ", numbers.Keys)}}} or {{{string.Join(", ", other.Numbers.Keys)}}}";
+        foreach (var (key, mine) in numbers)
+        {
+            var theirs = other.Numbers[key];
+            if (mine.Length != theirs.Length)
+                return $"{key}: {mine.Length} or {theirs.Length} numbers";
+            for (int i = 0; i < mine.Length; i++)
+            {
+                if (Bits(mine[i]) != Bits(theirs[i]))
+                    return FormattableString.Invariant($"{key}, element {i} of {mine.Length}: {mine[i]:R} or {theirs[i]:R}");
+            }
+        }
+        return null;
+    }
+
+    /// <summary>A number that depends on every bit.</summary>
+    public ulong Hash()
+    {
+        ulong hash = 14695981039346656037;
+        foreach (double number in numbers.OrderBy(x => x.Key, StringComparer.Ordinal).SelectMany(x => x.Value))
+            hash = ulong.RotateLeft((hash ^ Bits(number)) * 1099511628211, 23);
+        return hash;
+    }
+
+    static ulong Bits(double x) => BitConverter.DoubleToUInt64Bits(double.IsNaN(x) ? double.NaN : x);
+}

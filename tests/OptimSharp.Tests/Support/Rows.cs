@@ -1,0 +1,32 @@
+using OptimSharp.Conformance;
+using OptimSharp.Conformance.Workloads;
+
+namespace OptimSharp.Tests.Support;
+
+/// <summary>Rows of theories that run over everything there is.</summary>
+public static class Rows
+{
+    /// <summary>All public optimizers, by class name.</summary>
+    public static TheoryData<string> Optimizers => [.. OptimizerDriver.PublicOptimizers.Select(t => t.Name)];
+
+    /// <summary>Those that a plain <c>Step()</c> with dense gradients drives.</summary>
+    public static TheoryData<string> Steppable => [.. OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.TakesDenseGradients).Select(t => t.Name)];
+
+    /// <summary>Each of those with each element type.</summary>
+    public static TheoryData<string, ElementType> SteppableByType => Cross(OptimizerSamples.TakesDenseGradients);
+
+    /// <summary>Those whose step treats each element by itself, with each element type.</summary>
+    public static TheoryData<string, ElementType> ElementwiseByType =>
+        Cross(t => OptimizerSamples.TakesDenseGradients(t) && OptimizerSamples.IsElementwise(t));
+
+    static TheoryData<string, ElementType> Cross(Func<Type, bool> which)
+    {
+        var rows = new TheoryData<string, ElementType>();
+        foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(which))
+        {
+            foreach (var type in Enum.GetValues<ElementType>())
+                rows.Add(optimizer.Name, type);
+        }
+        return rows;
+    }
+}
