@@ -6,6 +6,8 @@ namespace OptimSharp;
 public abstract class ParameterGroup
 {
     readonly Parameter[] parameters;
+    (OptimizerOptions Options, OrderedDictionary<string, double> Extras)? beforeSchedulers;
+    bool isWrittenAsNew;
 
     private protected ParameterGroup(IEnumerable<Parameter> parameters)
     {
@@ -28,7 +30,17 @@ public abstract class ParameterGroup
     public abstract double LearningRate { get; set; }
 
     /// <summary>The learning rate that schedulers start from: the group's rate when its first scheduler was made. PyTorch's <c>initial_lr</c>.</summary>
-    public double? InitialLearningRate { get; internal set; }
+    public double? InitialLearningRate
+    {
+        get => Extras.TryGetValue("initial_lr", out double rate) ? rate : null;
+        internal set
+        {
+            if (value is { } rate)
+                Extras["initial_lr"] = rate;
+            else
+                Extras.Remove("initial_lr");
+        }
+    }
 
     /// <summary>The options by PyTorch's names (<c>"lr"</c>, <c>"betas"</c>).</summary>
     public abstract IEnumerable<string> OptionKeys { get; }
@@ -45,6 +57,54 @@ public abstract class ParameterGroup
     public abstract bool HasOption(string key);
 
     internal Parameter[] ParameterArray => parameters;
+
+    /// <summary>
+    /// What schedulers keep in the group beside the options, under PyTorch's names (<c>initial_lr</c>, <c>max_lr</c>…), for the
+    /// optimizer's state dict.
+    /// </summary>
+    internal OrderedDictionary<string, double> Extras { get; private set; } = [];
+
+    /// <summary>The rates at which loaded schedulers had left the group; null when none was loaded since the last step of one.</summary>
+    internal List<double>? RatesToResume { get; set; }
+
+    private protected abstract OptimizerOptions CurrentOptions { get; set; }
+
+    /// <summary>
+    /// Lets a new scheduler write its first rate, in a way that can be taken back for as long as nothing else changes the
+    /// options: a checkpoint may be loaded before or after a scheduler is made.
+    /// </summary>
+    internal void WriteAsNew(Action write)
+    {
+        beforeSchedulers ??= (CurrentOptions, new(Extras));
+        isWrittenAsNew = true;
+        try
+        {
+            write();
+        }
+        finally
+        {
+            isWrittenAsNew = false;
+        }
+    }
+
+    /// <summary>Takes back what new schedulers wrote, if nothing else changed the options since.</summary>
+    internal void TakeBack()
+    {
+        if (beforeSchedulers is not var (options, extras))
+            return;
+        CurrentOptions = options;
+        Extras = extras;
+        beforeSchedulers = null;
+    }
+
+    /// <summary>Whether nothing but new schedulers wrote the options since the first of them.</summary>
+    internal bool IsAsNew => beforeSchedulers is not null;
+
+    private protected void OptionsChanged()
+    {
+        if (!isWrittenAsNew)
+            beforeSchedulers = null;
+    }
 }
 
 /// <summary>Parameters that share options of an optimizer.</summary>
@@ -75,6 +135,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
             ArgumentNullException.ThrowIfNull(value);
             OptionSchema<TOptions>.Check(value, $" (parameter group {index})");
             options = value;
+            OptionsChanged();
         }
     }
 
@@ -99,6 +160,12 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     public override bool HasOption(string key) => OptionSchema<TOptions>.Find(key) is not null;
 
     internal bool IsAttached => options is not null;
+
+    private protected override OptimizerOptions CurrentOptions
+    {
+        get => Options;
+        set => Options = (TOptions)value;
+    }
 
     /// <summary>Takes what it does not override from the optimizer's options. Throws without a change when that is out of range.</summary>
     internal TOptions Resolve(TOptions defaults, int asIndex)

@@ -5,84 +5,325 @@ namespace OptimSharp.Schedulers;
 /// the schedule is meant.
 /// </summary>
 /// <remarks>
+/// <para>
 /// Most schedulers are chainable, as PyTorch's: at each step they multiply the rate that a group has by a factor, so that
-/// several on one optimizer multiply, and a rate set by hand in between is kept.
+/// several on one optimizer multiply, and a rate set by hand in between is kept. Others set the rate (<see cref="LambdaLR"/>,
+/// <see cref="CyclicLR"/>, <see cref="OneCycleLR"/>, <see cref="CosineAnnealingWarmRestarts"/>).
+/// </para>
+/// <para>
+/// No rate is ever NaN, infinite or negative: what would overflow stays at the largest double, what rounding or a rate set by
+/// hand would make negative is 0. A step changes all groups or, when it throws, none.
+/// </para>
+/// <para>
+/// To resume, make optimizer and scheduler as at first, then load the states of both, in any order. With
+/// <c>lastEpoch</c> ≥ 0 instead, the optimizer must have been loaded before: its rates are those after step lastEpoch + 1,
+/// and stay.
+/// </para>
 /// </remarks>
-public abstract class LRScheduler
+public abstract class LRScheduler : IStateful
 {
+    readonly List<double> baseRates = [];
+    double[] lastRates = [];
     bool orderChecked;
 
     /// <param name="optimizer">The optimizer whose groups' rates are set.</param>
-    /// <param name="lastEpoch">−1 to start; the number of steps already taken to go on where a run had stopped.</param>
+    /// <param name="lastEpoch">−1 to start; otherwise the optimizer goes on where it was after step lastEpoch + 1.</param>
     /// <exception cref="InvalidOperationException">
     /// To go on, each group must have an <see cref="ParameterGroup.InitialLearningRate"/>, but one has none.</exception>
     private protected LRScheduler(Optimizer optimizer, long lastEpoch)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentOutOfRangeException.ThrowIfLessThan(lastEpoch, -1);
-        foreach (var (group, i) in optimizer.ParameterGroups.Select((g, i) => (g, i)))
+        foreach (var (i, group) in optimizer.ParameterGroups.Index())
         {
             if (lastEpoch >= 0 && group.InitialLearningRate is null)
                 throw new InvalidOperationException(
-                    $"Parameter group {i} has no InitialLearningRate, which a scheduler needs to go on from lastEpoch = {lastEpoch}. Load the optimizer's state first.");
+                    $"Parameter group {i} has no InitialLearningRate, which a scheduler needs to go on from lastEpoch = {lastEpoch}. " +
+                    "Load the optimizer's state first, or leave out lastEpoch and load the scheduler's state.");
         }
         Optimizer = optimizer;
         LastEpoch = lastEpoch;
+        RatesBefore = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];
     }
 
     /// <summary>The optimizer whose rates are set.</summary>
     public Optimizer Optimizer { get; }
 
     /// <summary>How many steps were taken since the start: the number of the epoch that the present rates are for. PyTorch's <c>last_epoch</c>.</summary>
-    public long LastEpoch { get; private set; }
+    public long LastEpoch { get; private protected set; }
 
     /// <summary>The groups' rates after the last step.</summary>
-    public IReadOnlyList<double> LastLearningRates { get; private set; } = [];
+    public IReadOnlyList<double> LastLearningRates => lastRates;
+
+    /// <summary>The rates that the schedule starts from, one a group. PyTorch's <c>base_lrs</c>.</summary>
+    public IReadOnlyList<double> BaseLearningRates => baseRates;
 
     /// <summary>Goes on by one: sets every group's rate.</summary>
-    public void Step()
+    /// <exception cref="InvalidOperationException">A function of yours gave no valid rate, or a list of values has none for a
+    /// group that was added. Nothing was changed.</exception>
+    public virtual void Step()
     {
-        if (!orderChecked)
-        {
-            orderChecked = true;
-            if (!Optimizer.HasStepped)
-                Warnings.Raise(this, $"{GetType().Name} was stepped before its optimizer: the schedule's first rate is skipped. Call optimizer.Step() first, then scheduler.Step().");
-        }
-        LastEpoch++;
-        WriteRates(initial: false);
+        CheckOrder();
+        Advance(LastEpoch + 1);
     }
 
-    /// <summary>The rate of a group at an epoch, from the rate that it has.</summary>
-    private protected abstract double Rate(in RateStep x);
+    /// <summary>
+    /// The rate that this schedule alone gives a group at an epoch, from its base rate. Changes nothing. By closed form where
+    /// there is one, else by going through the epochs.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The rate depends on more than the epoch.</exception>
+    public double RateAt(long epoch, int group = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        ArgumentOutOfRangeException.ThrowIfNegative(group);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(group, Optimizer.ParameterGroups.Count);
+        return ClosedForm(epoch, group) is { } rate ? RateTable.Valid(rate, this, epoch, group) : Trace().ElementAt(checked((int)epoch)).Rates[group];
+    }
+
+    /// <summary>A copy of the state, with PyTorch's keys.</summary>
+    public StateDict StateDict()
+    {
+        AdoptNewGroups();
+        var state = new StateDict();
+        Describe(new Fields(FieldsMode.Save, state, this));
+        return state;
+    }
+
+    /// <summary>
+    /// Takes a state over: settings, epoch, base rates. The optimizer's rates come from its own state, before or after this;
+    /// what making this scheduler did to them is taken back if nothing changed them since.
+    /// </summary>
+    /// <remarks>When the optimizer's rates at the next step are not those that the scheduler had left, a warning says so.</remarks>
+    /// <exception cref="StateDictException">Something is missing or out of range. Nothing was changed.</exception>
+    public void LoadStateDict(StateDict state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        var present = StateDict();
+        try
+        {
+            Load(state);
+        }
+        catch
+        {
+            Load(present);
+            throw;
+        }
+        foreach (var (group, rate) in Optimizer.ParameterGroups.Zip(lastRates))
+        {
+            group.TakeBack();
+            (group.RatesToResume ??= []).Add(rate);
+        }
+    }
+
+    /// <summary>The class and where it stands.</summary>
+    public override string ToString() => $"{GetType().Name} (epoch {LastEpoch})";
+
+    /// <summary>The rates before this scheduler's first, for composites that begin anew.</summary>
+    internal double[] RatesBefore { get; private protected set; }
+
+    /// <summary>The number of steps after which the schedule has done what it was planned for; null when it has no such end.</summary>
+    internal virtual long? PlannedSteps => null;
+
+    /// <summary>The lowest rate that the schedule is meant to reach; null when it has none.</summary>
+    internal virtual double? LowestRate(int group) => null;
+
+    /// <summary>The epochs at which one schedule follows another.</summary>
+    internal virtual IEnumerable<long> Joints => [];
+
+    /// <summary>
+    /// The settings, each named once: constructors check them here, and states are written and read. Called last in an
+    /// overriding method, so that PyTorch's order of keys is kept.
+    /// </summary>
+    private protected virtual void Describe(Fields fields)
+    {
+        fields.Numbers(baseRates, "base_lrs", Optimizer.ParameterGroups.Count);
+        DescribeProgress(fields);
+    }
+
+    private protected void DescribeProgress(Fields fields)
+    {
+        LastEpoch = fields.Whole(LastEpoch, "last_epoch", atLeast: -1);
+        fields.Derived("_step_count", Math.Max(1, LastEpoch + 1));
+        fields.Derived("_is_initial", false);
+        fields.Derived("_get_lr_called_within_step", false);
+        DescribeLastRates(fields);
+    }
+
+    private protected void DescribeLastRates(Fields fields)
+    {
+        lastRates = fields.Numbers(lastRates, "_last_lr", Optimizer.ParameterGroups.Count, optional: true);
+        fields.Ignore("verbose");
+    }
+
+    /// <summary>The rate of a group at an epoch ≥ 1, from the rate that it has.</summary>
+    private protected virtual double Next(in RateStep x) => throw new InvalidOperationException($"{GetType().Name} can't be stepped by the epoch alone.");
+
+    /// <summary>The rate at epoch 0, from the rate that a group has.</summary>
+    private protected virtual double First(in RateStep x) => x.Current;
+
+    /// <summary>The rate at epoch 0 when a sequence comes to this scheduler: from the base rate, where there is a closed form.</summary>
+    private protected virtual double Restart(in RateStep x) => First(x with { Current = x.Base });
+
+    /// <summary>The rate when going on in an optimizer whose rates were restored.</summary>
+    private protected virtual double Resume(in RateStep x) => x.Current;
+
+    /// <summary>The momentum (or first beta) at an epoch; null for schedulers that leave it alone.</summary>
+    private protected virtual double? Momentum(long epoch, int group) => null;
+
+    /// <summary>The rate at an epoch by closed form, from the base rate; null where there is none.</summary>
+    internal virtual double? ClosedForm(long epoch, int group) => null;
+
+    /// <summary>What the scheduler puts into a group when it is made.</summary>
+    private protected virtual void Prepare(ParameterGroup group, int index, bool resumes) =>
+        group.InitialLearningRate ??= group.LearningRate;
+
+    /// <summary>The base rate of a group that comes in.</summary>
+    private protected virtual double NewBaseRate(ParameterGroup group, int index) =>
+        group.InitialLearningRate ??= group.LearningRate; // a group added later starts from its own rate
 
     /// <summary>The first step, which a scheduler takes when it is made: called last in its constructor.</summary>
     private protected void Start()
     {
-        foreach (var group in Optimizer.ParameterGroups)
-            group.InitialLearningRate ??= group.LearningRate;
-        LastEpoch++;
-        WriteRates(initial: true);
+        Describe(new Fields(FieldsMode.Check, null, this));
+        bool resumes = LastEpoch >= 0;
+        WriteAsNew(groups =>
+        {
+            for (int i = 0; i < groups.Count; i++)
+                Prepare(groups[i], i, resumes);
+            AdoptNewGroups();
+            Write(LastEpoch + 1, resumes ? StepKind.Resume : StepKind.First);
+        });
+        if (resumes)
+            ReportWrongRates();
     }
 
-    void WriteRates(bool initial)
+    private protected void WriteAsNew(Action<IReadOnlyList<ParameterGroup>> write)
+    {
+        Action all = Optimizer.ParameterGroups.Aggregate(() => write(Optimizer.ParameterGroups), (Action inner, ParameterGroup group) => () => group.WriteAsNew(inner));
+        all();
+    }
+
+    /// <summary>One step to an epoch, once the order was checked.</summary>
+    private protected void Advance(long epoch)
+    {
+        CheckResumedRates();
+        AdoptNewGroups();
+        Write(epoch, StepKind.Next);
+    }
+
+    private protected void Write(long epoch, StepKind kind)
+    {
+        var table = new RateTable(Optimizer);
+        Evaluate(new(epoch, kind), table);
+        table.Write();
+        MoveTo(epoch, table.Rates);
+    }
+
+    /// <summary>
+    /// Puts the rates of a moment into the table, from those in it. Pure: it changes nothing else, so that it also serves to
+    /// look ahead. Composites pass it on.
+    /// </summary>
+    internal virtual void Evaluate(Moment at, RateTable table)
+    {
+        for (int i = 0; i < table.Rates.Length; i++)
+        {
+            var x = new RateStep(at.Epoch, i, table.Rates[i], BaseRate(i));
+            double rate = at.Kind switch
+            {
+                StepKind.Next => Next(x),
+                StepKind.First => First(x),
+                StepKind.Begin => First(x with { Current = x.Base }),
+                StepKind.Restart => Restart(x),
+                _ => Resume(x),
+            };
+            table.Rates[i] = RateTable.Valid(rate, this, at.Epoch, i);
+            if (Momentum(at.Epoch, i) is { } momentum)
+                table.Momenta[i] = momentum;
+        }
+    }
+
+    /// <summary>Takes an epoch and its rates for its own. Composites pass it on.</summary>
+    internal virtual void MoveTo(long epoch, double[] rates)
+    {
+        LastEpoch = epoch;
+        lastRates = [.. rates];
+    }
+
+    /// <summary>Forgets where it stands: a composite takes it over, and will start it.</summary>
+    internal virtual void Rewind() => LastEpoch = -1;
+
+    /// <summary>Takes in groups that were added to the optimizer. Composites pass it on.</summary>
+    internal virtual void AdoptNewGroups()
     {
         var groups = Optimizer.ParameterGroups;
-        var rates = new double[groups.Count];
-        for (int i = 0; i < groups.Count; i++)
-        {
-            var group = groups[i];
-            group.InitialLearningRate ??= group.LearningRate; // a group added later starts from its own rate
-            group.LearningRate = Rate(new(LastEpoch, i, group.LearningRate, group.InitialLearningRate.Value, initial));
-            rates[i] = group.LearningRate;
-        }
-        LastLearningRates = rates;
+        for (int i = baseRates.Count; i < groups.Count; i++)
+            baseRates.Add(NewBaseRate(groups[i], i));
     }
 
-    /// <summary>What a scheduler needs to know to set one group's rate.</summary>
-    /// <param name="Epoch">The number of the epoch, 0 first.</param>
-    /// <param name="Group">The group's number.</param>
-    /// <param name="Current">The rate the group has.</param>
-    /// <param name="Base">The rate that the schedule started from.</param>
-    /// <param name="IsInitial">Whether this is the step taken when the scheduler is made.</param>
-    private protected readonly record struct RateStep(long Epoch, int Group, double Current, double Base, bool IsInitial);
+    /// <summary>Reads a state, changing things on the way.</summary>
+    internal void Load(StateDict state)
+    {
+        var fields = new Fields(FieldsMode.Load, state, this);
+        Describe(fields);
+        fields.ReportUnknown();
+        orderChecked = LastEpoch > 0;
+    }
+
+    /// <summary>The rates (and momenta) of all groups from epoch 0 on, without changing anything.</summary>
+    internal IEnumerable<(double[] Rates, double?[] Momenta)> Trace()
+    {
+        var table = new RateTable(Optimizer);
+        for (long epoch = 0; ; epoch++)
+        {
+            Evaluate(new(epoch, epoch == 0 ? StepKind.Begin : StepKind.Next), table);
+            yield return ([.. table.Rates], [.. table.Momenta]);
+        }
+    }
+
+    internal double BaseRate(int group)
+    {
+        if (group < baseRates.Count)
+            return baseRates[group];
+        var added = Optimizer.ParameterGroups[group];
+        return added.InitialLearningRate ?? added.LearningRate;
+    }
+
+    private protected void SetLastRates() => lastRates = [.. Optimizer.ParameterGroups.Select(g => g.LearningRate)];
+
+    /// <summary>After loading: whether the optimizer's rates are those that the scheduler, or one beside it, had left.</summary>
+    private protected void CheckResumedRates()
+    {
+        foreach (var (i, group) in Optimizer.ParameterGroups.Index())
+        {
+            if (group.RatesToResume is { } expected && !expected.Any(rate => Fits(rate, group.LearningRate)))
+            {
+                Warnings.Raise(this, $"{GetType().Name} goes on in parameter group {i} from the rate {group.LearningRate:R}, but had left it at {expected[^1]:R}. " +
+                    "Load the optimizer's state, too. (Rates set by hand before saving are reported as well.)");
+            }
+            group.RatesToResume = null;
+        }
+    }
+
+    private protected void ReportWrongRates()
+    {
+        foreach (var (i, group) in Optimizer.ParameterGroups.Index())
+        {
+            if (ClosedForm(LastEpoch, i) is { } rate && !Fits(rate, group.LearningRate))
+            {
+                Warnings.Raise(this, $"{GetType().Name} goes on at epoch {LastEpoch} in parameter group {i} from the rate {group.LearningRate:R}, but alone it would have reached {rate:R}. " +
+                    "Load the optimizer's state before making the scheduler. (Rates set by hand or by other schedulers are reported as well.)");
+            }
+        }
+    }
+
+    static bool Fits(double expected, double actual) => Math.Abs(expected - actual) <= 1e-9 * Math.Max(Math.Abs(expected), Math.Abs(actual)) + 1e-15;
+
+    void CheckOrder()
+    {
+        if (orderChecked)
+            return;
+        orderChecked = true;
+        if (!Optimizer.HasStepped)
+            Warnings.Raise(this, $"{GetType().Name} was stepped before its optimizer: the schedule's first rate is skipped. Call optimizer.Step() first, then scheduler.Step().");
+    }
 }

@@ -1,0 +1,180 @@
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace OptimSharp;
+
+/// <summary>
+/// A state in plain terms, as PyTorch's <c>state_dict()</c>: what schedulers (and optimizers) are saved as and loaded from.
+/// Entries keep the order in which they were added.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A key is a string or a whole number. A value is null, a bool, a whole number (<see cref="long"/>), a number
+/// (<see cref="double"/>), a string, a list of values (<see cref="IReadOnlyList{T}"/> of <see cref="object"/>), or another
+/// <see cref="StateDict"/>. Other number types are converted when they are set, lists are copied.
+/// </para>
+/// <para>The typed getters throw <see cref="StateDictException"/>, whose message names the path of the key.</para>
+/// </remarks>
+[SuppressMessage("Naming", "CA1710", Justification = "PyTorch's name; a suffix would only make it longer.")]
+public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, object?>>
+{
+    readonly OrderedDictionary<StateKey, object?> entries = [];
+    StateDict? parent;
+    string nameInParent = "";
+
+    /// <summary>How many entries there are.</summary>
+    public int Count => entries.Count;
+
+    /// <summary>The keys, in order.</summary>
+    public IEnumerable<StateKey> Keys => entries.Keys;
+
+    /// <summary>
+    /// The name of the Python class that the dictionary is in a PyTorch file when it isn't a plain <c>dict</c>:
+    /// <c>collections.Counter</c> for the milestones of <see cref="Schedulers.MultiStepLR"/>. Null for a plain one.
+    /// </summary>
+    public string? PythonType { get; init; }
+
+    /// <summary>Where the dictionary is in those that hold it, as <c>_schedulers[1]</c>; empty for the outermost.</summary>
+    public string Path => parent is null ? "" : parent.PathOf(nameInParent);
+
+    /// <summary>An entry's value.</summary>
+    /// <exception cref="StateDictException">Get: the key is missing. Set: the value is of a kind that a state can't hold.</exception>
+    public object? this[StateKey key]
+    {
+        get => entries.TryGetValue(key, out object? value) ? value : throw Missing(key);
+        set => entries[key] = Plain(value, key.ToString());
+    }
+
+    /// <summary>Whether there is an entry.</summary>
+    public bool ContainsKey(StateKey key) => entries.ContainsKey(key);
+
+    /// <summary>An entry's value, if there is one.</summary>
+    public bool TryGetValue(StateKey key, out object? value) => entries.TryGetValue(key, out value);
+
+    /// <summary>Removes an entry, if there is one.</summary>
+    public bool Remove(StateKey key) => entries.Remove(key);
+
+    /// <summary>A number; whole ones are converted.</summary>
+    /// <exception cref="StateDictException">The key is missing or its value of another kind.</exception>
+    public double GetDouble(StateKey key) => this[key] switch
+    {
+        double number => number,
+        long whole => whole,
+        var value => throw Wrong(key, value, "a number"),
+    };
+
+    /// <summary>A whole number; a double that is one is converted.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public long GetInt64(StateKey key) => this[key] switch
+    {
+        long whole => whole,
+        double number when number == Math.Floor(number) && Math.Abs(number) < 1L << 53 => (long)number,
+        var value => throw Wrong(key, value, "a whole number"),
+    };
+
+    /// <summary>true or false.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public bool GetBoolean(StateKey key) => this[key] is bool flag ? flag : throw Wrong(key, this[key], "true or false");
+
+    /// <summary>A text.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public string GetString(StateKey key) => this[key] as string ?? throw Wrong(key, this[key], "a text");
+
+    /// <summary>A dictionary within this one.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public StateDict GetDict(StateKey key) => this[key] as StateDict ?? throw Wrong(key, this[key], "a dictionary");
+
+    /// <summary>A list.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public IReadOnlyList<object?> GetList(StateKey key) => this[key] as IReadOnlyList<object?> ?? throw Wrong(key, this[key], "a list");
+
+    /// <summary>A list of numbers.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public double[] GetDoubles(StateKey key) => [.. GetList(key).Select((value, i) => value switch
+    {
+        double number => number,
+        long whole => whole,
+        _ => throw Wrong($"{key}[{i}]", value, "a number"),
+    })];
+
+    /// <summary>A list of dictionaries.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public StateDict[] GetDicts(StateKey key) => [.. GetList(key).Select((value, i) =>
+        value as StateDict ?? throw Wrong($"{key}[{i}]", value, "a dictionary"))];
+
+    /// <summary>A copy that shares nothing with this one.</summary>
+    public StateDict Clone()
+    {
+        var copy = new StateDict { PythonType = PythonType };
+        foreach (var (key, value) in entries)
+            copy[key] = Copy(value);
+        return copy;
+
+        static object? Copy(object? value) => value switch
+        {
+            StateDict dict => dict.Clone(),
+            object?[] list => list.Select(Copy).ToArray(),
+            _ => value,
+        };
+    }
+
+    /// <summary>The entries, in order.</summary>
+    public IEnumerator<KeyValuePair<StateKey, object?>> GetEnumerator() => entries.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Adds an entry: what makes <c>new StateDict { { "lr", 0.1 } }</c> work.</summary>
+    /// <exception cref="ArgumentException">The key is there already.</exception>
+    /// <exception cref="StateDictException">The value is of a kind that a state can't hold.</exception>
+    public void Add(StateKey key, object? value) => entries.Add(key, Plain(value, key.ToString()));
+
+    /// <summary>The entries as people read them: <c>{gamma: 0.5, milestones: {2: 1}}</c>.</summary>
+    public override string ToString() => $"{{{string.Join(", ", entries.Select(e => $"{e.Key}: {Text(e.Value)}"))}}}";
+
+    internal StateDictException Wrong(StateKey key, object? value, string expected) =>
+        new(PathOf(key.ToString()), $"must be {expected}, but is {Text(value)}");
+
+    StateDictException Missing(StateKey key) => new(PathOf(key.ToString()), "is missing");
+
+    string PathOf(string name) => (Path.Length, name.StartsWith('[')) switch
+    {
+        (0, _) => name,
+        (_, true) => Path + name,
+        _ => $"{Path}.{name}",
+    };
+
+    object? Plain(object? value, string name)
+    {
+        switch (value)
+        {
+            case null or bool or long or double or string:
+                return value;
+            case int or short or sbyte or byte or ushort or uint:
+                return Convert.ToInt64(value, CultureInfo.InvariantCulture);
+            case float or Half or BFloat16:
+                return value switch { float f => f, Half h => (double)h, var b => (double)(float)(BFloat16)b };
+            case StateDict dict:
+                for (var outer = this; outer is not null; outer = outer.parent)
+                {
+                    if (outer == dict)
+                        throw new StateDictException(PathOf(name), "can't be a dictionary that it is in itself");
+                }
+                (dict.parent, dict.nameInParent) = (this, name);
+                return dict;
+            case IEnumerable list and not IDictionary:
+                return list.Cast<object?>().Select((item, i) => Plain(item, $"{name}[{i}]")).ToArray();
+            default:
+                throw new StateDictException(PathOf(name), $"can't be a {value.GetType().Name}: a state holds null, bools, numbers, texts, lists and state dicts");
+        }
+    }
+
+    static string Text(object? value) => value switch
+    {
+        null => "null",
+        bool flag => flag ? "true" : "false",
+        string text => $"'{text}'",
+        object?[] list => $"[{string.Join(", ", list.Select(Text))}]",
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+}

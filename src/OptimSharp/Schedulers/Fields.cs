@@ -1,0 +1,210 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp.Schedulers;
+
+/// <summary>What <see cref="Fields"/> does with the settings it is shown.</summary>
+internal enum FieldsMode
+{
+    /// <summary>Checks constructor arguments: <see cref="ArgumentException"/>.</summary>
+    Check,
+
+    /// <summary>Writes them to a state.</summary>
+    Save,
+
+    /// <summary>Reads them from a state, and checks: <see cref="StateDictException"/>.</summary>
+    Load,
+}
+
+/// <summary>
+/// Goes over a scheduler's settings, each declared in one place with property, key and range: <c>Gamma = fields.Number(Gamma,
+/// "gamma")</c> checks the constructor's argument, writes the state or reads it.
+/// </summary>
+internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owner)
+{
+    readonly HashSet<string> known = [];
+
+    public bool IsLoading => mode == FieldsMode.Load;
+
+    public bool IsSaving => mode == FieldsMode.Save;
+
+    public StateDict State => state!;
+
+    /// <summary>Whether a state that is being read has a key.</summary>
+    public bool Has(string key) => IsLoading && Known(key) && State.ContainsKey(key);
+
+    public long Whole(long value, string key, long atLeast = 0, bool optional = false, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        value = Exchange(value, key, optional, State => State.GetInt64(key));
+        Check(value, new(key) { AtLeast = atLeast }, name);
+        return value;
+    }
+
+    public int Whole(int value, string key, int atLeast = 0, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        long whole = Whole((long)value, key, atLeast, name: name);
+        return whole <= int.MaxValue ? (int)whole : throw State.Wrong(key, whole, $"at most {int.MaxValue}");
+    }
+
+    public double Number(double value, string key, double atLeast = 0, double above = double.NaN, double atMost = double.NaN, double below = double.NaN,
+        bool optional = false, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        value = Exchange(value, key, optional, State => State.GetDouble(key));
+        Check(value, new(key) { AtLeast = atLeast, Above = above, AtMost = atMost, Below = below }, name);
+        return value;
+    }
+
+    /// <summary>A number that may be anything: not an argument.</summary>
+    public double Any(double value, string key, bool optional = false) => Exchange(value, key, optional, State => State.GetDouble(key));
+
+    public bool Flag(bool value, string key, bool optional = false) => Exchange(value, key, optional, State => State.GetBoolean(key));
+
+    /// <summary>One of an enumeration's values, which PyTorch writes as words.</summary>
+    public T Choice<T>(T value, string key, ReadOnlySpan<string> words, bool optional = false, [CallerArgumentExpression(nameof(value))] string name = "")
+        where T : unmanaged, Enum
+    {
+        int number = Convert.ToInt32(value, CultureInfo.InvariantCulture);
+        if (number < 0 || number >= words.Length)
+            throw new ArgumentOutOfRangeException(Argument(name), value, $"{Argument(name)} must be one of {string.Join(", ", Enum.GetNames<T>())}, but is {value}.");
+        string word = Exchange(words[number], key, optional, State => State.GetString(key));
+        int found = words.IndexOf(word);
+        return found >= 0 ? Enum.GetValues<T>()[found] : throw State.Wrong(key, word, $"one of {string.Join(", ", words.ToArray())}");
+    }
+
+    /// <summary>A list of rates, one a group; fewer are allowed where groups were added since.</summary>
+    public double[] Numbers(double[] value, string key, int atMost, bool optional = false)
+    {
+        value = Exchange(value, key, optional, State => State.GetDoubles(key));
+        if (IsLoading)
+        {
+            if (value.Length > atMost)
+                throw State.Wrong(key, value.Length, $"a list with at most one number for each of the optimizer's {atMost} parameter groups, by its length");
+            foreach (double number in value)
+                Check(number, new(key) { AtLeast = 0 }, key);
+        }
+        return value;
+    }
+
+    /// <inheritdoc cref="Numbers(double[], string, int, bool)"/>
+    public void Numbers(List<double> value, string key, int atMost)
+    {
+        double[] numbers = Numbers(value.ToArray(), key, atMost);
+        if (!IsLoading)
+            return;
+        value.Clear();
+        value.AddRange(numbers);
+    }
+
+    /// <summary>A value for each group.</summary>
+    public PerGroup Each(PerGroup value, string key, double atLeast = 0, double below = double.NaN, bool optional = false,
+        [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        int groups = owner.Optimizer.ParameterGroups.Count;
+        if (mode == FieldsMode.Check)
+            value.CheckCount(groups, Argument(name));
+        if (!optional || !IsLoading || Has(key))
+        {
+            double[] numbers = Exchange(IsSaving ? value.Expand(groups) : [], key, optional: false, State => State.GetDoubles(key));
+            if (IsLoading)
+                value = PerGroup.Loaded(numbers, groups, value.IsSame) ?? throw State.Wrong(key, numbers.Length, $"a list with one number for each of the optimizer's {groups} parameter groups, by its length");
+        }
+        foreach (double number in value.Distinct)
+            Check(number, new(key) { AtLeast = atLeast, Below = below }, name);
+        return value;
+    }
+
+    /// <summary>The states of a composite's schedulers.</summary>
+    public void Children(IReadOnlyList<LRScheduler> children, string key)
+    {
+        Known(key);
+        if (IsSaving)
+            State[key] = children.Select(child => child.StateDict()).ToArray();
+        if (!IsLoading)
+            return;
+        var states = State.GetDicts(key);
+        if (states.Length != children.Count)
+            throw State.Wrong(key, states.Length, $"a list of {children.Count} schedulers' states, by its length");
+        foreach (var (child, childState) in children.Zip(states))
+            child.Load(childState);
+    }
+
+    /// <summary>The state of functions that are methods of objects with state; null for the others.</summary>
+    public void Functions(IReadOnlyList<Delegate> functions, string key)
+    {
+        Known(key);
+        if (IsSaving)
+            State[key] = functions.Select(f => (f.Target as IStateful)?.StateDict()).ToArray();
+        if (!IsLoading)
+            return;
+        var states = State.GetList(key);
+        if (states.Count > functions.Count)
+            throw State.Wrong(key, states.Count, $"a list of {functions.Count} functions' states, by its length");
+        foreach (var (function, value) in functions.Zip(states))
+            Load(function, value, key);
+    }
+
+    /// <inheritdoc cref="Functions"/>
+    public void Function(Delegate? function, string key)
+    {
+        Known(key);
+        if (IsSaving)
+            State[key] = (function?.Target as IStateful)?.StateDict();
+        if (IsLoading && State.TryGetValue(key, out object? value))
+            Load(function, value, key);
+    }
+
+    /// <summary>Written for PyTorch, which keeps it; follows from the rest when it is read.</summary>
+    public void Derived(string key, object? value)
+    {
+        Known(key);
+        if (IsSaving)
+            State[key] = value;
+    }
+
+    /// <summary>Keys of earlier versions that carry nothing of use.</summary>
+    public void Ignore(params ReadOnlySpan<string> keys)
+    {
+        foreach (string key in keys)
+            Known(key);
+    }
+
+    /// <summary>Warns of keys that nothing asked for: the state of another scheduler, or of a later version.</summary>
+    public void ReportUnknown()
+    {
+        var unknown = State.Keys.Select(k => k.ToString()).Where(k => !known.Contains(k)).ToArray();
+        if (unknown.Length > 0)
+            Warnings.Raise(owner, $"{owner.GetType().Name} does not know these entries of its state, and left them out: {string.Join(", ", unknown)}.");
+    }
+
+    static void Load(Delegate? function, object? value, string key)
+    {
+        if (value is not StateDict dict)
+            return;
+        if (function?.Target is not IStateful target)
+            throw new StateDictException(key, "holds a function's state, but the scheduler's function is not a method of an object with state (IStateful)");
+        target.LoadStateDict(dict.Clone());
+    }
+
+    T Exchange<T>(T value, string key, bool optional, Func<StateDict, T> get)
+    {
+        Known(key);
+        if (IsSaving)
+            State[key] = value;
+        return IsLoading && !(optional && !State.ContainsKey(key)) ? get(State) : value;
+    }
+
+    bool Known(string key) => known.Add(key) || true;
+
+    void Check(double value, OptionAttribute range, string name)
+    {
+        if (double.IsFinite(value) && range.Allows(value))
+            return;
+        string text = value.ToString(CultureInfo.InvariantCulture);
+        throw mode == FieldsMode.Load
+            ? State.Wrong(range.Key, value, $"a number {range.Range}")
+            : new ArgumentOutOfRangeException(Argument(name), text, $"{Argument(name)} must be {range.Range}{(double.IsInfinity(value) ? " and finite" : "")}, but is {text}.");
+    }
+
+    /// <summary>The constructor's argument for a property.</summary>
+    static string Argument(string property) => char.ToLowerInvariant(property[0]) + property[1..];
+}

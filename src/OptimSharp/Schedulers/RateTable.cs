@@ -1,0 +1,43 @@
+namespace OptimSharp.Schedulers;
+
+/// <summary>The rates (and momenta, where they are cycled) of all groups while a step is computed: all are written, or none.</summary>
+internal sealed class RateTable(Optimizer optimizer)
+{
+    public double[] Rates { get; } = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];
+
+    /// <summary>The momentum, or first beta, of groups in which it is cycled.</summary>
+    public double?[] Momenta { get; } = new double?[optimizer.ParameterGroups.Count];
+
+    /// <summary>A rate that a group can have: negative ones are 0, overflow is the largest double.</summary>
+    public static double Valid(double rate, LRScheduler scheduler, long epoch, int group) => double.IsNaN(rate)
+        ? throw new InvalidOperationException($"{scheduler.GetType().Name} has no rate at epoch {epoch} for parameter group {group}: it is NaN.")
+        : Math.Clamp(rate, 0, double.MaxValue);
+
+    /// <summary>Whether a group has a momentum to be cycled.</summary>
+    public static bool HasMomentum(ParameterGroup group) => group.HasOption("betas") || group.HasOption("momentum");
+
+    public void Write()
+    {
+        foreach (var (i, group) in optimizer.ParameterGroups.Index())
+        {
+            group.LearningRate = Rates[i];
+            if (Momenta[i] is { } momentum)
+                WriteMomentum(group, momentum);
+        }
+    }
+
+    /// <summary>Sets β₁, or the momentum where there are no betas, as near as its range allows.</summary>
+    public static void WriteMomentum(ParameterGroup group, double momentum)
+    {
+        if (group.HasOption("betas"))
+        {
+            var betas = ((System.Collections.IEnumerable)group["betas"]!).Cast<object?>().ToArray();
+            betas[0] = Math.Clamp(momentum, 0, Math.BitDecrement(1.0));
+            group["betas"] = betas;
+        }
+        else
+        {
+            group["momentum"] = Math.Clamp(momentum, 0, double.MaxValue);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using static TorchSharp.torch;
+
+namespace OptimSharp.Torch.Tests;
+
+/// <summary>Tests that count what the whole process holds: nothing else may run beside them.</summary>
+[CollectionDefinition(DisableParallelization = true)]
+public sealed class Alone;
+
+[Collection(typeof(Alone))]
+public class LeakTests
+{
+    [Fact]
+    public void A_thousand_steps_leave_no_tensor_behind()
+    {
+        using var model = Models.Small();
+        var (input, target) = Models.Data();
+        using var optimizer = new AdamW(model.Parameters(), new() { AMSGrad = true });
+        long after10 = 0;
+        for (int step = 1; step <= 1010; step++)
+        {
+            optimizer.ZeroGrad();
+            Models.Backward(model, input, target);
+            optimizer.Step();
+            if (step == 10)
+                after10 = Live();
+        }
+        Assert.Equal(after10, Live());
+    }
+
+    [Fact]
+    public void A_thousand_steps_of_the_torch_backend_leave_no_tensor_behind()
+    {
+        using var tensor = zeros(4, 3).requires_grad_();
+        using var gradient = ones(4, 3);
+        using var optimizer = new AdamW([new TorchParameter(tensor, "w", byPointer: false)], new() { AMSGrad = true });
+        long after10 = 0;
+        for (int step = 1; step <= 1010; step++)
+        {
+            tensor.grad = gradient;
+            optimizer.Step();
+            optimizer.ZeroGrad();
+            if (step == 10)
+                after10 = Live();
+        }
+        Assert.Equal(after10, Live());
+    }
+
+    [Fact]
+    public void A_warm_step_of_200_tensors_allocates_nothing()
+    {
+        var tensors = Enumerable.Range(0, 200).Select(_ => randn(17).requires_grad_()).ToArray();
+        foreach (var tensor in tensors)
+            tensor.grad = ones(17);
+        using var optimizer = new AdamW(tensors.AsParameters());
+        for (int i = 0; i < 50; i++)
+            optimizer.Step();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 50; i++)
+            optimizer.Step();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    static long Live()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return Tensor.TotalCount;
+    }
+}
