@@ -69,7 +69,7 @@ static partial class Markdown
         where !BuildOutput().IsMatch(Path.GetRelativePath(Root, file))
         select file;
 
-    [GeneratedRegex(@"^```([\w#]*)")]
+    [GeneratedRegex(@"^\s*```([\w#]*)")]
     private static partial Regex Fence();
 
     [GeneratedRegex(@"(?<!\\)\|")]
@@ -81,7 +81,7 @@ static partial class Markdown
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(@"^\s*```.*?^\s*```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Fenced();
 
     [GeneratedRegex(@"(^|[\\/])(bin|obj)[\\/]")]

@@ -77,7 +77,7 @@ public sealed class OneCycleLR : LRScheduler
     /// <summary>The rate at a step, without an optimizer.</summary>
     /// <param name="step">The step, ≥ 0.</param>
     /// <param name="maxLr">The highest rate, ≥ 0: one for all groups or one for each.</param>
-    /// <param name="totalSteps">The number N of steps, ≥ 1. Default <paramref name="epochs"/> · <paramref name="stepsPerEpoch"/>.</param>
+    /// <param name="totalSteps">The number N of steps, ≥ 1.</param>
     /// <param name="pctStart">The part of the steps in which the rate rises, in [0, 1]. Default 0.3.</param>
     /// <param name="annealStrategy">Along half cosines (the default) or in straight lines.</param>
     /// <param name="divFactor">The first rate is max/div, &gt; 0. Default 25.</param>

@@ -1,6 +1,6 @@
 using OptimSharp;
 
-namespace OptimSharp.Docs.Tests.Snippets;
+namespace Snippets; // as in a program of one's own, not below OptimSharp
 
 /// <summary>The pages' code over plain memory.</summary>
 public class MemorySnippets

@@ -1,7 +1,7 @@
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace OptimSharp.Docs.Tests.Snippets;
+namespace Snippets;
 
 /// <summary>A model as it may be trained in a page: three classes from four numbers.</summary>
 sealed class Network : nn.Module<Tensor, Tensor>

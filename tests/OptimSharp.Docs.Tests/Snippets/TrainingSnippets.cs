@@ -3,13 +3,12 @@ using OptimSharp.Schedulers;
 using OptimSharp.Torch;
 using static TorchSharp.torch;
 
-namespace OptimSharp.Docs.Tests.Snippets;
+namespace Snippets; // as in a program of one's own, not below OptimSharp
 
 /// <summary>The pages' code that trains TorchSharp models. Each runs, and lowers the loss.</summary>
-[Collection("torch")]
 public sealed class TrainingSnippets : IDisposable
 {
-    readonly DisposeScope scope = NewDisposeScope();
+    readonly TorchSharp.DisposeScope scope = NewDisposeScope();
     readonly Network model;
     readonly Tensor input, target;
     readonly nn.Module<Tensor, Tensor, Tensor> lossFunction = nn.CrossEntropyLoss();
