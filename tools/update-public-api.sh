@@ -9,8 +9,8 @@ for project in src/OptimSharp src/OptimSharp.Torch; do
     log=$(dotnet build "$project" --no-incremental -p:TreatWarningsAsErrors=false 2>&1 | grep -F "[$PWD/$project/$(basename "$project").csproj]" || true)
     added=$(grep -oP "RS0016: Symbol '\K.*(?=' is not part of the declared public API)" <<<"$log" | sort -u || true)
     gone=$(grep -oP "RS0017: Symbol '\K.*(?=' is part of the declared API, but)" <<<"$log" | sort -u || true)
-    [ -z "$added$gone" ] && break
-    {
+    [ -z "$added$gone" ] && [ "$pass" -gt 1 ] && break
+    { # also on the first pass when nothing changed: a merge may leave lines twice
       echo '#nullable enable'
       { { grep -v '^#' "$file" || true; } | grep -vxF -f <(echo "${gone:-<none>}") || true; echo "$added"; } | grep -v '^$' | LC_ALL=C sort -u
     } >"$file.new"

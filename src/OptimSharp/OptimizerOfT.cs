@@ -20,8 +20,17 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     {
         Defaults = options ?? new TOptions();
         OptionSchema<TOptions>.Check(Defaults);
-        foreach (var group in NotEmpty(groups))
-            AddParameterGroup(group);
+        try
+        {
+            foreach (var group in NotEmpty(groups))
+                AddParameterGroup(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."));
+        }
+        catch
+        {
+            foreach (var group in this.groups)
+                group.Detach(); // for another attempt
+            throw;
+        }
     }
 
     /// <summary>The options of groups that override none.</summary>
@@ -66,6 +75,8 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         var byName = new Dictionary<string, Parameter>();
         foreach (var parameter in parameters)
         {
+            if (parameter is null)
+                throw new ArgumentNullException(nameof(parameters), "A parameter is null.");
             if (parameter.Name.Length == 0 || !byName.TryAdd(parameter.Name, parameter))
                 throw new ArgumentException($"Parameters are matched by name, but {parameter} has none, or one that came before.", nameof(parameters));
         }

@@ -21,10 +21,8 @@ public abstract record OptimizerOptions
     /// </summary>
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
-    /// <summary>Checks what concerns more than one option. Throws <see cref="ArgumentException"/>.</summary>
-    internal virtual void CheckTogether()
-    {
-    }
+    /// <summary>What is wrong when several options are looked at together: the option to be named, and a sentence without its full stop.</summary>
+    internal virtual (string Option, string Problem)? CheckTogether() => null;
 
     internal OptimizerOptions Copy() => this with { };
 }

@@ -51,7 +51,7 @@ public abstract class Parameter
     /// <summary>A parameter over an array: the optimizer changes the array's elements.</summary>
     /// <param name="name">The name, for messages and state dicts.</param>
     /// <param name="values">The values, row by row. Not copied.</param>
-    /// <param name="shape">The sizes of the dimensions; left out: one dimension.</param>
+    /// <param name="shape">The sizes of the dimensions; left out: one dimension, or a single number for one value.</param>
     /// <exception cref="ArgumentException">The shape does not have as many elements as there are values, or the type
     /// is not float, double, <see cref="Half"/>, <see cref="BFloat16"/>, <see cref="Complex64"/> or <see cref="System.Numerics.Complex"/>.</exception>
     public static Parameter<T> Of<T>(string name, T[] values, params ReadOnlySpan<long> shape) where T : unmanaged
@@ -95,9 +95,6 @@ public abstract class Parameter
     {
     }
 
-    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
-    internal virtual IDisposable? EnterClosure() => null;
-
     /// <summary>
     /// Copies all values, or the gradient (zeros when there is none; a sparse one with its zeros), to host memory in the compute
     /// type. A complex element is two numbers. For use outside of a step, or inside for a parameter that is not in host memory.
@@ -106,6 +103,9 @@ public abstract class Parameter
 
     /// <summary>Sets all values, rounded to the element type.</summary>
     internal abstract unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
+    internal virtual IDisposable? EnterClosure() => null;
 
     /// <summary>Removes the gradient, or sets it to zeros.</summary>
     internal abstract void ZeroGrad(bool setToNull);

@@ -177,6 +177,8 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 
     internal void Attach(TOptions resolved, int asIndex) => (options, index) = (resolved, asIndex);
 
+    internal void Detach() => options = null;
+
     static OptionDescriptor Option(string key) => OptionSchema<TOptions>.Find(key) ?? throw new KeyNotFoundException(
         $"There is no option '{key}'; there are: {string.Join(", ", OptionSchema<TOptions>.Options.Select(o => o.Key))}.");
 }

@@ -20,7 +20,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     T[]? own; // the array that UseGradient gives out, kept over ZeroGrad
 
     internal Parameter(string name, Memory<T> values, ReadOnlySpan<long> shape)
-        : base(name, shape.IsEmpty && values.Length != 1 ? [values.Length] : shape, Storage.Of<T>())
+        : base(name, shape.IsEmpty && values.Length != 1 ? [values.Length] : shape, TypeOf(name))
     {
         if (values.Length != Count)
             throw new ArgumentException($"Parameter {this} has {Count} elements by its shape, but {values.Length} values were given.", nameof(values));
@@ -28,7 +28,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
         this.values = BufferOf(values, ref pin);
     }
 
-    internal Parameter(string name, T* values, ReadOnlySpan<long> shape) : base(name, shape, Storage.Of<T>())
+    internal Parameter(string name, T* values, ReadOnlySpan<long> shape) : base(name, shape, TypeOf(name))
     {
         ArgumentNullException.ThrowIfNull(values);
         this.values = new(values);
@@ -170,6 +170,9 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
         fixed (byte* start = &gradientBuffer.Start)
             NativeMemory.Clear(start, (nuint)Count * (nuint)sizeof(T));
     }
+
+    static ElementType TypeOf(string name) => Storage.Find<T>() ?? throw new ArgumentException(
+        $"Parameter '{name}' has elements of type {typeof(T)}, but they must be float, double, Half, BFloat16, Complex64 or Complex.");
 
     void Forget()
     {

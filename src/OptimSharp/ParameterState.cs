@@ -98,6 +98,9 @@ public sealed class ParameterState
         return null;
     }
 
+    /// <summary>The type that the tensors are kept in; null before there is one.</summary>
+    internal ElementType? TensorType => tensors.Count > 0 ? tensors[0].Tensor.Type : null;
+
     internal bool TryGetScalar(string key, out double value)
     {
         int i = IndexOfScalar(key);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using OptimSharp;
 using OptimSharp.Conformance;
 using OptimSharp.Conformance.Workloads;
 
@@ -11,17 +10,13 @@ Console.WriteLine($"accelerated {Vector.IsHardwareAccelerated}");
 Console.WriteLine(FormattableString.Invariant($"width {Vector<byte>.Count * 8}"));
 Console.WriteLine($"vector512 {Vector512.IsHardwareAccelerated}");
 Console.WriteLine($"vector256 {Vector256.IsHardwareAccelerated}");
-foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.TakesDenseGradients))
+foreach (var optimizer in OptimizerDriver.PublicOptimizers)
 {
-    foreach (var type in Enum.GetValues<ElementType>())
+    foreach (var type in OptimizerSamples.Types(optimizer))
     {
         ulong hash = 0;
-        foreach (var options in OptimizerSamples.OptionSets(optimizer))
-        {
-            var workload = new Workload(optimizer, options, type) { Sizes = [1, 67, 1030] };
-            foreach (var precision in Enum.GetValues<StatePrecision>())
-                hash = hash * 1099511628211 + (workload with { Precision = precision }).Run().Hash();
-        }
+        foreach (var workload in Workload.All(optimizer, type))
+            hash = hash * 1099511628211 + (workload with { Sizes = [1, 67, 1030] }).Run().Hash();
         Console.WriteLine($"{optimizer.Name} {type} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
     }
 }

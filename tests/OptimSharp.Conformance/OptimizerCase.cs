@@ -66,6 +66,8 @@ sealed class OptimizerCase : GoldenCase
 
     void CompareState(string place, Dictionary<string, double[]> expected, ParameterState? actual)
     {
+        if (actual is null && expected.TryGetValue("step", out var steps) && steps is [0])
+            return; // PyTorch's Adagrad makes state before the first gradient; ours is made with it
         var present = new HashSet<string>();
         if (actual is not null)
             present = [.. actual.TensorKeys, .. actual.ScalarKeys, .. actual.Step > 0 ? ["step"] : Array.Empty<string>()];
@@ -138,7 +140,7 @@ sealed class OptimizerCase : GoldenCase
         return new(null, indices, rows);
     }
 
-    static GoldenType TypeOf(GoldenNode node) => node.Text() switch
+    internal static GoldenType TypeOf(GoldenNode node) => node.Text() switch
     {
         "float32" => GoldenType.Float32,
         "float64" => GoldenType.Float64,

@@ -15,7 +15,7 @@ sealed class SchedulerCase : GoldenCase
     readonly Dictionary<int, (int Group, KeyValuePair<string, object?>[] Options)[]> changes;
     readonly double[][] rates;
     readonly (string Option, double[][] Values)[] cycled;
-    readonly double[] metrics, epochs;
+    readonly double?[] metrics, epochs;
 
     public SchedulerCase(GoldenNode root) : base(root)
     {
@@ -25,8 +25,9 @@ sealed class SchedulerCase : GoldenCase
         scheduler = root["scheduler"];
         rates = Rows(root["lr"]);
         cycled = [.. new[] { "momentum", "betas" }.Where(k => root.Optional(k) is not null).Select(k => (k, Rows(root[k])))];
-        metrics = root.Optional("metrics")?.Numbers() ?? [];
-        epochs = root.Optional("epochs")?.Numbers() ?? [];
+        metrics = Arguments("metrics");
+        epochs = Arguments("epochs");
+        double?[] Arguments(string key) => [.. root.Optional(key)?.Items().Select(x => x.IsNull ? (double?)null : x.Number()) ?? []];
         changes = root.Optional("set")?.Fields().ToDictionary(f => StepNumber(f.Key, root), f => f.Value.Items().Select(ReadChange).ToArray()) ?? [];
     }
 
@@ -64,8 +65,8 @@ sealed class SchedulerCase : GoldenCase
     void Step(LRScheduler one, int k)
     {
         var argument = one.GetType().Name == "ReduceLROnPlateau" ? metrics : epochs;
-        if (argument.Length > 0 && one.GetType().GetMethod("Step", [typeof(double)]) is { } step)
-            step.Invoke(one, BindingFlags.DoNotWrapExceptions, null, [argument[k]], null);
+        if (k < argument.Length && argument[k] is { } value && one.GetType().GetMethod("Step", [typeof(double)]) is { } step)
+            step.Invoke(one, BindingFlags.DoNotWrapExceptions, null, [value], null);
         else
             one.Step();
     }
@@ -111,7 +112,7 @@ static class SchedulerBuilder
         if (type is not { IsPublic: true, IsAbstract: false } || !type.IsSubclassOf(typeof(LRScheduler)))
             throw node.Error($"there is no scheduler '{name}'");
         var given = node.Fields().Where(f => f.Key != "type").ToArray();
-        var constructor = type.GetConstructors().OrderByDescending(c => given.Count(f => Find(c, f.Key) is not null)).First();
+        var constructor = type.GetConstructors().OrderByDescending(c => given.Count(f => Find(c, f.Key) is { } p && Fits(p, f.Value))).First();
         foreach (var (key, _) in given)
         {
             if (Find(constructor, key) is null)
@@ -136,7 +137,11 @@ static class SchedulerBuilder
     static ParameterInfo? Find(ConstructorInfo constructor, string key) => constructor.GetParameters().FirstOrDefault(p => Matches(p, key));
 
     static bool Matches(ParameterInfo parameter, string key) =>
-        string.Equals(parameter.Name, key.Replace("_", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+        string.Equals(parameter.Name, key == "lambdas" ? "lrLambda" : key.Replace("_", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether a list goes to a parameter that takes several values.</summary>
+    static bool Fits(ParameterInfo parameter, GoldenNode value) =>
+        parameter.ParameterType == typeof(PerGroup) || value.IsList == (ElementOf(parameter.ParameterType) is not null);
 
     static object? Convert(GoldenNode value, Type type, Optimizer optimizer)
     {
@@ -154,6 +159,10 @@ static class SchedulerBuilder
             return value.Text();
         if (type.IsEnum)
             return Enum.Parse(type, value.Text().Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+        if (type == typeof(PerGroup))
+            return value.IsList ? (PerGroup)value.Numbers() : value.Number();
+        if (type == typeof(Func<long, double>))
+            return Function(value);
         if (type == typeof(LRScheduler))
             return Build(value, optimizer) is [var one] ? one : throw value.Error("one scheduler is needed");
         if (ElementOf(type) is { } element)
@@ -166,6 +175,16 @@ static class SchedulerBuilder
         }
         throw value.Error($"arguments of type {type} are not known here");
     }
+
+    /// <summary>The functions that cases may name.</summary>
+    static Func<long, double> Function(GoldenNode value) => value.Text() switch
+    {
+        "0.95**e" => e => Math.Pow(0.95, e),
+        "1/(1+e)" => e => 1.0 / (1 + e),
+        "1.0" => _ => 1.0,
+        "e<3" => e => e < 3 ? 1 : 0,
+        var name => throw value.Error($"there is no function '{name}'"),
+    };
 
     /// <summary>The type of the elements of an array or of a list's interface.</summary>
     static Type? ElementOf(Type type) =>

@@ -51,8 +51,8 @@ def scenarios(o):
     yield of("changes", steps=10, groups=[({}, few), ({}, few)], changes=o.changes)
     shape = [3] if len(o.shapes[0]) < 2 else [2, 3]
     for dtype in EXACT:
-        magnitudes = [m for m in MAGNITUDES if m < 1e30 or dtype == "f64" or not o.overflows_to_nan]
-        yield of("magnitudes", steps=5, dtypes=(dtype,), shapes=[shape] * 2 * len(magnitudes), overflows=True,
+        magnitudes = [m for m in MAGNITUDES if m < 1e30 or dtype not in o.overflows]
+        yield of("magnitudes", steps=o.magnitude_steps, dtypes=(dtype,), shapes=[shape] * 2 * len(magnitudes), overflows=True,
                  scale=lambda p, ms=tuple(magnitudes): (1.0 if p < len(ms) else ms[p - len(ms)], ms[p % len(ms)]))
     for name, options in o.sparse.items():
         yield of(name, options, dtypes=REAL, shapes=[[6, 3], [9], [4, 2], [7]], empty=lambda p, k: p == 1 and k in (0, 3),

@@ -39,7 +39,7 @@ internal unsafe struct MatrixProduct : ILoopBody
         for (nint k0 = 0; k0 < K; k0 += Depth)
         {
             nint k1 = Math.Min(k0 + Depth, K), j = j0;
-            for (; j <= j1 - 2 * Vector<float>.Count; j += 2 * Vector<float>.Count)
+            for (; Execution.UsesWideLanes && j <= j1 - 2 * Vector<float>.Count; j += 2 * Vector<float>.Count)
             {
                 nint i = i0;
                 for (; i <= i1 - 4; i += 4)

@@ -128,7 +128,9 @@ internal sealed class StepContext
         if (entry.State.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
-        var tensor = parameter.Backend.CreateState(parameter, shape, entry.Precision.TypeFor(parameter.ElementType));
+        // All tensors of a parameter have one type, also when the option was changed after the first was made.
+        var type = entry.State.TensorType ?? entry.Precision.TypeFor(parameter.ElementType);
+        var tensor = parameter.Backend.CreateState(parameter, shape, type);
         if (initial != 0)
             tensor.Fill(initial);
         entry.State.Add(key, tensor);

@@ -37,14 +37,17 @@ internal static unsafe class Storage
         precision == StatePrecision.Parameter || parameter.IsComplex() ? parameter : parameter.Compute();
 
     public static ElementType Of<T>() where T : unmanaged =>
+        Find<T>() ?? throw new ArgumentException($"There is no element type {typeof(T)}.", nameof(T));
+
+    /// <summary>The element type of a .NET type; null for one that parameters can't have.</summary>
+    public static ElementType? Find<T>() where T : unmanaged =>
         typeof(T) == typeof(float) ? ElementType.Float32
         : typeof(T) == typeof(double) ? ElementType.Float64
         : typeof(T) == typeof(Half) ? ElementType.Float16
         : typeof(T) == typeof(BFloat16) ? ElementType.BFloat16
         : typeof(T) == typeof(Complex64) ? ElementType.Complex64
         : typeof(T) == typeof(Complex) ? ElementType.Complex128
-        : throw new ArgumentException(
-            $"Parameters have elements of type float, double, Half, BFloat16, Complex64 or Complex, but {typeof(T)} was given.", nameof(T));
+        : null;
 
     /// <summary>Reads <paramref name="count"/> elements of any type as <typeparamref name="T"/> (float or double).</summary>
     public static void Load<T>(void* source, ElementType type, T* destination, int count)

@@ -16,16 +16,17 @@ readonly struct LerpRule<T>(double weight) : IUpdateRule<T>
 }
 
 /// <summary>x ← keep·x − step·y.</summary>
-readonly struct ShrinkAndStepRule<T>(double keep, double step) : IUpdateRule<T>
+readonly struct ShrinkAndStepRule<T>(double keep, double step, Rounding<T> rounding) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly T keep = T.CreateChecked(keep);
     readonly T step = T.CreateChecked(step);
+    readonly Rounding<T> rounding = rounding;
 
     public static int Slots => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T> => x.Param = x.Param * L.Of(keep) - L.Of(step) * x.Grad;
+    public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T> => x.Param = rounding.Of(x.Param * L.Of(keep)) - L.Of(step) * x.Grad;
 }
 
 /// <summary>x ← x + a·y.</summary>

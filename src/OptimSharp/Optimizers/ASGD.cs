@@ -62,19 +62,20 @@ public sealed class ASGD : Optimizer<ASGDOptions>
         {
             long t = x.NextStep();
             double eta = x.Number("eta", options.LearningRate), mu = x.Number("mu", 1);
-            x.Apply(new ASGDRule<T>(options, eta, mu), "ax");
+            x.Apply(new ASGDRule<T>(options, x.Rounding, eta, mu), "ax");
             x.SetNumber("eta", options.LearningRate / x.Power(1 + options.Lambda * options.LearningRate * t, options.Alpha));
             x.SetNumber("mu", 1 / Math.Max(1, t - options.T0));
         }
     }
 }
 
-readonly struct ASGDRule<T>(ASGDOptions o, double eta, double mu) : IUpdateRule<T>
+readonly struct ASGDRule<T>(ASGDOptions o, Rounding<T> rounding, double eta, double mu) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T keep = T.CreateChecked(1 - o.Lambda * eta);
+    readonly Rounding<T> rounding = rounding;
     readonly T lr = T.CreateChecked(eta);
     readonly T w = T.CreateChecked(mu);
     readonly bool decays = o.WeightDecay != 0, averages = mu != 1;
@@ -86,8 +87,8 @@ readonly struct ASGDRule<T>(ASGDOptions o, double eta, double mu) : IUpdateRule<
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
-        x.Param = x.Param * L.Of(keep) - L.Of(lr) * g;                      // θ ← θ(1 − λₐηₜ) − ηₜg
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
+        x.Param = rounding.Of(x.Param * L.Of(keep)) - L.Of(lr) * g;         // θ ← θ(1 − λₐηₜ) − ηₜg
         x.S0 = averages ? x.S0 + (x.Param - x.S0) * L.Of(w) : x.Param;      // a ← a + μₜ(θ − a)
     }
 }

@@ -66,7 +66,7 @@ public sealed class Adafactor : Optimizer<AdafactorOptions>
         {
             long t = x.NextStep();
             bool factored = x.Shape.Length > 1;
-            var update = new AdafactorUpdate<T>(options, t, weight: x.Power(t, options.Beta2Decay), EpsilonOf(x.ElementType, options), factored);
+            var update = new AdafactorUpdate<T>(options, t, weight: x.Power(t, options.Beta2Decay), EpsilonOf(x.ElementType, options), x.Rounding, factored);
             if (factored)
                 x.ApplyWhole(update, x.State("row_var", sizeOne: ^1), x.State("col_var", sizeOne: ^2));
             else
@@ -85,7 +85,7 @@ public sealed class Adafactor : Optimizer<AdafactorOptions>
     };
 }
 
-readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double weight, double eps1, bool factored) : ITensorUpdate<T>
+readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double weight, double eps1, Rounding<T> rounding, bool factored) : ITensorUpdate<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly double relativeStep = Math.Min(o.LearningRate, 1 / Math.Sqrt(t));
@@ -102,7 +102,7 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
         else
             ops.Apply(new VarianceRule<T>(weight, eps1), n, u, x.Grad, x.S0);
         double rms = Math.Sqrt(ops.SumOfSquares(u, n)) / Math.Sqrt(n);
-        ops.Apply(new ShrinkAndStepRule<T>(keep, sign * alpha / Math.Max(1, rms / d)), n, x.Param, u);
+        ops.Apply(new ShrinkAndStepRule<T>(keep, sign * alpha / Math.Max(1, rms / d), rounding), n, x.Param, u);
     }
 
     void Factored(in WholeTensor<T> x, T* u, TensorOps ops)
@@ -135,7 +135,7 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
             {
                 nint batch = i / Tensor.Rows, at = i * Tensor.Columns;
                 var rule = new FactoredRule<T>(Tensor.S0[i], Mean[batch], Eps1);
-                ElementwiseKernel<FactoredRule<T>, T>.Run(rule, U + at, Tensor.Grad + at, Tensor.S1 + batch * Tensor.Columns, null, null, Tensor.Columns, wide: true);
+                ElementwiseKernel<FactoredRule<T>, T>.Run(rule, U + at, Tensor.Grad + at, Tensor.S1 + batch * Tensor.Columns, null, null, Tensor.Columns, Execution.UsesWideLanes);
             }
         }
     }

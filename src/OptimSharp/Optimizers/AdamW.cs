@@ -12,11 +12,8 @@ public sealed record AdamWOptions : AdamOptions
     /// <summary>Always true: it is what makes Adam AdamW.</summary>
     public override bool DecoupledWeightDecay { get; init; } = true;
 
-    internal override void CheckTogether()
-    {
-        if (!DecoupledWeightDecay)
-            throw new ArgumentException("DecoupledWeightDecay must be true for AdamW, but is false. Adam adds the decay to the gradient.", nameof(DecoupledWeightDecay));
-    }
+    internal override (string, string)? CheckTogether() => DecoupledWeightDecay ? null
+        : (nameof(DecoupledWeightDecay), "DecoupledWeightDecay must be true for AdamW (Adam adds the decay to the gradient), but is false");
 }
 
 /// <summary>Adam with decoupled weight decay: the weights shrink by themselves, not through the gradient.</summary>

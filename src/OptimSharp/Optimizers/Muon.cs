@@ -82,7 +82,7 @@ public sealed class Muon : Optimizer<MuonOptions>
     private protected override void Update<T>(GroupUpdate<T> group, MuonOptions options)
     {
         foreach (var x in group)
-            x.ApplyWhole(new MuonUpdate<T>(options), x.State("momentum_buffer"));
+            x.ApplyWhole(new MuonUpdate<T>(options, x.Rounding), x.State("momentum_buffer"));
     }
 
     private protected override void CheckParameter(Parameter parameter)
@@ -93,7 +93,7 @@ public sealed class Muon : Optimizer<MuonOptions>
     }
 }
 
-readonly unsafe struct MuonUpdate<T>(MuonOptions o) : ITensorUpdate<T>
+readonly unsafe struct MuonUpdate<T>(MuonOptions o, Rounding<T> rounding) : ITensorUpdate<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     public void Update(in WholeTensor<T> x, TensorOps ops)
@@ -117,7 +117,7 @@ readonly unsafe struct MuonUpdate<T>(MuonOptions o) : ITensorUpdate<T>
             _ => Math.Sqrt(Math.Max(1, rows / columns)),
         };
         double keep = 1 - o.LearningRate * o.WeightDecay;
-        ops.Apply(new ShrinkAndStepRule<T>(keep, o.LearningRate * ratio), n, x.Param, u); // θ ← θ(1 − ηλ) − η·ratio·X
+        ops.Apply(new ShrinkAndStepRule<T>(keep, o.LearningRate * ratio, rounding), n, x.Param, u); // θ ← θ(1 − ηλ) − η·ratio·X
     }
 
     static void Swap(ref float* x, ref float* y)

@@ -70,17 +70,18 @@ public sealed class NAdam : Optimizer<NAdamOptions>
             double byGradient = options.LearningRate * (1 - mu) / (1 - product);
             double byMomentum = options.LearningRate * muNext / (1 - product * muNext);
             double correction2 = 1 - x.Power(options.Betas.Beta2, t);
-            x.Apply(new NAdamRule<T>(options, byGradient, byMomentum, correction2), "exp_avg", "exp_avg_sq");
+            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, correction2), "exp_avg", "exp_avg_sq");
         }
     }
 }
 
-readonly struct NAdamRule<T>(NAdamOptions o, double byGradient, double byMomentum, double correction2) : IUpdateRule<T>
+readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGradient, double byMomentum, double correction2) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T keep = T.CreateChecked(o.DecoupledWeightDecay ? 1 - o.LearningRate * o.WeightDecay : 1);
+    readonly Rounding<T> rounding = rounding;
     readonly Lerp<T> average = new(1 - o.Betas.Beta1);
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
@@ -97,12 +98,12 @@ readonly struct NAdamRule<T>(NAdamOptions o, double byGradient, double byMomentu
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Of(beta2) * x.S1 + L.Of(w2) * g * g;                       // v ← β₂v + (1 − β₂)g²
         var denominator = L.Sqrt(x.S1 / L.Of(bias2)) + L.Of(eps);
-        var p = x.Param * L.Of(keep);                                       // θ ← θ(1 − ηλ), when decoupled
-        p -= L.Of(a) * g / denominator;                                     // θ ← θ − η(1 − μₜ)/(1 − M) · g/(…)
+        var p = rounding.Of(x.Param * L.Of(keep));                          // θ ← θ(1 − ηλ), when decoupled
+        p = rounding.Of(p - L.Of(a) * g / denominator);                     // θ ← θ − η(1 − μₜ)/(1 − M) · g/(…)
         x.Param = p - L.Of(b) * x.S0 / denominator;                         // θ ← θ − ημₜ₊₁/(1 − Mμₜ₊₁) · m/(…)
     }
 }

@@ -68,23 +68,24 @@ public sealed class RAdam : Optimizer<RAdamOptions>
             if (rho > 5)
             {
                 double rectification = Math.Sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho));
-                x.Apply(new RAdamRule<T, On>(options, correction1, Math.Sqrt(correction2), rectification), "exp_avg", "exp_avg_sq");
+                x.Apply(new RAdamRule<T, On>(options, x.Rounding, correction1, Math.Sqrt(correction2), rectification), "exp_avg", "exp_avg_sq");
             }
             else
             {
-                x.Apply(new RAdamRule<T, Off>(options, correction1, 1, 1), "exp_avg", "exp_avg_sq");
+                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, correction1, 1, 1), "exp_avg", "exp_avg_sq");
             }
         }
     }
 }
 
-readonly struct RAdamRule<T, TRectified>(RAdamOptions o, double correction1, double sqrtCorrection2, double rectification) : IUpdateRule<T>
+readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, double correction1, double sqrtCorrection2, double rectification) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TRectified : IFlag
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T keep = T.CreateChecked(o.DecoupledWeightDecay ? 1 - o.LearningRate * o.WeightDecay : 1);
+    readonly Rounding<T> rounding = rounding;
     readonly Lerp<T> average = new(1 - o.Betas.Beta1);
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
@@ -102,8 +103,8 @@ readonly struct RAdamRule<T, TRectified>(RAdamOptions o, double correction1, dou
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
-        x.Param *= L.Of(keep);                                              // θ ← θ(1 − ηλ), when decoupled
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
+        x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Of(beta2) * x.S1 + L.Of(w2) * g * g;                       // v ← β₂v + (1 − β₂)g²
         var step = x.S0 / L.Of(bias1) * L.Of(lr);                           // η·m̂

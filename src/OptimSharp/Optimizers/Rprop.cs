@@ -22,13 +22,12 @@ public sealed record RpropOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
-    internal override void CheckTogether()
-    {
-        if (!(Etas.Minus < 1 && Etas.Plus > 1))
-            throw new ArgumentOutOfRangeException(nameof(Etas), Etas, $"Etas must be below and above 1, but are {OptionDescriptor.Text(Etas.Minus)} and {OptionDescriptor.Text(Etas.Plus)}.");
-        if (StepSizes.Min > StepSizes.Max)
-            throw new ArgumentException($"StepSizes must be in order, but are {OptionDescriptor.Text(StepSizes.Min)} and {OptionDescriptor.Text(StepSizes.Max)}.", nameof(StepSizes));
-    }
+    internal override (string, string)? CheckTogether() =>
+        !(Etas.Minus < 1 && Etas.Plus > 1)
+            ? (nameof(Etas), $"Etas must be below and above 1, but are {OptionDescriptor.Text(Etas.Minus)} and {OptionDescriptor.Text(Etas.Plus)}")
+        : StepSizes.Min > StepSizes.Max
+            ? (nameof(StepSizes), $"StepSizes must be in order, but are {OptionDescriptor.Text(StepSizes.Min)} and {OptionDescriptor.Text(StepSizes.Max)}")
+        : null;
 }
 
 /// <summary>Rprop: only the gradient's sign counts; each element's step grows while it lasts and shrinks when it changes. For full batches.</summary>

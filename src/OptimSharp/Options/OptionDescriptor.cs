@@ -36,6 +36,11 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
     /// <summary>Throws when the value is outside its range.</summary>
     public void Check(OptimizerOptions options, string where)
     {
+        if (Type.IsEnum && !Enum.IsDefined(Type, property.GetValue(options)!))
+        {
+            throw new ArgumentOutOfRangeException(Name, property.GetValue(options),
+                $"{Name} must be one of {string.Join(", ", Enum.GetNames(Type))}, but is {property.GetValue(options)}{where}.");
+        }
         object? value = Get(options);
         if (value is object?[] parts)
         {
@@ -98,9 +103,14 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
             return (Number(x), Number(y), Number(z));
         if (value is bool || type == typeof(bool))
             return value is bool ? throw new InvalidCastException("A bool is no number.") : Number(value) != 0;
-        return System.Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
+        double number = Number(value);
+        if (type == typeof(double))
+            return number;
+        return number == Math.Floor(number)
+            ? System.Convert.ChangeType(number, type, CultureInfo.InvariantCulture)
+            : throw new InvalidCastException("A whole number is needed.");
 
-        static double Number(object? x) => x is null or bool
+        static double Number(object? x) => x is null or bool or string
             ? throw new InvalidCastException("A number is needed.")
             : System.Convert.ToDouble(x, CultureInfo.InvariantCulture);
     }

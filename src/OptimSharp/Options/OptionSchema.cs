@@ -24,6 +24,7 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
     {
         foreach (var option in Options)
             option.Check(options, where);
-        options.CheckTogether();
+        if (options.CheckTogether() is var (name, problem))
+            throw new ArgumentException($"{problem}{where}.", name);
     }
 }

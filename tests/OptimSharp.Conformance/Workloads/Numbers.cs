@@ -14,8 +14,8 @@ public static class Numbers
     {
         var (smallest, largest) = type switch
         {
-            ElementType.Float64 => (double.Epsilon, double.MaxValue),
-            ElementType.Float32 => (float.Epsilon, float.MaxValue),
+            ElementType.Float64 or ElementType.Complex128 => (double.Epsilon, double.MaxValue),
+            ElementType.Float32 or ElementType.Complex64 => (float.Epsilon, float.MaxValue),
             ElementType.Float16 => ((double)Half.Epsilon, (double)Half.MaxValue),
             _ => (Math.ScaleB(1, -133), Math.ScaleB(255.0 / 256 * 2, 127)),
         };

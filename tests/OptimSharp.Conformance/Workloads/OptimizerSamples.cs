@@ -3,41 +3,70 @@ using System.Text.Json;
 namespace OptimSharp.Conformance.Workloads;
 
 /// <summary>
-/// What is known of each public optimizer for tests that run over all of them. Options come from its golden cases, so that
-/// a new optimizer is covered as soon as it has some; only what is unusual about one is listed here.
+/// What is known of each public optimizer for tests that run over all of them. Options and types come from its golden cases,
+/// so that a new optimizer is covered as soon as it has some; only what is unusual about one is listed here.
 /// </summary>
 public static class OptimizerSamples
 {
-    static readonly string[] NotElementwise = ["Adafactor", "LBFGS", "Muon"];
-    static readonly Lazy<Dictionary<string, KeyValuePair<string, object?>[][]>> Options = new(ReadOptions);
+    static readonly Lazy<Dictionary<string, Found>> FromGoldens = new(Read);
 
     /// <summary>Whether each element's step depends on that element alone.</summary>
-    public static bool IsElementwise(Type optimizer) => !NotElementwise.Contains(optimizer.Name);
+    public static bool IsElementwise(Type optimizer) => optimizer.Name is not ("Adafactor" or "LBFGS" or "Muon");
 
-    /// <summary>Whether it steps by dense gradients, without calling a closure several times.</summary>
-    public static bool TakesDenseGradients(Type optimizer) => optimizer.Name is not ("SparseAdam" or "LBFGS");
+    /// <summary>Whether a plain <c>Step()</c> drives it, and not only one with a closure.</summary>
+    public static bool StepsAlone(Type optimizer) => optimizer.Name != "LBFGS";
 
-    /// <summary>A shape of this many elements that the optimizer takes.</summary>
-    public static long[] ShapeOf(Type optimizer, int count) => optimizer.Name == "Muon" ? [1, count] : [count];
+    /// <summary>Whether it steps by dense gradients.</summary>
+    public static bool TakesDenseGradients(Type optimizer) => optimizer.Name != "SparseAdam";
 
-    /// <summary>The distinct sets of options in the optimizer's golden cases.</summary>
-    public static IReadOnlyList<KeyValuePair<string, object?>[]> OptionSets(Type optimizer) =>
-        Options.Value.TryGetValue(optimizer.Name, out var sets) ? sets : [];
-
-    static Dictionary<string, KeyValuePair<string, object?>[][]> ReadOptions()
+    /// <summary>A shape of about this many elements that the optimizer takes: matrices for those that look at rows and columns.</summary>
+    public static long[] ShapeOf(Type optimizer, int count, int index)
     {
-        var found = new Dictionary<string, Dictionary<string, KeyValuePair<string, object?>[]>>();
-        foreach (var (_, file) in GoldenFiles.Own().Where(f => f.Name.EndsWith("_f64", StringComparison.Ordinal)))
+        bool matrix = optimizer.Name == "Muon" || optimizer.Name == "Adafactor" && index % 2 == 1;
+        long rows = Math.Clamp((long)Math.Sqrt(count), 1, 16);
+        return matrix ? [rows, count / rows] : [count];
+    }
+
+    /// <summary>The distinct sets of options in the optimizer's golden cases with dense gradients.</summary>
+    public static IReadOnlyList<KeyValuePair<string, object?>[]> OptionSets(Type optimizer) =>
+        FromGoldens.Value.TryGetValue(optimizer.Name, out var found) ? [.. found.Dense.Values] : [];
+
+    /// <summary>The distinct sets of options in the optimizer's golden cases with sparse gradients.</summary>
+    public static IReadOnlyList<KeyValuePair<string, object?>[]> SparseOptionSets(Type optimizer) =>
+        FromGoldens.Value.TryGetValue(optimizer.Name, out var found) ? [.. found.Sparse.Values] : [];
+
+    /// <summary>The element types that the optimizer's golden cases have.</summary>
+    public static IReadOnlyList<ElementType> Types(Type optimizer) =>
+        FromGoldens.Value.TryGetValue(optimizer.Name, out var found) ? [.. found.Types.Order()] : [];
+
+    static Dictionary<string, Found> Read()
+    {
+        var all = new Dictionary<string, Found>();
+        foreach (var (_, file) in GoldenFiles.Own())
         {
             using var document = JsonDocument.Parse(File.ReadAllText(file));
             var root = document.RootElement;
-            if (!root.TryGetProperty("optimizer", out var optimizer) || root.GetProperty("kind").GetString() != "optimizer")
+            if (root.GetProperty("kind").GetString() is not ("optimizer" or "lbfgs") || !root.TryGetProperty("optimizer", out var name))
                 continue;
-            if (!found.TryGetValue(optimizer.GetString()!, out var sets))
-                found.Add(optimizer.GetString()!, sets = []);
+            if (!all.TryGetValue(name.GetString()!, out var found))
+                all.Add(name.GetString()!, found = new Found());
+            string dtype = root.GetProperty("dtype").GetString()!;
+            found.Types.Add(OptimizerCase.TypeOf(new(root.GetProperty("dtype"), file)).Element());
+            if (dtype != "float64")
+                continue;
             var options = root.GetProperty("options");
-            sets.TryAdd(options.GetRawText(), new GoldenNode(options, file).Options());
+            bool sparse = root.GetProperty("steps").EnumerateArray().Any(s => s.GetProperty("grads").EnumerateArray().Any(g => g.ValueKind == JsonValueKind.Object));
+            (sparse ? found.Sparse : found.Dense).TryAdd(options.GetRawText(), new GoldenNode(options, file).Options());
         }
-        return found.ToDictionary(x => x.Key, x => x.Value.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value).ToArray());
+        return all;
+    }
+
+    sealed class Found
+    {
+        public SortedDictionary<string, KeyValuePair<string, object?>[]> Dense { get; } = new(StringComparer.Ordinal);
+
+        public SortedDictionary<string, KeyValuePair<string, object?>[]> Sparse { get; } = new(StringComparer.Ordinal);
+
+        public HashSet<ElementType> Types { get; } = [];
     }
 }

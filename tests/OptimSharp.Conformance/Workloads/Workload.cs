@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace OptimSharp.Conformance.Workloads;
 
 /// <summary>
@@ -6,7 +9,9 @@ namespace OptimSharp.Conformance.Workloads;
 /// </summary>
 public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Options, ElementType Type)
 {
-    /// <summary>How many elements each parameter has.</summary>
+    const int RowSize = 5; // of parameters with sparse gradients
+
+    /// <summary>How many elements each parameter has, about.</summary>
     public int[] Sizes { get; init; } = [130];
 
     public int Steps { get; init; } = 3;
@@ -15,39 +20,68 @@ public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Op
 
     public StatePrecision Precision { get; init; } = StatePrecision.Compute;
 
+    /// <summary>Whether gradients are some rows only, in any order, with repetitions.</summary>
+    public bool Sparse { get; init; }
+
+    /// <summary>
+    /// One for each set of options: with dense gradients where the optimizer takes them, with sparse ones where it takes those,
+    /// and for half types with state in either precision.
+    /// </summary>
+    public static IEnumerable<Workload> All(Type optimizer, ElementType type)
+    {
+        // State in half precision takes another way through the engine.
+        StatePrecision[] precisions = type is ElementType.Float16 or ElementType.BFloat16 ? Enum.GetValues<StatePrecision>() : [default];
+        return
+            from precision in precisions
+            from sparse in new[] { false, true }
+            from options in sparse ? OptimizerSamples.SparseOptionSets(optimizer) : OptimizerSamples.OptionSets(optimizer)
+            select new Workload(optimizer, options, type) { Precision = precision, Sparse = sparse };
+    }
+
     /// <summary>Runs it.</summary>
     public Outcome Run() => Type switch
     {
-        ElementType.Float32 => Run<float>(x => (float)x, x => x),
-        ElementType.Float64 => Run<double>(x => x, x => x),
-        ElementType.Float16 => Run<Half>(x => (Half)x, x => (double)x),
-        _ => Run<BFloat16>(x => (BFloat16)(float)x, x => x),
+        ElementType.Float32 => Run<float, float>(x => (float)x, x => x),
+        ElementType.Float64 => Run<double, double>(x => x, x => x),
+        ElementType.Float16 => Run<Half, Half>(x => (Half)x, x => (double)x),
+        ElementType.BFloat16 => Run<BFloat16, BFloat16>(x => (BFloat16)(float)x, x => x),
+        ElementType.Complex64 => Run<Complex64, float>(x => (float)x, x => x),
+        _ => Run<Complex, double>(x => x, x => x),
     };
 
-    public override string ToString() => $"{Optimizer.Name}({string.Join(", ", Options.Select(o => $"{o.Key}={Text(o.Value)}"))}) {Type}";
+    public override string ToString() => $"{Optimizer.Name}({string.Join(", ", Options.Select(o => $"{o.Key}={Text(o.Value)}"))}) {Type}{(Sparse ? " sparse" : "")}";
 
-    Outcome Run<T>(Func<double, T> store, Func<T, double> load) where T : unmanaged
+    /// <typeparam name="T">The parameters' elements.</typeparam>
+    /// <typeparam name="TReal">The numbers that one consists of.</typeparam>
+    Outcome Run<T, TReal>(Func<double, TReal> store, Func<TReal, double> load)
+        where T : unmanaged
+        where TReal : unmanaged
     {
-        bool elementwise = OptimizerSamples.IsElementwise(Optimizer);
-        int count = Sizes.Sum();
-        var (values, gradients) = Made<T>.For(this, elementwise, count, store);
-        var parameters = Sizes.Select((n, i) => Layout.Create<T>($"p{i}", OptimizerSamples.ShapeOf(Optimizer, n), n)).ToArray();
+        long[][] shapes = [.. Sizes.Select((n, i) => Sparse ? [n / RowSize, RowSize] : OptimizerSamples.ShapeOf(Optimizer, n, i))];
+        var parameters = shapes.Select((s, i) => Layout.Create<T>($"p{i}", s, Count(s))).ToArray();
         try
         {
-            Deal(values, parameters, p => p.Values);
+            int parts = typeof(T) == typeof(TReal) ? 1 : 2;
+            var (values, gradients) = Made<TReal>.For(this, parts * shapes.Sum(Count), store);
+            Deal<T, TReal>(values, parameters, p => p.Values);
             using var optimizer = OptimizerDriver.For(Optimizer).Create([.. parameters.Select(p => p.Parameter)], Options, Precision);
-            foreach (var gradient in gradients)
+            for (int step = 0; step < Steps; step++)
             {
-                Deal(gradient, parameters, p => p.UseGradient());
+                if (Sparse)
+                    DealRows(MemoryMarshal.Cast<TReal, T>(gradients[step]), parameters, step);
+                else
+                    Deal<T, TReal>(gradients[step], parameters, p => p.UseGradient());
                 optimizer.Step();
             }
-            return Read(optimizer, parameters, load);
+            return Read<T, TReal>(optimizer, parameters, load);
         }
         finally
         {
             foreach (var parameter in parameters)
                 parameter.Dispose();
         }
+
+        static int Count(long[] shape) => (int)shape.Aggregate(1L, (a, b) => a * b);
     }
 
     /// <summary>The numbers made last, which the next workload often needs again.</summary>
@@ -57,8 +91,9 @@ public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Op
         static (int Count, int Steps, bool Elementwise) key;
         static (T[] Values, T[][] Gradients) made;
 
-        public static (T[] Values, T[][] Gradients) For(Workload workload, bool elementwise, int count, Func<double, T> store)
+        public static (T[] Values, T[][] Gradients) For(Workload workload, int count, Func<double, T> store)
         {
+            bool elementwise = OptimizerSamples.IsElementwise(workload.Optimizer);
             lock (Gate)
             {
                 if (key != (count, workload.Steps, elementwise))
@@ -80,23 +115,38 @@ public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Op
         }
     }
 
-    static void Deal<T>(T[] numbers, HostParameter<T>[] parameters, Func<HostParameter<T>, Span<T>> to) where T : unmanaged
+    static void Deal<T, TReal>(ReadOnlySpan<TReal> numbers, HostParameter<T>[] parameters, Func<HostParameter<T>, Span<T>> to)
+        where T : unmanaged
+        where TReal : unmanaged
     {
-        int first = 0;
         foreach (var parameter in parameters)
         {
-            var span = to(parameter);
-            numbers.AsSpan(first, span.Length).CopyTo(span);
-            first += span.Length;
+            var span = MemoryMarshal.Cast<T, TReal>(to(parameter));
+            numbers[..span.Length].CopyTo(span);
+            numbers = numbers[span.Length..];
         }
     }
 
-    static Outcome Read<T>(Optimizer optimizer, HostParameter<T>[] parameters, Func<T, double> load) where T : unmanaged
+    /// <summary>A third of the rows, or none, in no order; every second of them twice.</summary>
+    static void DealRows<T>(ReadOnlySpan<T> numbers, HostParameter<T>[] parameters, int step) where T : unmanaged
+    {
+        foreach (var parameter in parameters)
+        {
+            long rows = parameter.Values.Length / RowSize;
+            long[] indices = [.. Enumerable.Range(0, (int)rows / 2).Select(i => (i * 7L + step) % rows / (1 + i % 2))];
+            parameter.Parameter.SparseGradient = new(indices, numbers[..(indices.Length * RowSize)].ToArray());
+            numbers = numbers[parameter.Values.Length..];
+        }
+    }
+
+    static Outcome Read<T, TReal>(Optimizer optimizer, HostParameter<T>[] parameters, Func<TReal, double> load)
+        where T : unmanaged
+        where TReal : unmanaged
     {
         var outcome = new Dictionary<string, List<double>> { ["parameter"] = [] };
         foreach (var parameter in parameters)
         {
-            outcome["parameter"].AddRange(Array.ConvertAll(parameter.Values.ToArray(), x => load(x)));
+            outcome["parameter"].AddRange(Array.ConvertAll(MemoryMarshal.Cast<T, TReal>(parameter.Values).ToArray(), x => load(x)));
             var state = optimizer.StateOf(parameter.Parameter);
             foreach (string key in state?.TensorKeys ?? [])
                 Of(key).AddRange(state!.Tensor(key));

@@ -15,7 +15,7 @@ public class AllocationTests
         get
         {
             var rows = new TheoryData<string, int>();
-            foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.TakesDenseGradients))
+            foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t)))
             {
                 rows.Add(optimizer.Name, 1);
                 rows.Add(optimizer.Name, 2);
@@ -65,7 +65,7 @@ public class AllocationTests
         var parameters = new List<Parameter>();
         for (int i = 0; i < Parameters; i++)
         {
-            long[] shape = OptimizerSamples.ShapeOf(kind, 400);
+            long[] shape = OptimizerSamples.ShapeOf(kind, 400, i);
             parameters.Add((i % 4) switch
             {
                 0 => With(1f),

@@ -13,13 +13,11 @@ public unsafe class GuardPageTests
     static readonly int[] Sizes = [.. Enumerable.Range(0, 71), 127, 129, 511, 512, 513, 1023, 1025];
 
     [Theory]
-    [MemberData(nameof(Rows.SteppableByType), MemberType = typeof(Rows))]
+    [MemberData(nameof(Rows.ByType), MemberType = typeof(Rows))]
     public void Parameters_and_gradients_may_end_at_a_guard_page(string optimizer, ElementType type)
     {
-        var kind = OptimizerDriver.For(optimizer).Type;
-        foreach (var options in OptimizerSamples.OptionSets(kind))
+        foreach (var workload in Workload.All(OptimizerDriver.For(optimizer).Type, type).Select(w => w with { Sizes = Sizes, Steps = 2 }))
         {
-            var workload = new Workload(kind, options, type) { Sizes = Sizes, Steps = 2 };
             var expected = workload.Run();
             Assert.Null(expected.Difference((workload with { Layout = new GuardedLayout(atEnd: true) }).Run()));
             Assert.Null(expected.Difference((workload with { Layout = new GuardedLayout(atEnd: false) }).Run()));
@@ -67,6 +65,7 @@ public unsafe class GuardPageTests
                     S1 = new(Filled<T>(s1, stateType, count, 0)),
                     S2 = new(Filled<T>(s2, stateType, count, 0)),
                     ParamType = type,
+                    GradType = type,
                     StateType = stateType,
                     Count = count,
                 };

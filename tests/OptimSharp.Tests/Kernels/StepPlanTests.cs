@@ -55,6 +55,7 @@ public class StepPlanTests
                 Param = new(param, 0),
                 Grad = new(grad, 0),
                 ParamType = ElementType.Float64,
+                GradType = ElementType.Float64,
                 Count = param.Length,
             });
         }

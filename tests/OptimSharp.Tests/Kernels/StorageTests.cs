@@ -113,8 +113,10 @@ public unsafe class StorageTests
     [Fact]
     public void The_size_and_the_type_computed_in_are_known_for_each_type()
     {
-        Assert.Equal([4, 8, 2, 2], Enum.GetValues<ElementType>().Select(t => t.Size()));
-        Assert.Equal([ElementType.Float32, ElementType.Float64, ElementType.Float32, ElementType.Float32], Enum.GetValues<ElementType>().Select(t => t.Compute()));
+        Assert.Equal([4, 8, 2, 2, 8, 16], Enum.GetValues<ElementType>().Select(t => t.Size()));
+        Assert.Equal(
+            [ElementType.Float32, ElementType.Float64, ElementType.Float32, ElementType.Float32, ElementType.Float32, ElementType.Float64],
+            Enum.GetValues<ElementType>().Select(t => t.Compute()));
     }
 
     /// <summary>Every number of the type, what is just above and below the middle between two, the middle, and many others.</summary>

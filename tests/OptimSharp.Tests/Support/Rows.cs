@@ -10,21 +10,21 @@ public static class Rows
     public static TheoryData<string> Optimizers => [.. OptimizerDriver.PublicOptimizers.Select(t => t.Name)];
 
     /// <summary>Those that a plain <c>Step()</c> with dense gradients drives.</summary>
-    public static TheoryData<string> Steppable => [.. OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.TakesDenseGradients).Select(t => t.Name)];
+    public static TheoryData<string> Steppable =>
+        [.. OptimizerDriver.PublicOptimizers.Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t)).Select(t => t.Name)];
 
-    /// <summary>Each of those with each element type.</summary>
-    public static TheoryData<string, ElementType> SteppableByType => Cross(OptimizerSamples.TakesDenseGradients);
+    /// <summary>Those that a plain <c>Step()</c> drives, with each element type they take.</summary>
+    public static TheoryData<string, ElementType> ByType => Cross(OptimizerSamples.StepsAlone);
 
-    /// <summary>Those whose step treats each element by itself, with each element type.</summary>
-    public static TheoryData<string, ElementType> ElementwiseByType =>
-        Cross(t => OptimizerSamples.TakesDenseGradients(t) && OptimizerSamples.IsElementwise(t));
+    /// <summary>Those whose step treats each element by itself, with each element type they take.</summary>
+    public static TheoryData<string, ElementType> ElementwiseByType => Cross(OptimizerSamples.IsElementwise);
 
     static TheoryData<string, ElementType> Cross(Func<Type, bool> which)
     {
         var rows = new TheoryData<string, ElementType>();
         foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(which))
         {
-            foreach (var type in Enum.GetValues<ElementType>())
+            foreach (var type in OptimizerSamples.Types(optimizer))
                 rows.Add(optimizer.Name, type);
         }
         return rows;
