@@ -17,6 +17,7 @@ foreach (var (name, create) in Optimizers.All)
 }
 Check("StepLR keeps to its formula", () => Schedule(o => new StepLR(o, stepSize: 3, gamma: 0.5), e => Math.Pow(0.5, e / 3)));
 Check("CosineAnnealingLR keeps to its formula", () => Schedule(o => new CosineAnnealingLR(o, tMax: 10), e => (1 + Math.Cos(Math.PI * e / 10)) / 2));
+Check("CosineAnnealingLR goes on from its state", Resume);
 Console.WriteLine($"{passed} passed, {failed} failed");
 return passed > 0 && failed == 0 ? 0 : 1;
 
@@ -84,4 +85,26 @@ static string? Schedule(Func<Optimizer, LRScheduler> create, Func<int, double> f
         scheduler.Step();
     }
     return null;
+}
+
+static string? Resume()
+{
+    using var first = new SGD([Parameter.Of("w", new float[1])], new() { LearningRate = 0.1 });
+    var scheduler = new CosineAnnealingLR(first, tMax: 10);
+    for (int epoch = 0; epoch < 4; epoch++)
+    {
+        first.Step();
+        scheduler.Step();
+    }
+    using var second = new SGD([Parameter.Of("w", new float[1])], new() { LearningRate = 0.1 });
+    var resumed = new CosineAnnealingLR(second, tMax: 10);
+    resumed.LoadStateDict(scheduler.StateDict());
+    second.ParameterGroups[0].LearningRate = first.ParameterGroups[0].LearningRate;
+    foreach (var x in new LRScheduler[] { scheduler, resumed })
+    {
+        x.Optimizer.Step();
+        x.Step();
+    }
+    return resumed.LastEpoch == 5 && resumed.LastLearningRates[0] == scheduler.LastLearningRates[0]
+        ? null : $"the rate is {resumed.LastLearningRates[0]}, not {scheduler.LastLearningRates[0]}";
 }
