@@ -86,6 +86,47 @@ public sealed unsafe class TorchParameter : Parameter
         return true;
     }
 
+    internal override void Read<T>(T* to, bool ofGradient)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle; // throws when disposed
+        if ((ofGradient ? Tensor.grad : Tensor) is not { } source)
+        {
+            System.Runtime.InteropServices.NativeMemory.Clear(to, (nuint)(Numbers * sizeof(T)));
+            return;
+        }
+        if (ofGradient)
+        {
+            nint grad = LibTorchSharp.Grad(Handle);
+            try
+            {
+                CheckGradient(Handle, grad);
+            }
+            finally
+            {
+                LibTorchSharp.Dispose(grad);
+            }
+        }
+        var plain = source.detach();
+        plain = (plain.is_sparse ? plain.to_dense() : plain).resolve_conj().cpu().contiguous();
+        Storage.Load((void*)LibTorchSharp.Data(plain.Handle), ElementType.Real(), to, (nint)Numbers);
+    }
+
+    internal override void Write<T>(T* from)
+    {
+        if (onHost)
+        {
+            Storage.Save(from, (void*)LibTorchSharp.Data(Handle), ElementType.Real(), (nint)Numbers);
+            return;
+        }
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var copy = torch.empty(Tensor.shape, dtype: Tensor.dtype);
+        Storage.Save(from, (void*)LibTorchSharp.Data(copy.Handle), ElementType.Real(), (nint)Numbers);
+        Tensor.detach().copy_(copy);
+    }
+
     internal override IDisposable EnterClosure() => torch.enable_grad();
 
     internal override void EndStep()
@@ -143,6 +184,17 @@ public sealed unsafe class TorchParameter : Parameter
         indices?.Dispose();
         rows?.Dispose();
         (indices, rows) = (null, null);
+    }
+
+    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+
+    static double ReadLoss(torch.Tensor loss)
+    {
+        if (loss.numel() != 1)
+            throw new InvalidOperationException($"The closure returned a loss of {loss.numel()} elements; it must be one number, as loss.sum() or loss.mean().");
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return loss.detach().to_type(torch.float64).cpu().item<double>();
     }
 
     static torch.Tensor Check(torch.Tensor tensor, string name)

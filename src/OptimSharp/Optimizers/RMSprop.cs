@@ -113,8 +113,8 @@ readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<
         if (!TMomentum.On)
             x.Param -= L.Of(lr) * g / denominator;                          // θ ← θ − η·g/(√s' + ε)
         else if (TCentered.On)
-            x.Param -= L.Of(lr) * (x.S2 = rounding.Of(L.Of(momentum) * x.S2) + g / denominator); // b ← μb + g/(√s' + ε);  θ ← θ − ηb
+            x.Param -= L.Of(lr) * (x.S2 = L.Of(momentum) * x.S2 + g / denominator); // b ← μb + g/(√s' + ε);  θ ← θ − ηb
         else
-            x.Param -= L.Of(lr) * (x.S1 = rounding.Of(L.Of(momentum) * x.S1) + g / denominator);
+            x.Param -= L.Of(lr) * (x.S1 = L.Of(momentum) * x.S1 + g / denominator);
     }
 }
