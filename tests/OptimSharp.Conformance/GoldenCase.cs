@@ -7,10 +7,6 @@ public abstract class GoldenCase
 {
     static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
-    private protected GoldenCase(GoldenNode root) => Name = root["name"].Text();
-
-    public string Name { get; }
-
     /// <summary>Reads a case and runs it. What goes wrong is told with the case's name.</summary>
     /// <param name="file">A file of <see cref="GoldenFiles"/>.</param>
     /// <param name="source">Where the parameters are.</param>
@@ -26,9 +22,9 @@ public abstract class GoldenCase
         try
         {
             using var document = JsonDocument.Parse(json, Strict);
-            var @case = Read(new(document.RootElement, "case"));
-            name = @case.Name;
-            @case.Run(source);
+            var root = new GoldenNode(document.RootElement, "case");
+            name = root["name"].Text();
+            Read(root).Run(source);
         }
         catch (Exception e)
         {

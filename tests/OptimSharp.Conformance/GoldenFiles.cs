@@ -29,7 +29,7 @@ public static class GoldenFiles
         throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} has an OptimSharp.slnx.");
     }
 
-    static IEnumerable<(string Name, string File)> Below(string folder, string prefix)
+    internal static IEnumerable<(string Name, string File)> Below(string folder, string prefix)
     {
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no folder of golden cases '{folder}'.");

@@ -12,7 +12,7 @@ sealed class LBFGSCase : GoldenCase
     readonly KeyValuePair<string, object?>[] options;
     readonly Step[] steps;
 
-    public LBFGSCase(GoldenNode root) : base(root)
+    public LBFGSCase(GoldenNode root)
     {
         objective = Objective.Read(root);
         start = root["start"].Numbers();

@@ -10,7 +10,7 @@ sealed class OptimizerCase : GoldenCase
     readonly Step[] steps;
     readonly (double Parameter, double State) tolerance;
 
-    public OptimizerCase(GoldenNode root) : base(root)
+    public OptimizerCase(GoldenNode root)
     {
         string optimizer = root["optimizer"].Text();
         driver = OptimizerDriver.For(optimizer);

@@ -17,7 +17,7 @@ sealed class SchedulerCase : GoldenCase
     readonly (string Option, double[][] Values)[] cycled;
     readonly double?[] metrics, epochs;
 
-    public SchedulerCase(GoldenNode root) : base(root)
+    public SchedulerCase(GoldenNode root)
     {
         driver = OptimizerDriver.For(root["optimizer"].Text());
         options = root["options"].Options();

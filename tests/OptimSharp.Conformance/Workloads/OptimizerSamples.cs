@@ -46,16 +46,21 @@ public static class OptimizerSamples
         {
             using var document = JsonDocument.Parse(File.ReadAllText(file));
             var root = document.RootElement;
-            if (root.GetProperty("kind").GetString() is not ("optimizer" or "lbfgs") || !root.TryGetProperty("optimizer", out var name))
+            string? kind = root.GetProperty("kind").GetString();
+            if (kind is not ("optimizer" or "lbfgs"))
                 continue;
-            if (!all.TryGetValue(name.GetString()!, out var found))
-                all.Add(name.GetString()!, found = new Found());
-            string dtype = root.GetProperty("dtype").GetString()!;
-            found.Types.Add(OptimizerCase.TypeOf(new(root.GetProperty("dtype"), file)).Element());
-            if (dtype != "float64")
+            string name = kind == "lbfgs" ? "LBFGS" : root.GetProperty("optimizer").GetString()!;
+            if (!all.TryGetValue(name, out var found))
+                all.Add(name, found = new Found());
+            var type = kind == "lbfgs" ? ElementType.Float64 : OptimizerCase.TypeOf(new(root.GetProperty("dtype"), file)).Element();
+            found.Types.Add(type);
+            if (kind == "lbfgs")
+                found.Types.UnionWith(Enum.GetValues<ElementType>()); // its cases say nothing of types: it takes all
+            if (type != ElementType.Float64)
                 continue;
             var options = root.GetProperty("options");
-            bool sparse = root.GetProperty("steps").EnumerateArray().Any(s => s.GetProperty("grads").EnumerateArray().Any(g => g.ValueKind == JsonValueKind.Object));
+            bool sparse = kind == "optimizer"
+                && root.GetProperty("steps").EnumerateArray().Any(s => s.GetProperty("grads").EnumerateArray().Any(g => g.ValueKind == JsonValueKind.Object));
             (sparse ? found.Sparse : found.Dense).TryAdd(options.GetRawText(), new GoldenNode(options, file).Options());
         }
         return all;

@@ -64,14 +64,18 @@ public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Op
             int parts = typeof(T) == typeof(TReal) ? 1 : 2;
             var (values, gradients) = Made<TReal>.For(this, parts * shapes.Sum(Count), store);
             Deal<T, TReal>(values, parameters, p => p.Values);
-            using var optimizer = OptimizerDriver.For(Optimizer).Create([.. parameters.Select(p => p.Parameter)], Options, Precision);
+            var options = OptimizerSamples.StepsAlone(Optimizer) ? Options : [.. Options, new("max_iter", 4)]; // each is a step by itself
+            using var optimizer = OptimizerDriver.For(Optimizer).Create([.. parameters.Select(p => p.Parameter)], options, Precision);
             for (int step = 0; step < Steps; step++)
             {
                 if (Sparse)
                     DealRows(MemoryMarshal.Cast<TReal, T>(gradients[step]), parameters, step);
                 else
                     Deal<T, TReal>(gradients[step], parameters, p => p.UseGradient());
-                optimizer.Step();
+                if (OptimizerSamples.StepsAlone(Optimizer))
+                    optimizer.Step();
+                else
+                    optimizer.Step(() => Bowl(gradients[0], parameters, store, load));
             }
             return Read<T, TReal>(optimizer, parameters, load);
         }
@@ -139,6 +143,27 @@ public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Op
         }
     }
 
+    /// <summary>The loss Σ ½c(p − a)², and its gradients, for made-up c between 0 and 2 and a = ½.</summary>
+    static double Bowl<T, TReal>(TReal[] curvatures, HostParameter<T>[] parameters, Func<double, TReal> store, Func<TReal, double> load)
+        where T : unmanaged
+        where TReal : unmanaged
+    {
+        double loss = 0;
+        int at = 0;
+        foreach (var parameter in parameters)
+        {
+            var values = MemoryMarshal.Cast<T, TReal>(parameter.Values);
+            var gradient = MemoryMarshal.Cast<T, TReal>(parameter.UseGradient());
+            for (int i = 0; i < values.Length; i++)
+            {
+                double c = 1 + load(curvatures[at++]), distance = load(values[i]) - 0.5;
+                loss += c * distance * distance / 2;
+                gradient[i] = store(c * distance);
+            }
+        }
+        return loss;
+    }
+
     static Outcome Read<T, TReal>(Optimizer optimizer, HostParameter<T>[] parameters, Func<TReal, double> load)
         where T : unmanaged
         where TReal : unmanaged
@@ -150,6 +175,8 @@ public sealed record Workload(Type Optimizer, KeyValuePair<string, object?>[] Op
             var state = optimizer.StateOf(parameter.Parameter);
             foreach (string key in state?.TensorKeys ?? [])
                 Of(key).AddRange(state!.Tensor(key));
+            foreach (string key in state?.ListKeys ?? [])
+                Of(key).AddRange(state!.TensorList(key).SelectMany(x => x));
             foreach (string key in state?.ScalarKeys ?? [])
                 Same(key, state!.Scalar(key));
             Same("step", state?.Step ?? 0);

@@ -36,6 +36,23 @@ public class AllocationTests
         }
     }
 
+    [Theory]
+    [InlineData("SGD")]
+    [InlineData("Adagrad")]
+    [InlineData("SparseAdam")]
+    public void Neither_does_one_with_sparse_gradients(string optimizer)
+    {
+        var driver = OptimizerDriver.For(optimizer);
+        var parameters = Enumerable.Range(0, 20).Select(i => Parameter.Of($"p{i}", new float[4000], 1000, 4)).ToArray();
+        foreach (var parameter in parameters)
+            parameter.SparseGradient = new(new long[] { 5, 999, 0, 5 }, new float[16]);
+        foreach (var options in OptimizerSamples.SparseOptionSets(driver.Type))
+        {
+            using var made = driver.Create(parameters, options);
+            AssertFree(made.Step, $"{optimizer}: {string.Join(", ", options.Select(o => o.Key))}");
+        }
+    }
+
     [Fact]
     public void Neither_does_one_with_a_closure()
     {

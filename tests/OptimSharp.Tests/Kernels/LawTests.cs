@@ -43,7 +43,6 @@ public class LawTests
     public void Every_optimizer_has_golden_cases_to_take_options_and_types_from(string optimizer)
     {
         var kind = OptimizerDriver.For(optimizer).Type;
-        Assert.SkipUnless(OptimizerSamples.StepsAlone(kind), "Its cases are of another kind.");
         Assert.True(OptimizerSamples.OptionSets(kind).Count + OptimizerSamples.SparseOptionSets(kind).Count > 0,
             $"{optimizer} has no golden cases in float64 below tests/goldens: without them no law is tested.");
         Assert.Subset(OptimizerSamples.Types(kind).ToHashSet(), new HashSet<ElementType> { ElementType.Float32, ElementType.Float64, ElementType.Float16, ElementType.BFloat16 });
