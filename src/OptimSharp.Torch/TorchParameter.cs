@@ -14,8 +14,6 @@ public sealed unsafe class TorchParameter : Parameter
     // One identity for each tensor object, however many parameters are made of it. (Tensor.Equals compares elements.)
     static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
 
-    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ValueOf(tensor) : null);
-
     readonly bool onHost;
     nint gradient; // during a step: a handle…
     torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
@@ -88,6 +86,47 @@ public sealed unsafe class TorchParameter : Parameter
         return true;
     }
 
+    internal override void Read<T>(T* to, bool ofGradient)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        _ = Handle; // throws when disposed
+        if ((ofGradient ? Tensor.grad : Tensor) is not { } source)
+        {
+            System.Runtime.InteropServices.NativeMemory.Clear(to, (nuint)(Numbers * sizeof(T)));
+            return;
+        }
+        if (ofGradient)
+        {
+            nint grad = LibTorchSharp.Grad(Handle);
+            try
+            {
+                CheckGradient(Handle, grad);
+            }
+            finally
+            {
+                LibTorchSharp.Dispose(grad);
+            }
+        }
+        var plain = source.detach();
+        plain = (plain.is_sparse ? plain.to_dense() : plain).resolve_conj().cpu().contiguous();
+        Storage.Load((void*)LibTorchSharp.Data(plain.Handle), ElementType.Real(), to, (nint)Numbers);
+    }
+
+    internal override void Write<T>(T* from)
+    {
+        if (onHost)
+        {
+            Storage.Save(from, (void*)LibTorchSharp.Data(Handle), ElementType.Real(), (nint)Numbers);
+            return;
+        }
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var copy = torch.empty(Tensor.shape, dtype: Tensor.dtype);
+        Storage.Save(from, (void*)LibTorchSharp.Data(copy.Handle), ElementType.Real(), (nint)Numbers);
+        Tensor.detach().copy_(copy);
+    }
+
     internal override IDisposable EnterClosure() => torch.enable_grad();
 
     internal override void EndStep()
@@ -108,42 +147,6 @@ public sealed unsafe class TorchParameter : Parameter
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         Tensor.grad?.detach_().zero_();
-    }
-
-    internal override void Read<T>(T* to, bool ofGradient)
-    {
-        if (Numbers == 0)
-            return;
-        using var noGrad = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
-        _ = Handle;
-        var from = ofGradient ? Tensor.grad ?? torch.zeros_like(Tensor) : Tensor;
-        from = TorchBackend.Reals((from.is_sparse ? from.to_dense() : from).detach()).to_type(TypeOf<T>()).cpu().contiguous();
-        Buffer.MemoryCopy(LibTorchSharp.Data(from.Handle), to, Numbers * sizeof(T), Numbers * sizeof(T));
-    }
-
-    internal override void Write<T>(T* from)
-    {
-        if (Numbers == 0)
-            return;
-        using var noGrad = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
-        _ = Handle;
-        var to = TorchBackend.Reals(Tensor.detach());
-        var values = torch.empty(to.shape, dtype: TypeOf<T>());
-        Buffer.MemoryCopy(from, LibTorchSharp.Data(values.Handle), Numbers * sizeof(T), Numbers * sizeof(T));
-        to.copy_(values);
-    }
-
-    static torch.ScalarType TypeOf<T>() => typeof(T) == typeof(double) ? torch.float64 : torch.float32;
-
-    static double ValueOf(torch.Tensor loss)
-    {
-        if (loss.numel() != 1)
-            throw new InvalidOperationException($"The closure's loss must be a single number, but is a tensor of shape [{string.Join(", ", loss.shape)}].");
-        using var noGrad = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
-        return loss.to_type(torch.float64).item<double>();
     }
 
     void CheckGradient(nint tensor, nint grad)
@@ -181,6 +184,17 @@ public sealed unsafe class TorchParameter : Parameter
         indices?.Dispose();
         rows?.Dispose();
         (indices, rows) = (null, null);
+    }
+
+    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+
+    static double ReadLoss(torch.Tensor loss)
+    {
+        if (loss.numel() != 1)
+            throw new InvalidOperationException($"The closure returned a loss of {loss.numel()} elements; it must be one number, as loss.sum() or loss.mean().");
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return loss.detach().to_type(torch.float64).cpu().item<double>();
     }
 
     static torch.Tensor Check(torch.Tensor tensor, string name)

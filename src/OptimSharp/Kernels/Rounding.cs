@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 namespace OptimSharp.Kernels;
 
 /// <summary>
-/// Rounds a parameter in the middle of a step to the precision it is stored with. PyTorch writes a half parameter after its
-/// weight decay and again after its update, and a few steps show it; we do so where state is kept as PyTorch keeps it
+/// Rounds a number in the middle of a step to the precision it is stored with. PyTorch writes a half parameter after its weight
+/// decay and again after its update, and a gradient after the decay is added; a few steps show it, and where gradient and decay
+/// cancel, the first. We do so where state is kept as PyTorch keeps it
 /// (<see cref="StatePrecision.Parameter"/>). Otherwise, and for other types, this changes nothing.
 /// </summary>
 /// <remarks>

@@ -87,7 +87,7 @@ readonly struct ASGDRule<T>(ASGDOptions o, Rounding<T> rounding, double eta, dou
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.Param = rounding.Of(x.Param * L.Of(keep)) - L.Of(lr) * g;         // θ ← θ(1 − λₐηₜ) − ηₜg
         x.S0 = averages ? x.S0 + (x.Param - x.S0) * L.Of(w) : x.Param;      // a ← a + μₜ(θ − a)
     }

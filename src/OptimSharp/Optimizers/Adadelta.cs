@@ -56,14 +56,15 @@ public sealed class Adadelta : Optimizer<AdadeltaOptions>
         foreach (var x in group)
         {
             x.NextStep();
-            x.Apply(new AdadeltaRule<T>(options), "square_avg", "acc_delta");
+            x.Apply(new AdadeltaRule<T>(options, x.Rounding), "square_avg", "acc_delta");
         }
     }
 }
 
-readonly struct AdadeltaRule<T>(AdadeltaOptions o) : IUpdateRule<T>
+readonly struct AdadeltaRule<T>(AdadeltaOptions o, Rounding<T> rounding) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T rho = T.CreateChecked(o.Rho);
@@ -79,7 +80,7 @@ readonly struct AdadeltaRule<T>(AdadeltaOptions o) : IUpdateRule<T>
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = L.Of(rho) * x.S0 + L.Of(w) * g * g;                          // s ← ρs + (1 − ρ)g²
         var std = L.Sqrt(x.S0 + L.Of(eps));
         var delta = L.Sqrt(x.S1 + L.Of(eps)) / std * g;                     // Δ = √(a + ε)/√(s + ε) · g

@@ -63,7 +63,7 @@ public sealed class Adagrad : Optimizer<AdagradOptions>
         {
             double lr = options.LearningRate / (1 + (x.NextStep() - 1) * options.LearningRateDecay);
             x.Start("sum", options.InitialAccumulatorValue);
-            x.Apply(new AdagradRule<T>(options, lr), "sum");
+            x.Apply(new AdagradRule<T>(options, x.Rounding, lr), "sum");
         }
     }
 
@@ -71,9 +71,10 @@ public sealed class Adagrad : Optimizer<AdagradOptions>
         : "Adagrad's weight decay moves every row and does not go with sparse gradients: leave out one of the two, or give a dense gradient.";
 }
 
-readonly struct AdagradRule<T>(AdagradOptions o, double decayedLr) : IUpdateRule<T>
+readonly struct AdagradRule<T>(AdagradOptions o, Rounding<T> rounding, double decayedLr) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T eps = T.CreateChecked(o.Epsilon);
@@ -87,7 +88,7 @@ readonly struct AdagradRule<T>(AdagradOptions o, double decayedLr) : IUpdateRule
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 += g * g;                                                      // s ← s + g²
         x.Param -= L.Of(lr) * g / (L.Sqrt(x.S0) + L.Of(eps));               // θ ← θ − ηₜ · g / (√s + ε)
     }

@@ -56,14 +56,15 @@ public sealed class Adamax : Optimizer<AdamaxOptions>
         foreach (var x in group)
         {
             double correction = 1 - x.Power(options.Betas.Beta1, x.NextStep());
-            x.Apply(new AdamaxRule<T>(options, correction), "exp_avg", "exp_inf");
+            x.Apply(new AdamaxRule<T>(options, x.Rounding, correction), "exp_avg", "exp_inf");
         }
     }
 }
 
-readonly struct AdamaxRule<T>(AdamaxOptions o, double correction) : IUpdateRule<T>
+readonly struct AdamaxRule<T>(AdamaxOptions o, Rounding<T> rounding, double correction) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly Lerp<T> average = new(1 - o.Betas.Beta1);
@@ -79,7 +80,7 @@ readonly struct AdamaxRule<T>(AdamaxOptions o, double correction) : IUpdateRule<
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Max(L.Of(beta2) * x.S1, L.Abs(g) + L.Of(eps));             // u ← max(β₂u, |g| + ε)
         x.Param -= L.Of(stepSize) * x.S0 / x.S1;                            // θ ← θ − η/(1 − β₁ᵗ) · m/u

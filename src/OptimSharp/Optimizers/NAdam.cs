@@ -98,7 +98,7 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Of(beta2) * x.S1 + L.Of(w2) * g * g;                       // v ← β₂v + (1 − β₂)g²
         var denominator = L.Sqrt(x.S1 / L.Of(bias2)) + L.Of(eps);

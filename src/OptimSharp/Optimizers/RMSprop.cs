@@ -69,20 +69,21 @@ public sealed class RMSprop : Optimizer<RMSpropOptions>
             x.NextStep();
             switch (options.Centered, options.Momentum > 0)
             {
-                case (false, false): x.Apply(new RMSpropRule<T, Off, Off>(options), "square_avg"); break;
-                case (false, true): x.Apply(new RMSpropRule<T, Off, On>(options), "square_avg", "momentum_buffer"); break;
-                case (true, false): x.Apply(new RMSpropRule<T, On, Off>(options), "square_avg", "grad_avg"); break;
-                case (true, true): x.Apply(new RMSpropRule<T, On, On>(options), "square_avg", "grad_avg", "momentum_buffer"); break;
+                case (false, false): x.Apply(new RMSpropRule<T, Off, Off>(options, x.Rounding), "square_avg"); break;
+                case (false, true): x.Apply(new RMSpropRule<T, Off, On>(options, x.Rounding), "square_avg", "momentum_buffer"); break;
+                case (true, false): x.Apply(new RMSpropRule<T, On, Off>(options, x.Rounding), "square_avg", "grad_avg"); break;
+                case (true, true): x.Apply(new RMSpropRule<T, On, On>(options, x.Rounding), "square_avg", "grad_avg", "momentum_buffer"); break;
             }
         }
     }
 }
 
-readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o) : IUpdateRule<T>
+readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<T> rounding) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TCentered : IFlag
     where TMomentum : IFlag
 {
+    readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
     readonly T alpha = T.CreateChecked(o.Alpha);
@@ -100,7 +101,7 @@ readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o) : IUpdate
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = L.Of(alpha) * x.S0 + L.Of(w) * g * g;                        // s ← αs + (1 − α)g²
         var square = x.S0;
         if (TCentered.On)

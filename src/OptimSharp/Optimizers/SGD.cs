@@ -67,11 +67,11 @@ public sealed class SGD : Optimizer<SGDOptions>
         foreach (var x in group)
         {
             if (options.Momentum == 0)
-                x.Apply(new SGDRule<T, Off>(options, first: false));
+                x.Apply(new SGDRule<T, Off>(options, x.Rounding, first: false));
             else
             {
                 x.Densify(); // the momentum moves rows that have no gradient now
-                x.Apply(new SGDRule<T, On>(options, first: !x.Has(MomentumBuffer)), MomentumBuffer);
+                x.Apply(new SGDRule<T, On>(options, x.Rounding, first: !x.Has(MomentumBuffer)), MomentumBuffer);
             }
         }
     }
@@ -80,10 +80,11 @@ public sealed class SGD : Optimizer<SGDOptions>
         : "SGD's weight decay moves every row and does not go with sparse gradients: leave out one of the two, or give a dense gradient.";
 }
 
-readonly struct SGDRule<T, TMomentum>(SGDOptions o, bool first) : IUpdateRule<T>
+readonly struct SGDRule<T, TMomentum>(SGDOptions o, Rounding<T> rounding, bool first) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TMomentum : IFlag
 {
+    readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T lr = T.CreateChecked(o.LearningRate);
     readonly T decay = T.CreateChecked(o.WeightDecay);
@@ -99,10 +100,10 @@ readonly struct SGDRule<T, TMomentum>(SGDOptions o, bool first) : IUpdateRule<T>
     {
         var g = x.Grad * L.Of(sign);
         if (decays)
-            g += L.Of(decay) * x.Param;                                     // g ← g + λθ
+            g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         if (TMomentum.On)
         {
-            x.S0 = L.Of(momentum) * x.S0 + L.Of(entering) * g;              // b ← μb + (1 − τ)g
+            x.S0 = rounding.Of(L.Of(momentum) * x.S0) + L.Of(entering) * g; // b ← μb + (1 − τ)g
             g = nesterov ? g + L.Of(momentum) * x.S0 : x.S0;
         }
         x.Param -= L.Of(lr) * g;                                            // θ ← θ − ηg

@@ -101,8 +101,9 @@ public sealed class ScheduleReport
         {
             Find(ScheduleFindingKind.ShorterThanPlanned, steps, $"the schedule is planned for {planned} steps, but there are only {steps}");
         }
-        if (lowest is { } low && highest > low && Rates.Min() - low > 0.01 * (highest - low))
-            Find(ScheduleFindingKind.MinimumNotReached, steps, string.Create(CultureInfo.InvariantCulture, $"the lowest rate, {low:G4}, is never reached: the rate comes down to {Rates.Min():G4}"));
+        double reached = Rates.Skip((int)joints.LastOrDefault(joint => joint < steps)).Min(); // of the last schedule: a warm-up may start low
+        if (lowest is { } low && highest > low && reached - low > 0.01 * (highest - low))
+            Find(ScheduleFindingKind.MinimumNotReached, steps, string.Create(CultureInfo.InvariantCulture, $"the lowest rate, {low:G4}, is never reached: the rate comes down to {reached:G4}"));
         int last = steps - 1;
         while (last > 0 && Rates[last - 1] == 0)
             last--;

@@ -35,4 +35,19 @@ public class PowersTests
         Assert.Equal(expected, one[0.999, 777]);
         Assert.Equal(expected, one[0.999, 777]);
     }
+
+    // Math.Pow is right to the last bits here; ours has a few more roundings.
+    [Fact]
+    public void Of_numbers_that_are_not_whole_they_agree_with_Math_Pow()
+    {
+        foreach (double x in new[] { 0.5, 0.96, 1 - 1e-9, 1, 1.00005, Math.Sqrt(2), 3, 1e10, 1e-300, 1e300, double.Epsilon })
+        {
+            foreach (double y in new[] { 0.004, 0.75, 1.5, 33.3, -0.8, -1, -2.5 })
+            {
+                double expected = Math.Pow(x, y), actual = new Powers()[x, y];
+                Assert.True(expected == actual || Math.Abs(actual - expected) <= 5e-13 * expected, $"{x}^{y}: {actual}, not {expected}");
+            }
+        }
+        Assert.Equal(1, new Powers()[1, -0.8]);
+    }
 }

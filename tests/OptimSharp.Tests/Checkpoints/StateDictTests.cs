@@ -1,0 +1,52 @@
+namespace OptimSharp.Tests.Checkpoints;
+
+public class StateDictTests
+{
+    [Fact]
+    public void It_keeps_order_kinds_and_both_kinds_of_keys()
+    {
+        var dict = new StateDict { { "b", 1 }, { "a", 2.5f }, { 3, "text" }, { "list", new object?[] { 1, true, null, new[] { 2.0 } } }, { "none", null } };
+        Assert.Equal("{b: 1, a: 2.5, 3: 'text', list: [1, true, null, [2]], none: null}", dict.ToString());
+        Assert.Equal(1L, dict["b"]);
+        Assert.Equal(2.5, dict["a"]);
+        Assert.Equal("text", dict[3]);
+        Assert.False(dict.ContainsKey("3"));
+        Assert.Equal(5, dict.Count);
+    }
+
+    [Fact]
+    public void The_getters_name_the_path()
+    {
+        var dict = new StateDict { { "groups", new[] { new StateDict { { "lr", "fast" } } } }, { "state", new StateDict { { 7, new StateDict { { "step", 1.5 } } } } } };
+        Check("State 'groups[0].lr' must be a number, but is 'fast'.", () => dict.GetDicts("groups")[0].GetDouble("lr"));
+        Check("State 'groups[0].momentum' is missing.", () => dict.GetDicts("groups")[0].GetDouble("momentum"));
+        Check("State 'state.7.step' must be a whole number, but is 1.5.", () => dict.GetDict("state").GetDict(7).GetInt64("step"));
+        Check("State 'groups' must be a dictionary, but is [{lr: 'fast'}].", () => dict.GetDict("groups"));
+        Check("State 'state' must be a list, but is {7: {step: 1.5}}.", () => dict.GetList("state"));
+        Check("State 'state.7.step' must be true or false, but is 1.5.", () => dict.GetDict("state").GetDict(7).GetBoolean("step"));
+        Check("State 'when' can't be a DateTime: a state holds null, bools, numbers, texts, lists and state dicts.", () => dict["when"] = DateTime.UnixEpoch);
+        Check("State 'self' can't be a dictionary that it is in itself.", () => dict["self"] = dict);
+
+        static void Check(string message, Func<object?> action) => Assert.Equal(message, Assert.Throws<StateDictException>(action).Message);
+    }
+
+    [Fact]
+    public void A_clone_shares_nothing()
+    {
+        var dict = new StateDict { { "inner", new StateDict { { "x", 1 } } }, { "list", new[] { new StateDict { { "y", 1 } } } } };
+        var copy = dict.Clone();
+        copy.GetDict("inner")["x"] = 2;
+        copy.GetDicts("list")[0]["y"] = 2;
+        Assert.Equal("{inner: {x: 1}, list: [{y: 1}]}", dict.ToString());
+        Assert.Equal("{inner: {x: 2}, list: [{y: 2}]}", copy.ToString());
+    }
+
+    [Fact]
+    public void Lists_are_copied()
+    {
+        double[] list = [1, 2];
+        var dict = new StateDict { { "list", list } };
+        list[0] = 9;
+        Assert.Equal([1, 2], dict.GetDoubles("list"));
+    }
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Packs the packages and uses them as a program elsewhere would: from a folder of packages, outside this repository, with
+# nothing of the repository's settings. Needs Linux on x64 and the .NET SDK. Ends with "N passed, N failed".
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+check() { # NAME COMMAND…: shows what the command wrote when it fails
+  local name=$1; shift
+  if "$@" >"$work/log" 2>&1; then
+    passed=$((passed + 1)); echo "passed  $name"
+  else
+    failed=$((failed + 1)); echo "FAILED  $name"; sed 's/^/        /' "$work/log"
+  fi
+}
+
+# A version that no cache can have, and a packages folder of this run's own; what is in the user's is not downloaded again.
+export OptimSharpVersion=0.0.0-check.$(date +%s).$$
+cache=$(dotnet nuget locals global-packages --list | sed 's/^global-packages: *//')
+export NUGET_PACKAGES=$work/packages
+mkdir -p "$work/feed" "$NUGET_PACKAGES" "$cache"
+cat >"$work/NuGet.config" <<XML
+<configuration>
+  <packageSources>
+    <add key="packed" value="$work/feed" />
+  </packageSources>
+  <fallbackPackageFolders>
+    <add key="cache" value="$cache" />
+  </fallbackPackageFolders>
+</configuration>
+XML
+# Should the temporary folder lie below someone's settings: these come first.
+for file in Directory.Build.props Directory.Build.targets Directory.Packages.props; do echo '<Project />' >"$work/$file"; done
+cp -r "$here"/*/ "$work"
+
+pack() { # PROJECT: without a warning
+  (unset NUGET_PACKAGES; dotnet pack "$root/src/$1" -c Release -o "$work/feed" -p:PackageVersion="$OptimSharpVersion" -warnaserror)
+}
+
+# Restored packages lie unpacked in the packages folder.
+has() { # ID FILE…
+  local folder=$NUGET_PACKAGES/${1,,}/$OptimSharpVersion file; shift
+  for file in "$@"; do [ -s "$folder/$file" ] || { echo "$folder has no $file"; return 1; }; done
+}
+has_symbols() { grep -qaF "lib/net10.0/$1.pdb" "$work/feed/$1.$OptimSharpVersion.snupkg"; }
+depends_on() { # ID "DEPENDENCY VERSION"…: on these and nothing else
+  local nuspec=$NUGET_PACKAGES/${1,,}/$OptimSharpVersion/${1,,}.nuspec; shift
+  diff <(printf '%s\n' "$@" | sort) <(grep -oP '<dependency id="\K[^>]*' "$nuspec" | sed -E 's/" version="([^"]*)".*/ \1/' | sort)
+}
+licensed() { grep -q '<license type="expression">MIT</license>' "$NUGET_PACKAGES/${1,,}/$OptimSharpVersion/${1,,}.nuspec"; }
+
+build() { # FOLDER ARGUMENT…
+  local folder=$1; shift
+  # libtorch is large: link to it rather than copy it
+  dotnet build "$work/$folder" -c Release -p:CreateHardLinksForCopyLocalIfPossible=true "$@"
+}
+run() { dotnet run --no-build -c Release --project "$work/$1"; }
+is_ambiguous() { # FOLDER TYPE: building fails, and for this reason
+  build "$1" --no-incremental -p:OptimSharpAliases=false && return 1
+  grep -q "error CS0104: '$2' is an ambiguous reference between '.*\b$2' and '.*\b$2'" "$work/log"
+}
+
+version_of() { grep -oP "PackageVersion Include=\"$1\" Version=\"\K[^\"]*" "$root/Directory.Packages.props"; }
+
+for id in OptimSharp OptimSharp.Torch; do check "$id packs" pack $id; done
+check "a program with OptimSharp alone builds" build Memory
+check "a program with OptimSharp alone trains" run Memory
+check "a program with OptimSharp.Torch and TorchSharp.Modules builds" build Torch
+check "a program with OptimSharp.Torch and TorchSharp.Modules trains" run Torch
+check "without the aliases it would be ambiguous" is_ambiguous Torch SGD
+check "a program with a library that has OptimSharp.Torch builds" build Transitive/Program
+check "a program with a library that has OptimSharp.Torch trains" run Transitive/Program
+for id in OptimSharp OptimSharp.Torch; do
+  check "$id has readme, licence and documentation" has $id README.md LICENSE lib/net10.0/$id.dll lib/net10.0/$id.xml
+  check "$id says its licence" licensed $id
+  check "$id has symbols" has_symbols $id
+done
+check "OptimSharp depends on System.Numerics.Tensors only" depends_on OptimSharp "System.Numerics.Tensors $(version_of System.Numerics.Tensors)"
+check "OptimSharp.Torch depends on OptimSharp and TorchSharp only" depends_on OptimSharp.Torch "OptimSharp $OptimSharpVersion" "TorchSharp $(version_of TorchSharp)"
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
