@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using OptimSharp.Conformance.Workloads;
 
@@ -43,22 +44,28 @@ sealed unsafe partial class GuardedMemory : IDisposable
 /// <summary>Parameters and gradients that touch a guard page, at their end or at their start.</summary>
 sealed unsafe class GuardedLayout(bool atEnd) : HostLayout
 {
+    const int Largest = 32 * 1024;
+
+    static readonly ConcurrentBag<GuardedMemory> Free = []; // for the next parameter: making one takes a while
+
     public override HostParameter<T> Create<T>(string name, long[] shape, int count)
     {
         nuint bytes = (nuint)count * (nuint)sizeof(T);
-        var values = new GuardedMemory((int)bytes);
-        var gradient = new GuardedMemory((int)bytes);
+        Assert.True(bytes <= Largest);
+        GuardedMemory values = Take(), gradient = Take();
         return new Guarded<T>(name, shape, count,
             (T*)(atEnd ? values.AtEnd(bytes) : values.AtStart), (T*)(atEnd ? gradient.AtEnd(bytes) : gradient.AtStart), values, gradient);
     }
+
+    static GuardedMemory Take() => Free.TryTake(out var memory) ? memory : new GuardedMemory(Largest);
 
     sealed class Guarded<T>(string name, long[] shape, int count, T* values, T* gradient, GuardedMemory first, GuardedMemory second)
         : FromPointers<T>(name, shape, count, values, gradient) where T : unmanaged
     {
         public override void Dispose()
         {
-            first.Dispose();
-            second.Dispose();
+            Free.Add(first);
+            Free.Add(second);
             base.Dispose();
         }
     }
