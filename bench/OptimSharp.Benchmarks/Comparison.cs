@@ -51,7 +51,7 @@ public static class Comparison
         {
             var tensors = Tensors.Make(shapes, type);
             var optimizer = row.Ours(Tensors.AsParameters(tensors));
-            contenders.Add(new Ours(optimizer, tensors));
+            contenders.Add(new Ours(row, optimizer, tensors));
             contenders[0]!.Step();
             int slots = optimizer.StateOf(optimizer.ParameterGroups[0].Parameters[0])?.TensorKeys.Count() ?? 0;
             contenders.Add(row.Elementwise ? new Roof(Tensors.Make(shapes, type), slots) : null);

@@ -10,9 +10,15 @@ public interface IContender : IDisposable
 }
 
 /// <summary>Our optimizer on TorchSharp parameters, whose gradients it fetches anew at each step, as training does.</summary>
-sealed class Ours(Optimizer optimizer, Tensor[] tensors) : IContender
+sealed class Ours(Row row, Optimizer optimizer, Tensor[] tensors) : IContender
 {
-    public void Step() => optimizer.Step();
+    public void Step()
+    {
+        if (row.Step is { } step)
+            step(optimizer, tensors);
+        else
+            optimizer.Step();
+    }
 
     public void Dispose()
     {
