@@ -58,7 +58,7 @@ public class OptionErrorTests
     public void Rprops_pairs_must_be_in_order()
     {
         Parameter[] parameters = [Parameter.Of("w", new float[4])];
-        Assert.StartsWith("Etas must be below and above 1, but are 1 and 0.5.", Assert.Throws<ArgumentOutOfRangeException>(() => new Rprop(parameters, new() { Etas = (1, 0.5) })).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Etas must be below and above 1, but are 1 and 0.5.", Assert.Throws<ArgumentException>(() => new Rprop(parameters, new() { Etas = (1, 0.5) })).Message, StringComparison.Ordinal);
         Assert.StartsWith("Etas[0] must be > 0, but is 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new Rprop(parameters, new() { Etas = (0, 1.5) })).Message, StringComparison.Ordinal);
         Assert.StartsWith("StepSizes must be in order, but are 2 and 1.", Assert.Throws<ArgumentException>(() => new Rprop(parameters, new() { StepSizes = (2, 1) })).Message, StringComparison.Ordinal);
     }
