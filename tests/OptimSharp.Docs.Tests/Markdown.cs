@@ -18,15 +18,18 @@ static partial class Markdown
     public static IEnumerable<string> Pages() =>
         from file in Directory.EnumerateFiles(Root, "*.md").Concat(
             new[] { "bench", "docs", "samples", "tests", "tools" }.Select(f => Path.Combine(Root, f)).Where(Directory.Exists).SelectMany(Files("*.md")))
-        let page = Path.GetRelativePath(Root, file).Replace('\\', '/')
+        let page = PageOf(file)
         orderby page
         select page;
 
+    /// <summary>A page's name: its path from the root.</summary>
+    public static string PageOf(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
+
     public static string Read(string page) => File.ReadAllText(Path.Combine(Root, page));
 
-    /// <summary>Source files that are compiled: the snippets', the samples' and the product's.</summary>
+    /// <summary>Source files that are compiled: the tests', the samples' and the product's.</summary>
     public static IEnumerable<string> CompiledFiles() =>
-        new[] { "tests/OptimSharp.Docs.Tests/Snippets", "samples", "src" }.Select(f => Path.Combine(Root, f)).SelectMany(Files("*.cs"));
+        new[] { "tests", "samples", "src" }.Select(f => Path.Combine(Root, f)).SelectMany(Files("*.cs"));
 
     /// <summary>The blocks fenced as C#, and the code in table columns that are headed OptimSharp.</summary>
     public static IEnumerable<CodeBlock> CSharp(string page)

@@ -59,8 +59,8 @@ public enum MuonRateAdjustment
 /// θ ← θ(1 − ηλ) − η·ratio·X.
 /// </para>
 /// <para>
-/// Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Follows PyTorch 2.14, but for the products: PyTorch rounds X to
-/// bfloat16, ours are in single precision, the same bits on every machine. Give embeddings, output layers, biases and gains to
+/// Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Follows PyTorch 2.14: X, A and the
+/// polynomial are rounded to bfloat16 after each product, which is itself summed in single precision, the same bits on every machine. Give embeddings, output layers, biases and gains to
 /// <see cref="AdamW"/>: parameters that are not matrices are refused, in groups added later too.
 /// </para>
 /// </remarks>
@@ -137,15 +137,19 @@ readonly unsafe struct MuonUpdate<T>(MuonOptions o, Rounding<T> rounding) : ITen
             ops.Transpose(x, rows, columns, other);
             Swap(ref x, ref other);
         }
-        double norm = Math.Sqrt(ops.SumOfSquares(x, n));
-        ops.Apply(new DivideRule((float)Math.Max(norm, o.Epsilon)), n, x, x);
+        ops.Apply(new RoundRule(1), n, x, x);
+        float norm = (BFloat16)MathF.Sqrt((float)ops.SumOfSquares(x, n));
+        ops.Apply(new RoundRule((BFloat16)Math.Max(norm, (float)o.Epsilon)), n, x, x);
         var (a, b, c) = ((float)o.NewtonSchulzCoefficients.A, (float)o.NewtonSchulzCoefficients.B, (float)o.NewtonSchulzCoefficients.C);
         for (int i = 0; i < o.NewtonSchulzSteps; i++)
         {
             ops.Transpose(x, m, k, transposed);
             ops.Multiply(m, m, k, 1, x, transposed, 0, null, gram);                 // A = XXᵀ
+            ops.Apply(new RoundRule(1), m * m, gram, gram);
             ops.Multiply(m, m, m, c, gram, gram, b, gram, polynomial);              // bA + cA²
+            ops.Apply(new RoundRule(1), m * m, polynomial, polynomial);
             ops.Multiply(m, k, m, 1, polynomial, x, a, x, other);                   // X ← aX + (bA + cA²)X
+            ops.Apply(new RoundRule(1), n, other, other);
             Swap(ref x, ref other);
         }
         if (rows > columns)
@@ -172,11 +176,13 @@ readonly struct MuonMomentumRule<T>(MuonOptions o) : IUpdateRule<T>
     }
 }
 
-/// <summary>x ← y/a.</summary>
-readonly struct DivideRule(float a) : IUpdateRule<float>
+/// <summary>x ← y/a, rounded to bfloat16.</summary>
+readonly struct RoundRule(float a) : IUpdateRule<float>
 {
+    readonly Rounding<float> rounding = new(ElementType.BFloat16);
+
     public static int Slots => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, float> => x.Param = x.Grad / L.Of(a);
+    public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, float> => x.Param = rounding.Of(x.Grad / L.Of(a));
 }

@@ -109,7 +109,7 @@ readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<
             x.S1 = average.Between(x.S1, g);                                // a ← a + (1 − α)(g − a)
             square -= x.S1 * x.S1;                                          // s' = s − a²
         }
-        var denominator = L.Sqrt(square) + L.Of(eps);
+        var denominator = rounding.Of(rounding.Of(L.Sqrt(square)) + L.Of(eps)); // PyTorch stores both: it shows where b cancels
         if (!TMomentum.On)
             x.Param -= L.Of(lr) * g / denominator;                          // θ ← θ − η·g/(√s' + ε)
         else if (TCentered.On)

@@ -194,7 +194,7 @@ public abstract class LRScheduler : IStateful
             Write(LastEpoch + 1, resumes ? StepKind.Resume : StepKind.First);
         });
         if (resumes)
-            ReportWrongRates();
+            RateChecks.AfterLastEpoch(this);
     }
 
     private protected void WriteAsNew(Action<IReadOnlyList<ParameterGroup>> write)
@@ -206,7 +206,7 @@ public abstract class LRScheduler : IStateful
     /// <summary>One step to an epoch, once the order was checked.</summary>
     private protected void Advance(long epoch)
     {
-        CheckResumedRates();
+        RateChecks.AfterLoading(this);
         AdoptNewGroups();
         Write(epoch, StepKind.Next);
     }
@@ -289,34 +289,6 @@ public abstract class LRScheduler : IStateful
     }
 
     private protected void SetLastRates() => lastRates = [.. Optimizer.ParameterGroups.Select(g => g.LearningRate)];
-
-    /// <summary>After loading: whether the optimizer's rates are those that the scheduler, or one beside it, had left.</summary>
-    private protected void CheckResumedRates()
-    {
-        foreach (var (i, group) in Optimizer.ParameterGroups.Index())
-        {
-            if (group.RatesToResume is { } expected && !expected.Any(rate => Fits(rate, group.LearningRate)))
-            {
-                Warnings.Raise(this, $"{GetType().Name} goes on in parameter group {i} from the rate {group.LearningRate:R}, but had left it at {expected[^1]:R}. " +
-                    "Load the optimizer's state, too. (Rates set by hand before saving are reported as well.)");
-            }
-            group.RatesToResume = null;
-        }
-    }
-
-    private protected void ReportWrongRates()
-    {
-        foreach (var (i, group) in Optimizer.ParameterGroups.Index())
-        {
-            if (ClosedForm(LastEpoch, i) is { } rate && !Fits(rate, group.LearningRate))
-            {
-                Warnings.Raise(this, $"{GetType().Name} goes on at epoch {LastEpoch} in parameter group {i} from the rate {group.LearningRate:R}, but alone it would have reached {rate:R}. " +
-                    "Load the optimizer's state before making the scheduler. (Rates set by hand or by other schedulers are reported as well.)");
-            }
-        }
-    }
-
-    static bool Fits(double expected, double actual) => Math.Abs(expected - actual) <= 1e-9 * Math.Max(Math.Abs(expected), Math.Abs(actual)) + 1e-15;
 
     void CheckOrder()
     {

@@ -17,7 +17,7 @@ public sealed class OneCycleLR : LRScheduler
 {
     PerGroup initial, maxLr, min, baseMomentum, maxMomentum;
     bool readsGroups;
-    Phase[] phases;
+    OneCyclePhase[] phases;
 
     /// <param name="optimizer">The optimizer whose groups' rates are set.</param>
     /// <param name="maxLr">The highest rate, ≥ 0: one for all groups or one for each.</param>
@@ -52,7 +52,7 @@ public sealed class OneCycleLR : LRScheduler
         min = initial.Select(rate => rate / finalDivFactor);
         (this.baseMomentum, this.maxMomentum) = (baseMomentum ?? 0.85, maxMomentum ?? 0.95);
         (AnnealStrategy, CycleMomentum) = (annealStrategy, cycleMomentum);
-        phases = Phases(TotalSteps, pctStart, threePhase);
+        phases = OneCyclePhase.All(TotalSteps, pctStart, threePhase);
         if (cycleMomentum)
             CycledMomentum.CheckSupport(optimizer, nameof(cycleMomentum));
         readsGroups = lastEpoch >= 0;
@@ -88,9 +88,9 @@ public sealed class OneCycleLR : LRScheduler
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps, 1);
-        var (phase, time) = PhaseAt(step, Phases(totalSteps, pctStart, threePhase), totalSteps);
+        var (phase, time) = OneCyclePhase.At(step, OneCyclePhase.All(totalSteps, pctStart, threePhase), totalSteps);
         double first = maxLr / divFactor;
-        double Value(Level level) => level switch { Level.Initial => first, Level.Max => maxLr, _ => first / finalDivFactor };
+        double Value(OneCycleLevel level) => level switch { OneCycleLevel.Initial => first, OneCycleLevel.Max => maxLr, _ => first / finalDivFactor };
         return Anneal(Value(phase.From), Value(phase.To), time, annealStrategy);
     }
 
@@ -101,7 +101,7 @@ public sealed class OneCycleLR : LRScheduler
     private protected override void Describe(Fields fields)
     {
         TotalSteps = fields.Whole(TotalSteps, "total_steps", atLeast: 1);
-        DescribePhases(fields);
+        phases = OneCyclePhase.Describe(phases, fields, TotalSteps);
         AnnealStrategy = fields.Choice(AnnealStrategy, "_anneal_func_type", ["cos", "linear"], optional: true);
         CycleMomentum = fields.Flag(CycleMomentum, "cycle_momentum", optional: true);
         fields.Derived("use_beta1", CycledMomentum.IsBeta(Optimizer));
@@ -136,7 +136,7 @@ public sealed class OneCycleLR : LRScheduler
 
     private protected override double Next(in RateStep x)
     {
-        var (phase, time) = PhaseAt(x.Epoch, phases, TotalSteps);
+        var (phase, time) = OneCyclePhase.At(x.Epoch, phases, TotalSteps);
         return Anneal(Rate(phase.From, x.Group), Rate(phase.To, x.Group), time, AnnealStrategy);
     }
 
@@ -148,8 +148,8 @@ public sealed class OneCycleLR : LRScheduler
     {
         if (!CycleMomentum)
             return null;
-        var (phase, time) = PhaseAt(epoch, phases, TotalSteps);
-        double Value(Level level) => level == Level.Max ? baseMomentum[group] : maxMomentum[group];
+        var (phase, time) = OneCyclePhase.At(epoch, phases, TotalSteps);
+        double Value(OneCycleLevel level) => level == OneCycleLevel.Max ? baseMomentum[group] : maxMomentum[group];
         return Anneal(Value(phase.From), Value(phase.To), time, AnnealStrategy);
     }
 
@@ -169,74 +169,15 @@ public sealed class OneCycleLR : LRScheduler
         base.AdoptNewGroups();
     }
 
-    double Rate(Level level, int group) => level switch { Level.Initial => initial[group], Level.Max => maxLr[group], _ => min[group] };
+    double Rate(OneCycleLevel level, int group) => level switch { OneCycleLevel.Initial => initial[group], OneCycleLevel.Max => maxLr[group], _ => min[group] };
 
     static double Anneal(double from, double to, double time, AnnealStrategy strategy) => strategy == AnnealStrategy.Cos
         ? to + (from - to) / 2 * (Math.Cos(Math.PI * time) + 1)
         : (to - from) * time + from;
 
-    static Phase[] Phases(long total, double pct, bool three) => three
-        ? [new(pct * total - 1, Level.Initial, Level.Max), new(2 * pct * total - 2, Level.Max, Level.Initial), new(total - 1, Level.Initial, Level.Min)]
-        : [new(pct * total - 1, Level.Initial, Level.Max), new(total - 1, Level.Max, Level.Min)];
-
-    /// <summary>The phase that a step is in, and how far it has come, in [0, 1].</summary>
-    static (Phase Phase, double Time) PhaseAt(long step, Phase[] phases, long total)
-    {
-        double at = Math.Min(step, total - 1), start = 0;
-        foreach (var phase in phases)
-        {
-            if (at <= phase.End && phase.End > start)
-                return (phase, (at - start) / (phase.End - start));
-            start = phase.End;
-        }
-        start = phases.Length > 1 ? phases[^2].End : 0;
-        return (phases[^1], phases[^1].End > start ? (at - start) / (phases[^1].End - start) : 1);
-    }
-
     static void CheckDivisor(double value, string name)
     {
         if (!(value > 0) || double.IsInfinity(value))
             throw new ArgumentOutOfRangeException(name, value, $"{name} must be > 0 and finite, but is {value}.");
-    }
-
-    /// <summary>A rate, and the momentum that goes with it.</summary>
-    enum Level
-    {
-        Initial,
-        Max,
-        Min,
-    }
-
-    readonly record struct Phase(double End, Level From, Level To);
-
-    void DescribePhases(Fields fields)
-    {
-        string[] rates = ["initial_lr", "max_lr", "min_lr"];
-        string Momentum(Level level) => level == Level.Max ? "base_momentum" : "max_momentum";
-        fields.Derived("_schedule_phases", phases.Select(p => new StateDict
-        {
-            { "end_step", p.End },
-            { "start_lr", rates[(int)p.From] },
-            { "end_lr", rates[(int)p.To] },
-            { "start_momentum", Momentum(p.From) },
-            { "end_momentum", Momentum(p.To) },
-        }));
-        if (fields.Has("_schedule_phases"))
-        {
-            phases = [.. fields.State.GetDicts("_schedule_phases").Select(p => new Phase(End(p.GetDouble("end_step")), Read(p, "start_lr"), Read(p, "end_lr")))];
-            if (phases.Length == 0)
-                throw fields.State.Wrong("_schedule_phases", fields.State["_schedule_phases"], "a list of phases");
-        }
-        else if (fields.Has("step_size_up")) // PyTorch 1.7
-        {
-            phases = [new(End(fields.State.GetDouble("step_size_up")), Level.Initial, Level.Max), new(TotalSteps - 1, Level.Max, Level.Min)];
-        }
-        fields.Ignore("step_size_up", "step_size_down");
-
-        double End(double step) => double.IsFinite(step) ? step : throw fields.State.Wrong("_schedule_phases", step, "phases with finite ends");
-
-        Level Read(StateDict phase, string key) => Array.IndexOf(rates, phase.GetString(key)) is >= 0 and var found
-            ? (Level)found
-            : throw phase.Wrong(key, phase[key], $"one of {string.Join(", ", rates)}");
     }
 }

@@ -83,7 +83,7 @@ public sealed class ReduceLROnPlateau : LRScheduler
 
         if (double.IsNaN(metric))
             Warnings.Raise(this, $"ReduceLROnPlateau got a metric that is NaN at epoch {LastEpoch + 1}; it counts as a bad epoch.");
-        CheckResumedRates();
+        RateChecks.AfterLoading(this);
         if (isBetter)
             Best = metric;
         CooldownLeft = reduces ? Cooldown : Math.Max(0, CooldownLeft - 1);

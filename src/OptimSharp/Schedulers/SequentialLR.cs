@@ -145,7 +145,7 @@ public sealed class SequentialLR : LRScheduler
         foreach (var group in Optimizer.ParameterGroups)
             group.TakeBack();
         MoveTo(epoch, [.. Optimizer.ParameterGroups.Select(g => g.LearningRate)]);
-        ReportWrongRates();
+        RateChecks.AfterLastEpoch(this);
     }
 
     long[] Read(StateDict state)

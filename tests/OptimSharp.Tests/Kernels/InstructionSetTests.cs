@@ -26,12 +26,12 @@ public class InstructionSetTests
         Assert.Equal(usual.Hashes, changed.Hashes);
     }
 
+    // On a processor without them the setting changes nothing.
     [Fact]
     public async Task Vectors_of_512_bits_give_the_same_bits()
     {
         var (usual, wide) = (await Usual.Value, await RunAsync("MaxVectorTBitWidth=512"));
-        Assert.SkipUnless(usual.Means.Contains("vector512 True"), "This processor has no vectors of 512 bits.");
-        Assert.Contains("width 512", wide.Means);
+        Assert.Contains(usual.Means.Contains("vector512 True") ? "width 512" : usual.Means.Single(m => m.StartsWith("width", StringComparison.Ordinal)), wide.Means);
         Assert.Equal(usual.Hashes, wide.Hashes);
     }
 

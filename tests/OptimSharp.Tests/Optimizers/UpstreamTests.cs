@@ -160,7 +160,7 @@ public class UpstreamTests
     {
         var type = OptimizerDriver.For(optimizer).Type;
         float[] still = [1, 2, 3], moving = [1, 2, 3];
-        Parameter<float> a = Parameter.Of("still", still, OptimizerSamples.ShapeOf(type, 3)), b = Parameter.Of("moving", moving, OptimizerSamples.ShapeOf(type, 3));
+        Parameter<float> a = Parameter.Of("still", still, OptimizerSamples.ShapeOf(type, 3, 0)), b = Parameter.Of("moving", moving, OptimizerSamples.ShapeOf(type, 3, 0));
         KeyValuePair<string, object?>[] tiny = optimizer == "Rprop" ? [new("lr", 0), new("step_sizes", new double[] { 0, 50 })] : [new("lr", 1e-28)];
         using var made = OptimizerDriver.For(optimizer).Create([([a], tiny), ([b], [])], optimizer == "ASGD" ? [new("lambd", 0)] : []);
         for (int i = 0; i < 3; i++)

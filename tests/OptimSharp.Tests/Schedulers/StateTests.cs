@@ -76,8 +76,10 @@ public class StateTests
         Assert.Equal([3, 7], multi.Milestones);
     }
 
-    [Fact] // test_onecycle_lr_legacy_state_dict
-    public void OneCycleLR_reads_old_states_and_its_rates_from_the_groups()
+    [Theory] // test_onecycle_lr_legacy_state_dict
+    [InlineData(false)]
+    [InlineData(true)] // 1.7: the phases' lengths only
+    public void OneCycleLR_reads_old_states_and_its_rates_from_the_groups(bool lengths)
     {
         using var first = Sgd(0.1);
         var scheduler = new OneCycleLR(first, 1, 10, annealStrategy: AnnealStrategy.Linear, divFactor: 10);
@@ -86,6 +88,12 @@ public class StateTests
         foreach (string key in new[] { "initial_lrs", "max_lrs", "min_lrs", "base_momentums", "max_momentums", "_anneal_func_type" }) // as PyTorch writes it, ≤ 2.2
             state.Remove(key);
         state["anneal_func"] = null;
+        if (lengths)
+        {
+            state.Remove("_schedule_phases");
+            state["step_size_up"] = 0.3 * 10 - 1;
+            state["step_size_down"] = 10 - (0.3 * 10 - 1) - 1;
+        }
         using var second = Sgd(0.1);
         var loaded = new OneCycleLR(second, 7, 10, annealStrategy: AnnealStrategy.Linear, divFactor: 2);
         loaded.LoadStateDict(state);
