@@ -132,20 +132,6 @@ public class OptimizerTests
         Assert.Null(optimizer.StateOf(dense));
     }
 
-    [Theory]
-    [InlineData(-1)]
-    [InlineData(2)]
-    public void A_row_that_the_parameter_does_not_have_is_refused_before_anything_is_changed(long row)
-    {
-        var (other, parameter) = (Of("other", 1), Parameter.Of("table", new double[6], 2, 3));
-        other.Gradient = new double[] { 1 };
-        parameter.SparseGradient = new(new[] { 0, row }, new double[6]);
-        using var optimizer = new SGD([other, parameter]);
-        var error = Assert.Throws<InvalidOperationException>(optimizer.Step);
-        Assert.Equal($"The sparse gradient of parameter 'table' [2, 3] Float64 has the index {row}, but the parameter has rows 0 to 1.", error.Message);
-        Assert.Equal([1], other.Values.ToArray());
-    }
-
     [Fact]
     public void A_disposed_optimizer_does_not_step_and_can_be_disposed_again()
     {
@@ -221,25 +207,6 @@ public class OptimizerTests
         Assert.Equal(state.Find("exp_avg")!.Type, state.Find("max_exp_avg_sq")!.Type);
         // The gradient is 1 in both steps: v = 1 − 0.999², and so is its maximum.
         Assert.All(state.Tensor("max_exp_avg_sq"), x => Assert.Equal(1 - 0.999 * 0.999, x, 1e-5));
-    }
-
-    [Fact]
-    public void Options_that_need_more_state_can_be_switched_on_later()
-    {
-        // Upstream, toggling these after state exists is a KeyError.
-        var parameter = Of("a", 1);
-        parameter.Gradient = new double[] { 1 };
-        using var adam = new Adam([parameter]);
-        adam.Step();
-        adam.ParameterGroups[0]["amsgrad"] = true;
-        adam.Step();
-        Assert.Contains("max_exp_avg_sq", adam.StateOf(parameter)!.TensorKeys);
-
-        using var sgd = new SGD([parameter]);
-        sgd.Step();
-        sgd.ParameterGroups[0]["momentum"] = 0.9;
-        sgd.Step();
-        Assert.Equal([1], sgd.StateOf(parameter)!.Tensor("momentum_buffer"));
     }
 
     // Upstream: test_mixed_device_dtype.

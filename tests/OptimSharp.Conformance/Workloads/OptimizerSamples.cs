@@ -20,7 +20,7 @@ public static class OptimizerSamples
     public static bool TakesDenseGradients(Type optimizer) => optimizer.Name != "SparseAdam";
 
     /// <summary>A shape of about this many elements that the optimizer takes: matrices for those that look at rows and columns.</summary>
-    public static long[] ShapeOf(Type optimizer, int count, int index)
+    public static long[] ShapeOf(Type optimizer, int count, int index = 0)
     {
         bool matrix = optimizer.Name == "Muon" || optimizer.Name == "Adafactor" && index % 2 == 1;
         long rows = Math.Clamp((long)Math.Sqrt(count), 1, 16);
