@@ -8,16 +8,27 @@ namespace OptimSharp.Torch.Tests;
 /// <summary>A small model, and data for it, the same at each call.</summary>
 static class Models
 {
-    public static Sequential Small(long seed = 1)
+    public static Sequential Small()
     {
-        manual_seed(seed);
-        return Sequential(("first", Linear(6, 5)), ("activation", ReLU()), ("second", Linear(5, 1)));
+        var model = Sequential(("first", Linear(6, 5)), ("activation", ReLU()), ("second", Linear(5, 1)));
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        int seed = 0;
+        foreach (var parameter in model.parameters())
+            parameter.copy_(Random(++seed, parameter.shape).mul_(0.4));
+        return model;
     }
 
-    public static (Tensor Input, Tensor Target) Data()
+    public static (Tensor Input, Tensor Target) Data() => (Random(10, 16, 6), Random(11, 16, 1));
+
+    /// <summary>Numbers from −1 to 1. Not libtorch's, whose seed is the whole process's: tests run side by side.</summary>
+    public static Tensor Random(int seed, params long[] shape)
     {
-        manual_seed(7);
-        return (randn(16, 6), randn(16, 1));
+        var random = new System.Random(seed);
+        float[] values = new float[shape.Aggregate(1L, (a, b) => a * b)];
+        foreach (ref float value in values.AsSpan())
+            value = 2 * random.NextSingle() - 1;
+        return tensor(values).reshape(shape);
     }
 
     /// <summary>Computes gradients and returns the loss. Leaves no tensor behind.</summary>
