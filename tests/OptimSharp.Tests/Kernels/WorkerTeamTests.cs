@@ -24,7 +24,15 @@ public class WorkerTeamTests
     }
 
     [Fact]
-    public void When_it_returns_no_helper_is_at_work()
+    public void It_returns_after_the_slowest_helper()
+    {
+        using var work = new Laggard();
+        new WorkerTeam(work).Run(2);
+        Assert.True(work.Done);
+    }
+
+    [Fact]
+    public void Rounds_do_not_run_into_each_other()
     {
         // Were a helper of one round still counting in the next, a round's sum would be wrong sooner or later.
         var work = new Pieces();
@@ -54,6 +62,30 @@ public class WorkerTeamTests
                 threads.Add(Environment.CurrentManagedThreadId);
             coming.Signal();
             Assert.True(coming.Wait(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken), "The others did not come.");
+        }
+    }
+
+    /// <summary>The caller leaves as soon as a helper has come; the helper goes on for a while.</summary>
+    sealed class Laggard : ISharedWork, IDisposable
+    {
+        readonly int caller = Environment.CurrentManagedThreadId;
+        readonly ManualResetEventSlim helperCame = new();
+
+        public bool Done { get; private set; }
+
+        public void Dispose() => helperCame.Dispose();
+
+        public void TakePart()
+        {
+            if (Environment.CurrentManagedThreadId == caller)
+            {
+                Assert.True(helperCame.Wait(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken), "No helper came.");
+                return;
+            }
+            helperCame.Set();
+            for (int i = 0; i < 100; i++)
+                Thread.SpinWait(10_000);
+            Done = true;
         }
     }
 
