@@ -8,7 +8,7 @@ namespace OptimSharp;
 /// <c>torch.optim.Optimizer</c>; make one of its kinds, such as <see cref="SGD"/> or <see cref="AdamW"/>.
 /// </summary>
 /// <remarks>Not for use by several threads at once; a step uses several threads itself.</remarks>
-public abstract class Optimizer : IDisposable
+public abstract class Optimizer : IStateful, IDisposable
 {
     private protected readonly StepContext Context = new();
     private protected Dictionary<object, ParameterState> States = [];
@@ -29,6 +29,18 @@ public abstract class Optimizer : IDisposable
 
     /// <summary>Raised after each step.</summary>
     public event EventHandler? Stepped;
+
+    /// <summary>Raised before the state is saved.</summary>
+    public event EventHandler? StateSaving;
+
+    /// <summary>Raised after the state was saved, with the state dict that <see cref="StateDict"/> returns: handlers may change it.</summary>
+    public event EventHandler<StateDictEventArgs>? StateSaved;
+
+    /// <summary>Raised before a state is loaded, with a copy of the state dict: handlers may change it.</summary>
+    public event EventHandler<StateDictEventArgs>? StateLoading;
+
+    /// <summary>Raised after a state was loaded.</summary>
+    public event EventHandler? StateLoaded;
 
     /// <summary>The groups of parameters, each with its options.</summary>
     public IReadOnlyList<ParameterGroup> ParameterGroups => Groups;
@@ -90,6 +102,54 @@ public abstract class Optimizer : IDisposable
         return States.TryGetValue(parameter.Identity, out var state) && !state.IsEmpty ? state : null;
     }
 
+    /// <summary>
+    /// A copy of state and options in PyTorch's structure: <c>state</c>, by the parameters' running numbers, and <c>param_groups</c>, each with
+    /// its options, the numbers of its <c>params</c> and, when all parameters have names, <c>param_names</c>.
+    /// </summary>
+    /// <remarks>Parameters themselves are not in it: save the model's, too.</remarks>
+    public StateDict StateDict()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        StateSaving?.Invoke(this, EventArgs.Empty);
+        var state = OptimizerState.Save(this);
+        StateSaved?.Invoke(this, new(state));
+        return state;
+    }
+
+    /// <summary>
+    /// Takes over a copy of state and options, of ours or PyTorch's making. Parameters are matched by name when both sides have names, all
+    /// different, and by position otherwise. State is converted to the type that this optimizer keeps it in.
+    /// </summary>
+    /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
+    public void LoadStateDict(StateDict state) => LoadStateDict(state, new());
+
+    /// <param name="state">The state dict.</param>
+    /// <param name="options">What is kept, and how parameters are matched.</param>
+    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
+    /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
+    /// <exception cref="ArgumentException">There is no such option to keep.</exception>
+    public void LoadStateDict(StateDict state, LoadStateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(options);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (StateLoading is { } handlers)
+        {
+            state = state.Clone();
+            handlers(this, new(state));
+        }
+        var (states, groups) = OptimizerState.Read(this, state, options);
+        for (int i = 0; i < groups.Length; i++)
+            Groups[i].Load(groups[i].Options, groups[i].Extras);
+        foreach (var (identity, old) in States)
+        {
+            if (!states.TryGetValue(identity, out var kept) || kept != old)
+                old.Dispose();
+        }
+        States = states;
+        StateLoaded?.Invoke(this, EventArgs.Empty);
+    }
+
     /// <summary>Class, groups and options, as PyTorch prints them.</summary>
     public override string ToString()
     {
@@ -115,6 +175,23 @@ public abstract class Optimizer : IDisposable
         States.Clear();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
+    internal abstract IReadOnlyList<StateEntry> StateEntries(Parameter parameter);
+
+    /// <summary>Whether one state is for all parameters together, in their order.</summary>
+    internal virtual bool SharesState => false;
+
+    /// <summary>A state tensor for a value that is loaded.</summary>
+    internal virtual StateTensor CreateState(Parameter parameter, string key, StatePrecision precision) =>
+        parameter.Backend.CreateState(parameter, parameter.Shape, precision.TypeFor(parameter.ElementType));
+
+    /// <summary>Throws <see cref="StateDictException"/> when entries that were read do not fit together.</summary>
+    internal virtual void CheckState(ParameterState state, StateDict from)
+    {
+    }
+
+    internal bool Has(object identity, ParameterState state) => States.TryGetValue(identity, out var present) && present == state;
 
     /// <summary>One step over all groups, without hooks.</summary>
     private protected abstract void Update();

@@ -24,6 +24,9 @@ public abstract record OptimizerOptions
     /// <summary>What is wrong when several options are looked at together: the option to be named, and a sentence without its full stop.</summary>
     internal virtual (string Option, string Problem)? CheckTogether() => null;
 
+    /// <summary>The options with what PyTorch can't take filled in.</summary>
+    internal virtual OptimizerOptions ForSaving() => this;
+
     internal OptimizerOptions Copy() => this with { };
 }
 

@@ -69,6 +69,19 @@ public abstract class ParameterGroup
 
     private protected abstract OptimizerOptions CurrentOptions { get; set; }
 
+    /// <summary>Writes the options under PyTorch's names.</summary>
+    internal abstract void SaveOptions(StateDict to);
+
+    /// <summary>Reads and checks options, all but those to be kept, and changes nothing.</summary>
+    internal abstract OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep);
+
+    /// <summary>Takes over what was read.</summary>
+    internal void Load(OptimizerOptions options, OrderedDictionary<string, double> extras)
+    {
+        CurrentOptions = options;
+        Extras = extras;
+    }
+
     /// <summary>
     /// Lets a new scheduler write its first rate, in a way that can be taken back for as long as nothing else changes the
     /// options: a checkpoint may be loaded before or after a scheduler is made.
@@ -158,6 +171,36 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 
     /// <inheritdoc/>
     public override bool HasOption(string key) => OptionSchema<TOptions>.Find(key) is not null;
+
+    internal override void SaveOptions(StateDict to)
+    {
+        var saved = Options.ForSaving();
+        foreach (var option in OptionSchema<TOptions>.Options)
+            to[option.Key] = option.Get(saved);
+    }
+
+    internal override OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep)
+    {
+        OptimizerOptions read = Options;
+        foreach (var option in OptionSchema<TOptions>.Options)
+        {
+            if (keep.Contains(option.Key) || option.MayBeMissing && !from.ContainsKey(option.Key))
+                continue;
+            object? value = OptimizerState.Plain(from[option.Key]);
+            try
+            {
+                read = option.With(read, value);
+                option.Check(read, "");
+            }
+            catch (ArgumentException e)
+            {
+                throw Refused($"{from.Path}.{option.Key}", e.Message);
+            }
+        }
+        return read.CheckTogether() is var (_, problem) ? throw Refused(from.Path, problem) : read;
+
+        static StateDictException Refused(string path, string why) => new(path, $"can't be loaded: {why.Split(" (Parameter '")[0].TrimEnd('.')}");
+    }
 
     internal bool IsAttached => options is not null;
 

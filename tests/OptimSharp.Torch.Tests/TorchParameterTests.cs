@@ -139,6 +139,37 @@ public class TorchParameterTests
         }
     }
 
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public void State_is_saved_and_loaded_by_either_backend(bool savedByPointer, bool loadedByPointer)
+    {
+        using var weight = ones(2, 3).requires_grad_();
+        using var numbers = arange(4, dtype: float64).reshape(2, 2).to_type(complex64).requires_grad_();
+        using var saved = Make(savedByPointer);
+        using var loaded = Make(loadedByPointer);
+        weight.grad = arange(6, dtype: float32).reshape(2, 3);
+        numbers.grad = ones(2, 2, dtype: complex64);
+        saved.Step();
+        saved.Step();
+        var state = saved.StateDict();
+        loaded.LoadStateDict(state);
+        var again = loaded.StateDict();
+        Assert.Equal(state.ToString(), again.ToString());
+        Assert.Equal(2, again.GetDict("state").Count);
+        foreach (var key in again.GetDict("state").Keys)
+        {
+            foreach (string name in (string[])["exp_avg", "exp_avg_sq"])
+                Assert.Equal(state.GetDict("state").GetDict(key).GetTensor(name).ToDoubles(), again.GetDict("state").GetDict(key).GetTensor(name).ToDoubles());
+        }
+        loaded.Step();
+        Assert.Equal(3, loaded.StateDict().GetDict("state").GetDict(0).GetInt64("step"));
+
+        AdamW Make(bool byPointer) => new([new TorchParameter(weight, "w", byPointer), new TorchParameter(numbers, "c", byPointer)]);
+    }
+
     [Fact]
     public void After_module_to_the_step_says_what_to_do_and_Rebind_goes_on_with_the_state()
     {

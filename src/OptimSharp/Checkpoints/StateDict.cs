@@ -11,8 +11,8 @@ namespace OptimSharp;
 /// <remarks>
 /// <para>
 /// A key is a string or a whole number. A value is null, a bool, a whole number (<see cref="long"/>), a number
-/// (<see cref="double"/>), a string, a list of values (<see cref="IReadOnlyList{T}"/> of <see cref="object"/>), or another
-/// <see cref="StateDict"/>. Other number types are converted when they are set, lists are copied.
+/// (<see cref="double"/>), a string, a <see cref="TensorData"/>, a list of values (<see cref="IReadOnlyList{T}"/> of <see cref="object"/>), or
+/// another <see cref="StateDict"/>. Other number types are converted when they are set, lists are copied.
 /// </para>
 /// <para>The typed getters throw <see cref="StateDictException"/>, whose message names the path of the key.</para>
 /// </remarks>
@@ -103,7 +103,11 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     public StateDict[] GetDicts(StateKey key) => [.. GetList(key).Select((value, i) =>
         value as StateDict ?? throw Wrong($"{key}[{i}]", value, "a dictionary"))];
 
-    /// <summary>A copy that shares nothing with this one.</summary>
+    /// <summary>A tensor.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public TensorData GetTensor(StateKey key) => this[key] as TensorData ?? throw Wrong(key, this[key], "a tensor");
+
+    /// <summary>A copy that shares nothing with this one that could change; tensors never do.</summary>
     public StateDict Clone()
     {
         var copy = new StateDict { PythonType = PythonType };
@@ -148,7 +152,7 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     {
         switch (value)
         {
-            case null or bool or long or double or string:
+            case null or bool or long or double or string or TensorData:
                 return value;
             case int or short or sbyte or byte or ushort or uint:
                 return Convert.ToInt64(value, CultureInfo.InvariantCulture);
@@ -165,7 +169,7 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
             case IEnumerable list and not IDictionary:
                 return list.Cast<object?>().Select((item, i) => Plain(item, $"{name}[{i}]")).ToArray();
             default:
-                throw new StateDictException(PathOf(name), $"can't be a {value.GetType().Name}: a state holds null, bools, numbers, texts, lists and state dicts");
+                throw new StateDictException(PathOf(name), $"can't be a {value.GetType().Name}: a state holds null, bools, numbers, texts, tensors, lists and state dicts");
         }
     }
 

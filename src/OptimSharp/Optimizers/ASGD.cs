@@ -43,6 +43,8 @@ public sealed record ASGDOptions : OptimizerOptions
 /// </remarks>
 public sealed class ASGD : Optimizer<ASGDOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("eta", StateKind.Number), new("mu", StateKind.Number), new("ax")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public ASGD(IEnumerable<Parameter> parameters, ASGDOptions? options = null) : base(parameters, options)
@@ -55,6 +57,8 @@ public sealed class ASGD : Optimizer<ASGDOptions>
     public ASGD(IEnumerable<ParameterGroup<ASGDOptions>> groups, ASGDOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, ASGDOptions options)
     {

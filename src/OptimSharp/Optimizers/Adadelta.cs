@@ -38,6 +38,8 @@ public sealed record AdadeltaOptions : OptimizerOptions
 /// </remarks>
 public sealed class Adadelta : Optimizer<AdadeltaOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("square_avg"), new("acc_delta")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public Adadelta(IEnumerable<Parameter> parameters, AdadeltaOptions? options = null) : base(parameters, options)
@@ -50,6 +52,8 @@ public sealed class Adadelta : Optimizer<AdadeltaOptions>
     public Adadelta(IEnumerable<ParameterGroup<AdadeltaOptions>> groups, AdadeltaOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, AdadeltaOptions options)
     {

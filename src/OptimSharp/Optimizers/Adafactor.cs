@@ -47,6 +47,9 @@ public sealed record AdafactorOptions : OptimizerOptions
 /// </remarks>
 public sealed class Adafactor : Optimizer<AdafactorOptions>
 {
+    static readonly StateEntry[] Whole = [StateEntry.Step, new("variance")];
+    static readonly StateEntry[] Factored = [StateEntry.Step, new("row_var"), new("col_var")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, a complex one, or an option out of range.</exception>
     public Adafactor(IEnumerable<Parameter> parameters, AdafactorOptions? options = null) : base(parameters, options)
@@ -58,6 +61,18 @@ public sealed class Adafactor : Optimizer<AdafactorOptions>
     [OverloadResolutionPriority(1)]
     public Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> groups, AdafactorOptions? options = null) : base(groups, options)
     {
+    }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => parameter.Shape.Length > 1 ? Factored : Whole;
+
+    internal override StateTensor CreateState(Parameter parameter, string key, StatePrecision precision)
+    {
+        long[] shape = parameter.Shape.ToArray();
+        if (key == "row_var")
+            shape[^1] = 1;
+        else if (key == "col_var")
+            shape[^2] = 1;
+        return parameter.Backend.CreateState(parameter, shape, precision.TypeFor(parameter.ElementType));
     }
 
     private protected override void Update<T>(GroupUpdate<T> group, AdafactorOptions options)

@@ -44,6 +44,8 @@ public sealed record AdagradOptions : OptimizerOptions
 /// </remarks>
 public sealed class Adagrad : Optimizer<AdagradOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("sum")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public Adagrad(IEnumerable<Parameter> parameters, AdagradOptions? options = null) : base(parameters, options)
@@ -56,6 +58,8 @@ public sealed class Adagrad : Optimizer<AdagradOptions>
     public Adagrad(IEnumerable<ParameterGroup<AdagradOptions>> groups, AdagradOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, AdagradOptions options)
     {

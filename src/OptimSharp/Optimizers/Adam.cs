@@ -48,6 +48,8 @@ public record AdamOptions : OptimizerOptions
 /// </remarks>
 public sealed class Adam : Optimizer<AdamOptions>
 {
+    internal static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_avg_sq"), new("max_exp_avg_sq", Optional: true)];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public Adam(IEnumerable<Parameter> parameters, AdamOptions? options = null) : base(parameters, options)
@@ -60,6 +62,8 @@ public sealed class Adam : Optimizer<AdamOptions>
     public Adam(IEnumerable<ParameterGroup<AdamOptions>> groups, AdamOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, AdamOptions options) => Bind(group, options);
 

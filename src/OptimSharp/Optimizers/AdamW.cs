@@ -36,5 +36,7 @@ public sealed class AdamW : Optimizer<AdamWOptions>
     {
     }
 
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Adam.Entries;
+
     private protected override void Update<T>(GroupUpdate<T> group, AdamWOptions options) => Adam.Bind(group, options);
 }

@@ -38,6 +38,8 @@ public sealed record AdamaxOptions : OptimizerOptions
 /// </remarks>
 public sealed class Adamax : Optimizer<AdamaxOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_inf")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public Adamax(IEnumerable<Parameter> parameters, AdamaxOptions? options = null) : base(parameters, options)
@@ -50,6 +52,8 @@ public sealed class Adamax : Optimizer<AdamaxOptions>
     public Adamax(IEnumerable<ParameterGroup<AdamaxOptions>> groups, AdamaxOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, AdamaxOptions options)
     {

@@ -38,6 +38,8 @@ public sealed record LBFGSOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
+    internal override OptimizerOptions ForSaving() => this with { MaxEvaluations = EvaluationLimit };
+
     internal int EvaluationLimit => MaxEvaluations ?? (int)(MaxIterations * 5L / 4);
 }
 
@@ -74,6 +76,14 @@ public enum LineSearch
 /// </remarks>
 public sealed class LBFGS : Optimizer<LBFGSOptions>
 {
+    static readonly StateEntry[] Entries =
+    [
+        new("func_evals", StateKind.Whole), new("n_iter", StateKind.Whole), new("d", Optional: true), new("t", StateKind.Number, true),
+        new("old_dirs", StateKind.Tensors, true), new("old_stps", StateKind.Tensors, true), new("ro", StateKind.Numbers, true),
+        new("H_diag", StateKind.Number, true), new("prev_flat_grad", Optional: true), new("prev_loss", StateKind.Number, true),
+        new("al", StateKind.Ignored, true),
+    ];
+
     LBFGSStep? step; // scratch memory, kept between steps
 
     /// <summary>For parameters, all with the same options.</summary>
@@ -88,6 +98,30 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
     public LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFGSOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override bool SharesState => true;
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>
+        parameter.Identity == ParameterGroups[0].ParameterArray[0].Identity ? Entries : [];
+
+    internal override StateTensor CreateState(Parameter parameter, string key, StatePrecision precision) =>
+        new HostTensor([ParameterGroups[0].ParameterArray.Sum(p => p.Numbers)], IsWide ? ElementType.Float64 : ElementType.Float32);
+
+    internal override void CheckState(ParameterState state, StateDict from)
+    {
+        if (state.Find("d") is null)
+            return;
+        foreach (string key in (string[])["t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"])
+            _ = from[key] ?? throw from.Wrong(key, null, "there, as d is");
+        int count = state.FindList("ro")!.Count;
+        foreach (string key in (string[])["old_dirs", "old_stps"])
+        {
+            if (state.FindList(key)!.Count != count)
+                throw from.Wrong(key, $"one of {state.FindList(key)!.Count}", $"a list of {count}, as ro is");
+        }
+    }
+
+    bool IsWide => Array.Exists(ParameterGroups[0].ParameterArray, p => p.ElementType.Compute() == ElementType.Float64);
 
     private protected override void CheckGroup(ParameterGroup<LBFGSOptions> group)
     {
@@ -119,7 +153,7 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
             return value;
         }
 
-        bool wide = Array.Exists(parameters, p => p.ElementType.Compute() == ElementType.Float64);
+        bool wide = IsWide;
         if (wide && step is not LBFGSStep<double>)
             step = new LBFGSStep<double>(this);
         else if (!wide && step is not LBFGSStep<float>)

@@ -147,7 +147,7 @@ sealed unsafe class LBFGSStep<T>(LBFGS optimizer) : LBFGSStep
             spare.Add(s);
             return;
         }
-        if (ys.Count == o.HistorySize)
+        while (ys.Count >= o.HistorySize)
         {
             Drop(state, "old_dirs", ys);
             Drop(state, "old_stps", ss);

@@ -66,6 +66,8 @@ public enum MuonRateAdjustment
 /// </remarks>
 public sealed class Muon : Optimizer<MuonOptions>
 {
+    static readonly StateEntry[] Entries = [new("momentum_buffer")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, one that is not a matrix, a complex one, or an option out of range.</exception>
     public Muon(IEnumerable<Parameter> parameters, MuonOptions? options = null) : base(parameters, options)
@@ -78,6 +80,8 @@ public sealed class Muon : Optimizer<MuonOptions>
     public Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, MuonOptions options)
     {

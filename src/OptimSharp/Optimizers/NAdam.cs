@@ -45,6 +45,8 @@ public sealed record NAdamOptions : OptimizerOptions
 /// </remarks>
 public sealed class NAdam : Optimizer<NAdamOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("mu_product", StateKind.Number), new("exp_avg"), new("exp_avg_sq")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public NAdam(IEnumerable<Parameter> parameters, NAdamOptions? options = null) : base(parameters, options)
@@ -57,6 +59,8 @@ public sealed class NAdam : Optimizer<NAdamOptions>
     public NAdam(IEnumerable<ParameterGroup<NAdamOptions>> groups, NAdamOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, NAdamOptions options)
     {

@@ -44,6 +44,8 @@ public sealed record RAdamOptions : OptimizerOptions
 /// </remarks>
 public sealed class RAdam : Optimizer<RAdamOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_avg_sq")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public RAdam(IEnumerable<Parameter> parameters, RAdamOptions? options = null) : base(parameters, options)
@@ -56,6 +58,8 @@ public sealed class RAdam : Optimizer<RAdamOptions>
     public RAdam(IEnumerable<ParameterGroup<RAdamOptions>> groups, RAdamOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, RAdamOptions options)
     {

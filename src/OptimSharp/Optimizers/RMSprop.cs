@@ -23,7 +23,7 @@ public sealed record RMSpropOptions : OptimizerOptions
     public double WeightDecay { get; init; }
 
     /// <summary>The momentum μ, ≥ 0. Default 0: none.</summary>
-    [Option("momentum", AtLeast = 0)]
+    [Option("momentum", AtLeast = 0, AddedLater = true)]
     public double Momentum { get; init; }
 
     /// <summary>Divides by the gradient's standard deviation instead of its root mean square. Default false.</summary>
@@ -49,6 +49,8 @@ public sealed record RMSpropOptions : OptimizerOptions
 /// </remarks>
 public sealed class RMSprop : Optimizer<RMSpropOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("square_avg"), new("momentum_buffer", Optional: true), new("grad_avg", Optional: true)];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public RMSprop(IEnumerable<Parameter> parameters, RMSpropOptions? options = null) : base(parameters, options)
@@ -61,6 +63,8 @@ public sealed class RMSprop : Optimizer<RMSpropOptions>
     public RMSprop(IEnumerable<ParameterGroup<RMSpropOptions>> groups, RMSpropOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, RMSpropOptions options)
     {

@@ -42,6 +42,8 @@ public sealed record RpropOptions : OptimizerOptions
 /// </remarks>
 public sealed class Rprop : Optimizer<RpropOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("prev"), new("step_size")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
     public Rprop(IEnumerable<Parameter> parameters, RpropOptions? options = null) : base(parameters, options)
@@ -54,6 +56,8 @@ public sealed class Rprop : Optimizer<RpropOptions>
     public Rprop(IEnumerable<ParameterGroup<RpropOptions>> groups, RpropOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, RpropOptions options)
     {

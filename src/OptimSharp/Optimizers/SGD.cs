@@ -47,6 +47,8 @@ public sealed record SGDOptions : OptimizerOptions
 /// </remarks>
 public sealed class SGD : Optimizer<SGDOptions>
 {
+    static readonly StateEntry[] Entries = [new("momentum_buffer", Optional: true)];
+
     const string MomentumBuffer = "momentum_buffer";
 
     /// <summary>For parameters that share one set of options.</summary>
@@ -61,6 +63,8 @@ public sealed class SGD : Optimizer<SGDOptions>
     public SGD(IEnumerable<ParameterGroup<SGDOptions>> groups, SGDOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, SGDOptions options)
     {

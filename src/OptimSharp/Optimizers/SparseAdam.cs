@@ -35,6 +35,8 @@ public sealed record SparseAdamOptions : OptimizerOptions
 /// </remarks>
 public sealed class SparseAdam : Optimizer<SparseAdamOptions>
 {
+    static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_avg_sq")];
+
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, a complex one, or an option out of range.</exception>
     public SparseAdam(IEnumerable<Parameter> parameters, SparseAdamOptions? options = null) : base(parameters, options)
@@ -47,6 +49,8 @@ public sealed class SparseAdam : Optimizer<SparseAdamOptions>
     public SparseAdam(IEnumerable<ParameterGroup<SparseAdamOptions>> groups, SparseAdamOptions? options = null) : base(groups, options)
     {
     }
+
+    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
     private protected override void Update<T>(GroupUpdate<T> group, SparseAdamOptions options)
     {

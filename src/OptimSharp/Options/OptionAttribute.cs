@@ -24,6 +24,9 @@ internal sealed class OptionAttribute(string key) : Attribute
     /// <summary>What the value must stay below.</summary>
     public double Below { get; init; } = double.NaN;
 
+    /// <summary>Whether older checkpoints lack it. Those of all yes-or-no options may.</summary>
+    public bool AddedLater { get; init; }
+
     /// <summary>PyTorch's strings for the members of an enumeration, in their order. The first one is also read for <c>None</c>.</summary>
     public string?[] Choices { get; init; } = [];
 

@@ -17,6 +17,9 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
 
     public Type Type => property.PropertyType;
 
+    /// <summary>Whether older checkpoints may lack it.</summary>
+    public bool MayBeMissing => attribute.AddedLater || Type == typeof(bool);
+
     /// <summary>The value in plain terms: a number, bool, string, null, or a list of these for a tuple.</summary>
     public object? Get(OptimizerOptions options) => property.GetValue(options) switch
     {

@@ -1,4 +1,5 @@
 using OptimSharp;
+using OptimSharp.Schedulers;
 
 namespace Snippets; // as in a program of one's own, not below OptimSharp
 
@@ -33,5 +34,30 @@ public class MemorySnippets
             new() { LearningRate = 1e-3, WeightDecay = 0.05 });
 
         Assert.Equal([0.05, 0], optimizer.ParameterGroups.Select(g => g.Options.WeightDecay));
+    }
+
+    [Fact]
+    public void Saving_and_loading_state()
+    {
+        var w = Parameter.Of("w", new float[2]);
+        using var optimizer = new AdamW([w], new() { LearningRate = 1e-2 });
+        var scheduler = new StepLR(optimizer, stepSize: 30);
+        w.Gradient = new float[] { 1, -1 };
+        optimizer.Step();
+        scheduler.Step();
+
+        StateDict saved = optimizer.StateDict(), savedScheduler = scheduler.StateDict();
+
+        using var resumed = new AdamW([w], new() { LearningRate = 1e-2 });
+        var resumedScheduler = new StepLR(resumed, stepSize: 30);
+        resumed.LoadStateDict(saved);
+        resumedScheduler.LoadStateDict(savedScheduler);
+
+        Assert.Equal(optimizer.StateOf(w)!.Tensor("exp_avg"), resumed.StateOf(w)!.Tensor("exp_avg"));
+        Assert.Equal(1, resumedScheduler.LastEpoch);
+
+        resumed.ParameterGroups[0].LearningRate = 0.5;
+        resumed.LoadStateDict(saved, new() { Keep = ["lr"] });
+        Assert.Equal(0.5, resumed.ParameterGroups[0].LearningRate);
     }
 }

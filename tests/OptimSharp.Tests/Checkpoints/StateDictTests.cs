@@ -24,7 +24,7 @@ public class StateDictTests
         Check("State 'groups' must be a dictionary, but is [{lr: 'fast'}].", () => dict.GetDict("groups"));
         Check("State 'state' must be a list, but is {7: {step: 1.5}}.", () => dict.GetList("state"));
         Check("State 'state.7.step' must be true or false, but is 1.5.", () => dict.GetDict("state").GetDict(7).GetBoolean("step"));
-        Check("State 'when' can't be a DateTime: a state holds null, bools, numbers, texts, lists and state dicts.", () => dict["when"] = DateTime.UnixEpoch);
+        Check("State 'when' can't be a DateTime: a state holds null, bools, numbers, texts, tensors, lists and state dicts.", () => dict["when"] = DateTime.UnixEpoch);
         Check("State 'self' can't be a dictionary that it is in itself.", () => dict["self"] = dict);
 
         static void Check(string message, Func<object?> action) => Assert.Equal(message, Assert.Throws<StateDictException>(action).Message);
