@@ -1,6 +1,6 @@
 namespace OptimSharp.Conformance;
 
-/// <summary>Where golden cases are: in tests/goldens, and in the folder that the environment variable OPTIMSHARP_GOLDENS names.</summary>
+/// <summary>Where golden cases are: in tests/goldens, and in the folder that the environment variable OPTIMSHARP_GOLDENS names (relative to the repository).</summary>
 public static class GoldenFiles
 {
     public const string Variable = "OPTIMSHARP_GOLDENS";
@@ -11,7 +11,7 @@ public static class GoldenFiles
     {
         var files = Own();
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder)
-            files = files.Concat(Below(folder, "given: "));
+            files = files.Concat(Below(Path.GetFullPath(folder, RepositoryRoot()), "given: ")); // tests run in folders of their own
         return files;
     }
 
