@@ -2,7 +2,7 @@ using OptimSharp.Conformance;
 
 namespace OptimSharp.Torch.Tests;
 
-/// <summary>Every golden case of an optimizer, on TorchSharp tensors: through pointers, and by the torch backend. One row a case.</summary>
+/// <summary>Every golden case, on TorchSharp tensors: through pointers, and by the torch backend. One row a case.</summary>
 public class GoldenTests
 {
     public static IEnumerable<TheoryDataRow<string, bool>> Cases =>

@@ -222,7 +222,7 @@ internal readonly ref struct ParameterUpdate<T>
         return entry.State.Step + 1;
     }
 
-    /// <summary>Rounds the parameter between two of its changes, where PyTorch does.</summary>
+    /// <summary>Rounds what PyTorch stores in the middle of a step.</summary>
     public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
 
     /// <summary>xʸ, the same on every machine. For x &gt; 0, or whole y ≥ 0.</summary>

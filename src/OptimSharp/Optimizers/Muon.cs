@@ -60,8 +60,9 @@ public enum MuonRateAdjustment
 /// </para>
 /// <para>
 /// Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Follows PyTorch 2.14: X, A and the
-/// polynomial are rounded to bfloat16 after each product, which is itself summed in single precision, the same bits on every machine. Give embeddings, output layers, biases and gains to
-/// <see cref="AdamW"/>: parameters that are not matrices are refused, in groups added later too.
+/// polynomial are rounded to bfloat16 after each product. The products themselves are summed in single precision in one order,
+/// the same bits on every machine. Give embeddings, output layers, biases and gains to <see cref="AdamW"/>: parameters that are
+/// not matrices are refused, in groups added later too.
 /// </para>
 /// </remarks>
 public sealed class Muon : Optimizer<MuonOptions>

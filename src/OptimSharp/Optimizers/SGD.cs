@@ -47,9 +47,9 @@ public sealed record SGDOptions : OptimizerOptions
 /// </remarks>
 public sealed class SGD : Optimizer<SGDOptions>
 {
-    static readonly StateEntry[] Entries = [new("momentum_buffer", Optional: true)];
-
     const string MomentumBuffer = "momentum_buffer";
+
+    static readonly StateEntry[] Entries = [new(MomentumBuffer, Optional: true)];
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
@@ -71,7 +71,9 @@ public sealed class SGD : Optimizer<SGDOptions>
         foreach (var x in group)
         {
             if (options.Momentum == 0)
+            {
                 x.Apply(new SGDRule<T, Off>(options, x.Rounding, first: false));
+            }
             else
             {
                 x.Densify(); // the momentum moves rows that have no gradient now
