@@ -45,8 +45,8 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <summary>The groups of parameters, each with its options.</summary>
     public IReadOnlyList<ParameterGroup> ParameterGroups => Groups;
 
-    /// <summary>Whether a step was ever taken: schedulers ask.</summary>
-    internal bool HasStepped { get; private set; }
+    /// <summary>Whether a step was ever taken, or left out in its turn: schedulers ask.</summary>
+    internal bool HasStepped { get; set; }
 
     private protected abstract IReadOnlyList<ParameterGroup> Groups { get; }
 

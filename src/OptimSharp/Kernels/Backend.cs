@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace OptimSharp.Kernels;
@@ -12,6 +13,12 @@ internal abstract class Backend
     public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>What a gradient outside of host memory gathers to, as it is after a change. It is open for a step, and dense.</summary>
+    public virtual double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change) => throw new UnreachableException();
+
+    /// <summary>Changes a gradient outside of host memory in place. It is open for a step, and dense.</summary>
+    public virtual void ChangeGradient(Parameter parameter, in GradientChange change) => throw new UnreachableException();
 
     /// <summary>
     /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
