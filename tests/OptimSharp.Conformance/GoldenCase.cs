@@ -40,6 +40,7 @@ public abstract class GoldenCase
         "lbfgs" => new LBFGSCase(root),
         "gradients" => new GradientsCase(root),
         "grad_scaler" => new GradScalerCase(root),
+        "averaging" => new AveragingCase(root),
         var kind => throw root.Error($"unknown kind '{kind}'"),
     };
 

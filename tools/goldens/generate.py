@@ -10,6 +10,7 @@ os.environ["ATEN_CPU_CAPABILITY"] = "default"  # the same kernels on every CPU, 
 
 import torch
 
+import averaging
 import gradients
 import lbfgs
 import optimizers
@@ -47,6 +48,7 @@ def cases():
     yield from lbfgs.cases()
     yield from schedule_run.cases()
     yield from gradients.cases()
+    yield from averaging.cases()
 
 
 def main():

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace OptimSharp.Kernels;
@@ -230,6 +231,49 @@ internal sealed unsafe class GradientPass
         }
     }
 
+    /// <summary>What numbers in one place gather to, on one thread: with the bits of a pass.</summary>
+    public static double Gather(byte* numbers, ElementType type, nint count, NormOrder order, in GradientChange change)
+    {
+        double gathered = order.Start;
+        for (nint i = 0; i < count; i += Chunk)
+            gathered = order.Combine(gathered, GatherChunk(numbers + i * type.Real().Size(), type, Math.Min(Chunk, count - i), order, change, !change.IsNone));
+        return gathered;
+    }
+
+    static double GatherChunk(byte* at, ElementType type, nint n, NormOrder order, in GradientChange change, bool changes)
+    {
+        var real = type.Real();
+        return real == ElementType.Float64
+            ? changes ? Staged<double>(at, type, n, order, change, true) : Gather((double*)at, n, type, order)
+            : changes || real != ElementType.Float32 ? Staged<float>(at, type, n, order, change, changes) : Gather((float*)at, n, type, order);
+    }
+
+    static double Gather<T>(T* x, nint n, ElementType type, NormOrder order) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        type.IsComplex() ? order.GatherPairs(x, n) : order.Gather(x, n);
+
+    [SkipLocalsInit]
+    static double Staged<T>(byte* at, ElementType type, nint n, NormOrder order, in GradientChange change, bool changes)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var real = type.Real();
+        T* numbers = stackalloc T[Chunk];
+        if (!changes)
+        {
+            Storage.Load(at, real, numbers, (int)n);
+        }
+        else if (real == Storage.Of<T>())
+        {
+            change.Apply(at, (byte*)numbers, real, n);
+        }
+        else
+        {
+            byte* stored = stackalloc byte[Chunk * sizeof(ushort)];
+            change.Apply(at, stored, real, n);
+            Storage.Load(stored, real, numbers, (int)n);
+        }
+        return Gather(numbers, n, type, order);
+    }
+
     nint CostOfChunk => (nint)Math.Max(1, numbers / chunks);
 
     /// <summary>Leaves in each entry what its numbers gather to.</summary>
@@ -283,40 +327,8 @@ internal sealed unsafe class GradientPass
             {
                 ref var entry = ref Pass.At(ref i, chunk, out nint start, out nint n);
                 fixed (byte* memory = &entry.Memory.Start)
-                {
-                    var type = entry.Type.Real();
-                    byte* at = memory + start * type.Size();
-                    bool complex = entry.Type.IsComplex();
-                    if (type == ElementType.Float64)
-                        Partial[chunk] = Changes ? Staged<double>(at, type, n, complex) : Gather((double*)at, n, complex);
-                    else
-                        Partial[chunk] = Changes || type != ElementType.Float32 ? Staged<float>(at, type, n, complex) : Gather((float*)at, n, complex);
-                }
+                    Partial[chunk] = GatherChunk(memory + start * entry.Type.Real().Size(), entry.Type, n, Order, Change, Changes);
             }
-        }
-
-        readonly double Gather<T>(T* x, nint n, bool complex) where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T> =>
-            complex ? Order.GatherPairs(x, n) : Order.Gather(x, n);
-
-        [SkipLocalsInit]
-        readonly double Staged<T>(byte* at, ElementType type, nint n, bool complex) where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
-        {
-            T* numbers = stackalloc T[Chunk];
-            if (!Changes)
-            {
-                Storage.Load(at, type, numbers, (int)n);
-            }
-            else if (type == Storage.Of<T>())
-            {
-                Change.Apply(at, (byte*)numbers, type, n);
-            }
-            else
-            {
-                byte* stored = stackalloc byte[Chunk * sizeof(ushort)];
-                Change.Apply(at, stored, type, n);
-                Storage.Load(stored, type, numbers, (int)n);
-            }
-            return Gather(numbers, n, complex);
         }
     }
 

@@ -14,6 +14,8 @@ internal readonly unsafe struct NormOrder(double p)
     /// <summary>The largest size: finite when all numbers are.</summary>
     public static NormOrder Infinity { get; } = new(double.PositiveInfinity);
 
+    public double P => p;
+
     /// <summary>What nothing gathers to.</summary>
     public double Start => double.IsNegativeInfinity(p) ? double.PositiveInfinity : 0;
 
