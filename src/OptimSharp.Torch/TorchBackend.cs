@@ -72,6 +72,9 @@ internal sealed class TorchBackend : Backend
 
     static void Change(torch.Tensor gradient, in GradientChange change)
     {
+        // As reals: libtorch 2.10 crashes on some complex tensors times a number. What is lazily conjugated is so before and after.
+        if (torch.is_complex(gradient))
+            gradient = (gradient.is_conj() ? gradient.conj() : gradient).view_as_real();
         foreach (double factor in (ReadOnlySpan<double>)[change.Unscale, change.Mean, change.Clip])
         {
             if (factor != 1)
