@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using OptimSharp.Kernels;
+using OptimSharp.Torch.Native;
 using TorchSharp;
 
 namespace OptimSharp.Torch;
@@ -186,7 +187,11 @@ public sealed unsafe class TorchParameter : Parameter
         (indices, rows) = (null, null);
     }
 
-    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+    static TorchParameter()
+    {
+        LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+        OpenMPThreads.Use();
+    }
 
     static double ReadLoss(torch.Tensor loss)
     {
