@@ -13,6 +13,14 @@ internal static class ElementTypes
         ElementType.BFloat16 => torch.ScalarType.BFloat16,
         ElementType.Complex64 => torch.ScalarType.ComplexFloat32,
         ElementType.Complex128 => torch.ScalarType.ComplexFloat64,
+        ElementType.Bool => torch.ScalarType.Bool,
+        ElementType.UInt8 => torch.ScalarType.Byte,
+        ElementType.Int8 => torch.ScalarType.Int8,
+        ElementType.Int16 => torch.ScalarType.Int16,
+        ElementType.Int32 => torch.ScalarType.Int32,
+        ElementType.Int64 => torch.ScalarType.Int64,
+        ElementType.UInt16 or ElementType.UInt32 or ElementType.UInt64 =>
+            throw new NotSupportedException($"TorchSharp has no tensors of {type}."),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No element type."),
     };
 }

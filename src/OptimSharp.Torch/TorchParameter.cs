@@ -55,6 +55,32 @@ public sealed unsafe class TorchParameter : Parameter
     nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
 
+    internal override Address Locate()
+    {
+        nint tensor = Handle;
+        return onHost ? new(LibTorchSharp.Data(tensor)) : default;
+    }
+
+    internal override bool IsUsable => !Tensor.IsInvalid;
+
+    internal override void CopyTo(StateTensor target)
+    {
+        _ = Handle; // throws when disposed
+        if (target is TorchState state)
+            state.Set(Tensor);
+        else
+            base.CopyTo(target);
+    }
+
+    internal override void CopyFrom(StateTensor source)
+    {
+        _ = Handle;
+        if (source is TorchState state)
+            state.Get(Tensor);
+        else
+            base.CopyFrom(source);
+    }
+
     internal override bool BeginStep(out HostMemory memory)
     {
         memory = default;

@@ -1,6 +1,6 @@
 namespace OptimSharp;
 
-/// <summary>The type of a parameter's elements.</summary>
+/// <summary>The type of a tensor's elements. Optimizers change the floating-point and the complex ones; state dicts hold all.</summary>
 /// <remarks>The half types are stored as such and computed in <see cref="Float32"/>.</remarks>
 public enum ElementType
 {
@@ -21,4 +21,31 @@ public enum ElementType
 
     /// <summary>A complex number of two doubles (<see cref="System.Numerics.Complex"/>): optimizers see two real numbers.</summary>
     Complex128,
+
+    /// <summary>True or false, a byte each (<see cref="bool"/>).</summary>
+    Bool,
+
+    /// <summary>Whole numbers from 0 to 255 (<see cref="byte"/>).</summary>
+    UInt8,
+
+    /// <summary>Whole numbers from −128 to 127 (<see cref="sbyte"/>).</summary>
+    Int8,
+
+    /// <summary>Whole numbers of 16 bits (<see cref="short"/>).</summary>
+    Int16,
+
+    /// <summary>Whole numbers of 32 bits (<see cref="int"/>).</summary>
+    Int32,
+
+    /// <summary>Whole numbers of 64 bits (<see cref="long"/>).</summary>
+    Int64,
+
+    /// <summary>Whole numbers ≥ 0 of 16 bits (<see cref="ushort"/>); in PyTorch since 2.3.</summary>
+    UInt16,
+
+    /// <summary>Whole numbers ≥ 0 of 32 bits (<see cref="uint"/>); in PyTorch since 2.3.</summary>
+    UInt32,
+
+    /// <summary>Whole numbers ≥ 0 of 64 bits (<see cref="ulong"/>); in PyTorch since 2.3.</summary>
+    UInt64,
 }

@@ -176,7 +176,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     {
         var saved = Options.ForSaving();
         foreach (var option in OptionSchema<TOptions>.Options)
-            to[option.Key] = option.Get(saved);
+            to[option.Key] = option.Get(saved) is object?[] parts ? new StateTuple(parts) : option.Get(saved);
     }
 
     internal override OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep)

@@ -122,6 +122,8 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 
     internal override Backend Backend => HostBackend.Instance;
 
+    internal override Address Locate() => values;
+
     internal override bool BeginStep(out HostMemory memory)
     {
         memory = new(values, gradientBuffer, sparse is null ? null : rows);
@@ -171,7 +173,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
             NativeMemory.Clear(start, (nuint)Count * (nuint)sizeof(T));
     }
 
-    static ElementType TypeOf(string name) => Storage.Find<T>() ?? throw new ArgumentException(
+    static ElementType TypeOf(string name) => Storage.Find<T>() is { } type && type.IsTrainable() ? type : throw new ArgumentException(
         $"Parameter '{name}' has elements of type {typeof(T)}, but they must be float, double, Half, BFloat16, Complex64 or Complex.");
 
     void Forget()

@@ -266,7 +266,7 @@ internal static class OptimizerState
     public static object? Plain(object? value) => value switch
     {
         TensorData { Count: 1 } tensor when !tensor.ElementType.IsComplex() => tensor.ToDoubles()[0],
-        object?[] list => Array.ConvertAll(list, Plain),
+        IReadOnlyList<object?> list => list.Select(Plain).ToArray(),
         _ => value,
     };
 

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace OptimSharp;
 
@@ -12,7 +13,9 @@ namespace OptimSharp;
 /// <para>
 /// A key is a string or a whole number. A value is null, a bool, a whole number (<see cref="long"/>), a number
 /// (<see cref="double"/>), a string, a <see cref="TensorData"/>, a list of values (<see cref="IReadOnlyList{T}"/> of <see cref="object"/>), or
-/// another <see cref="StateDict"/>. Other number types are converted when they are set, lists are copied.
+/// another <see cref="StateDict"/>. Other number types are converted when they are set, lists are copied. So that PyTorch's files can be written as
+/// they were read there are besides: a <see cref="StateTuple"/>, which is read as a list; an <see cref="ElementType"/> for a <c>torch.dtype</c>;
+/// and a <see cref="StateDevice"/>.
 /// </para>
 /// <para>The typed getters throw <see cref="StateDictException"/>, whose message names the path of the key.</para>
 /// </remarks>
@@ -34,6 +37,12 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <c>collections.Counter</c> for the milestones of <see cref="Schedulers.MultiStepLR"/>. Null for a plain one.
     /// </summary>
     public string? PythonType { get; init; }
+
+    /// <summary>
+    /// Attributes that the Python object has beside its entries, null for none: a module's <c>state_dict()</c> has <c>_metadata</c>, the versions
+    /// of its layers. They are kept so that they can be written again.
+    /// </summary>
+    public StateDict? Attributes { get; init; }
 
     /// <summary>Where the dictionary is in those that hold it, as <c>_schedulers[1]</c>; empty for the outermost.</summary>
     public string Path => parent is null ? "" : parent.PathOf(nameInParent);
@@ -110,7 +119,7 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <summary>A copy that shares nothing with this one that could change; tensors never do.</summary>
     public StateDict Clone()
     {
-        var copy = new StateDict { PythonType = PythonType };
+        var copy = new StateDict { PythonType = PythonType, Attributes = Attributes?.Clone() };
         foreach (var (key, value) in entries)
             copy[key] = Copy(value);
         return copy;
@@ -119,6 +128,7 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
         {
             StateDict dict => dict.Clone(),
             object?[] list => list.Select(Copy).ToArray(),
+            StateTuple tuple => new StateTuple(tuple.Select(Copy), tuple.PythonType),
             _ => value,
         };
     }
@@ -152,12 +162,14 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     {
         switch (value)
         {
-            case null or bool or long or double or string or TensorData:
+            case null or bool or long or double or string or TensorData or StateDevice:
                 return value;
             case int or short or sbyte or byte or ushort or uint:
                 return Convert.ToInt64(value, CultureInfo.InvariantCulture);
             case float or Half or BFloat16:
                 return value switch { float f => f, Half h => (double)h, var b => (double)(float)(BFloat16)b };
+            case ElementType type:
+                return Enum.IsDefined(type) ? type : throw new StateDictException(PathOf(name), $"can't be the element type {type}, which there is not");
             case StateDict dict:
                 for (var outer = this; outer is not null; outer = outer.parent)
                 {
@@ -166,6 +178,10 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
                 }
                 (dict.parent, dict.nameInParent) = (this, name);
                 return dict;
+            case StateTuple tuple:
+                return new StateTuple(tuple.Select((item, i) => Plain(item, $"{name}[{i}]")), tuple.PythonType);
+            case ITuple tuple:
+                return new StateTuple(Enumerable.Range(0, tuple.Length).Select(i => Plain(tuple[i], $"{name}[{i}]")));
             case IEnumerable list and not IDictionary:
                 return list.Cast<object?>().Select((item, i) => Plain(item, $"{name}[{i}]")).ToArray();
             default:
@@ -173,12 +189,14 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
         }
     }
 
-    static string Text(object? value) => value switch
+    internal static string Text(object? value) => value switch
     {
         null => "null",
         bool flag => flag ? "true" : "false",
         string text => $"'{text}'",
         object?[] list => $"[{string.Join(", ", list.Select(Text))}]",
+        StateTuple { Count: 1 } tuple => $"({Text(tuple[0])},)",
+        StateTuple tuple => $"({string.Join(", ", tuple.Select(Text))})",
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
 }

@@ -10,10 +10,15 @@ internal static unsafe class Storage
     public static int Size(this ElementType type) => type switch
     {
         ElementType.Complex128 => 2 * sizeof(double),
-        ElementType.Float64 or ElementType.Complex64 => sizeof(double),
-        ElementType.Float32 => sizeof(float),
-        _ => sizeof(ushort),
+        ElementType.Float64 or ElementType.Complex64 or ElementType.Int64 or ElementType.UInt64 => sizeof(double),
+        ElementType.Float32 or ElementType.Int32 or ElementType.UInt32 => sizeof(float),
+        ElementType.Float16 or ElementType.BFloat16 or ElementType.Int16 or ElementType.UInt16 => sizeof(ushort),
+        ElementType.Bool or ElementType.UInt8 or ElementType.Int8 => sizeof(byte),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No element type."),
     };
+
+    /// <summary>Whether parameters can have it. The others, whole numbers and bool, are stored and read, but never computed in.</summary>
+    public static bool IsTrainable(this ElementType type) => type <= ElementType.Complex128;
 
     public static bool IsComplex(this ElementType type) => type is ElementType.Complex64 or ElementType.Complex128;
 
@@ -39,7 +44,7 @@ internal static unsafe class Storage
     public static ElementType Of<T>() where T : unmanaged =>
         Find<T>() ?? throw new ArgumentException($"There is no element type {typeof(T)}.", nameof(T));
 
-    /// <summary>The element type of a .NET type; null for one that parameters can't have.</summary>
+    /// <summary>The element type of a .NET type; null for one that tensors can't have.</summary>
     public static ElementType? Find<T>() where T : unmanaged =>
         typeof(T) == typeof(float) ? ElementType.Float32
         : typeof(T) == typeof(double) ? ElementType.Float64
@@ -47,6 +52,15 @@ internal static unsafe class Storage
         : typeof(T) == typeof(BFloat16) ? ElementType.BFloat16
         : typeof(T) == typeof(Complex64) ? ElementType.Complex64
         : typeof(T) == typeof(Complex) ? ElementType.Complex128
+        : typeof(T) == typeof(bool) ? ElementType.Bool
+        : typeof(T) == typeof(byte) ? ElementType.UInt8
+        : typeof(T) == typeof(sbyte) ? ElementType.Int8
+        : typeof(T) == typeof(short) ? ElementType.Int16
+        : typeof(T) == typeof(int) ? ElementType.Int32
+        : typeof(T) == typeof(long) ? ElementType.Int64
+        : typeof(T) == typeof(ushort) ? ElementType.UInt16
+        : typeof(T) == typeof(uint) ? ElementType.UInt32
+        : typeof(T) == typeof(ulong) ? ElementType.UInt64
         : null;
 
     /// <summary>Reads <paramref name="count"/> elements of any type as <typeparamref name="T"/> (float or double).</summary>
@@ -101,21 +115,78 @@ internal static unsafe class Storage
             case ElementType.BFloat16:
                 BFloat16.ToSingle(new ReadOnlySpan<BFloat16>(source, destination.Length), destination);
                 break;
-            default:
+            case ElementType.Float64:
                 TensorPrimitives.ConvertTruncating(new ReadOnlySpan<double>(source, destination.Length), destination);
+                break;
+            default:
+                WidenWhole(source, type, destination);
                 break;
         }
     }
 
     static void Widen(void* source, ElementType type, Span<double> destination)
     {
-        if (type == ElementType.Float32)
+        switch (type)
         {
-            TensorPrimitives.ConvertTruncating(new ReadOnlySpan<float>(source, destination.Length), destination);
-            return;
+            case ElementType.Float32:
+                TensorPrimitives.ConvertTruncating(new ReadOnlySpan<float>(source, destination.Length), destination);
+                break;
+            case ElementType.Float16:
+                for (int i = 0; i < destination.Length; i++)
+                    destination[i] = (double)((Half*)source)[i];
+                break;
+            case ElementType.BFloat16:
+                for (int i = 0; i < destination.Length; i++)
+                    destination[i] = ((BFloat16*)source)[i];
+                break;
+            default:
+                WidenWhole(source, type, destination);
+                break;
         }
-        for (int i = 0; i < destination.Length; i++)
-            destination[i] = type == ElementType.Float16 ? (double)((Half*)source)[i] : ((BFloat16*)source)[i];
+    }
+
+    /// <summary>Whole numbers and bools as floating-point ones, rounded to nearest; true is 1.</summary>
+    static void WidenWhole<T>(void* source, ElementType type, Span<T> destination) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        switch (type)
+        {
+            case ElementType.Bool:
+                for (int i = 0; i < destination.Length; i++)
+                    destination[i] = ((byte*)source)[i] != 0 ? T.One : T.Zero;
+                break;
+            case ElementType.UInt8:
+                From<byte>(source, destination);
+                break;
+            case ElementType.Int8:
+                From<sbyte>(source, destination);
+                break;
+            case ElementType.Int16:
+                From<short>(source, destination);
+                break;
+            case ElementType.Int32:
+                From<int>(source, destination);
+                break;
+            case ElementType.Int64:
+                From<long>(source, destination);
+                break;
+            case ElementType.UInt16:
+                From<ushort>(source, destination);
+                break;
+            case ElementType.UInt32:
+                From<uint>(source, destination);
+                break;
+            case ElementType.UInt64:
+                From<ulong>(source, destination);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "No real element type.");
+        }
+
+        static void From<TWhole>(void* source, Span<T> destination) where TWhole : unmanaged, IBinaryInteger<TWhole>
+        {
+            for (int i = 0; i < destination.Length; i++)
+                destination[i] = T.CreateTruncating(((TWhole*)source)[i]);
+        }
     }
 
     static void Narrow(ReadOnlySpan<float> source, void* destination, ElementType type)
@@ -128,25 +199,31 @@ internal static unsafe class Storage
             case ElementType.BFloat16:
                 BFloat16.FromSingle(source, new Span<BFloat16>(destination, source.Length));
                 break;
-            default:
+            case ElementType.Float64:
                 TensorPrimitives.ConvertTruncating(source, new Span<double>(destination, source.Length));
                 break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "Nothing is computed in this type.");
         }
     }
 
     static void Narrow(ReadOnlySpan<double> source, void* destination, ElementType type)
     {
-        if (type == ElementType.Float32)
+        switch (type)
         {
-            TensorPrimitives.ConvertTruncating(source, new Span<float>(destination, source.Length));
-            return;
-        }
-        for (int i = 0; i < source.Length; i++)
-        {
-            if (type == ElementType.Float16)
-                ((Half*)destination)[i] = (Half)source[i];
-            else
-                ((BFloat16*)destination)[i] = (BFloat16)(float)source[i];
+            case ElementType.Float32:
+                TensorPrimitives.ConvertTruncating(source, new Span<float>(destination, source.Length));
+                break;
+            case ElementType.Float16:
+                for (int i = 0; i < source.Length; i++)
+                    ((Half*)destination)[i] = (Half)source[i];
+                break;
+            case ElementType.BFloat16:
+                for (int i = 0; i < source.Length; i++)
+                    ((BFloat16*)destination)[i] = (BFloat16)(float)source[i];
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(type), type, "Nothing is computed in this type.");
         }
     }
 }

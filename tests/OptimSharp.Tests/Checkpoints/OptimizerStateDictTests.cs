@@ -132,8 +132,8 @@ public class OptimizerStateDictTests
         using var optimizer = Trained(out _);
         Assert.Equal(
             "{state: {0: {step: 2, exp_avg: tensor([2, 3], Float32), exp_avg_sq: tensor([2, 3], Float32)}, 1: {step: 2, exp_avg: tensor([2], Float32), exp_avg_sq: tensor([2], Float32)}}, " +
-            "param_groups: [{amsgrad: false, betas: [0.9, 0.999], decoupled_weight_decay: false, eps: 1E-08, lr: 0.1, maximize: false, weight_decay: 0, param_names: ['w'], params: [0]}, " +
-            "{amsgrad: false, betas: [0.9, 0.999], decoupled_weight_decay: false, eps: 1E-08, lr: 0.5, maximize: false, weight_decay: 0, param_names: ['b'], params: [1]}]}",
+            "param_groups: [{amsgrad: false, betas: (0.9, 0.999), decoupled_weight_decay: false, eps: 1E-08, lr: 0.1, maximize: false, weight_decay: 0, param_names: ['w'], params: [0]}, " +
+            "{amsgrad: false, betas: (0.9, 0.999), decoupled_weight_decay: false, eps: 1E-08, lr: 0.5, maximize: false, weight_decay: 0, param_names: ['b'], params: [1]}]}",
             optimizer.StateDict().ToString());
         using var unnamed = new SGD([Parameter.Of("", new float[1])]);
         Assert.False(unnamed.StateDict().GetDicts("param_groups")[0].ContainsKey("param_names"));

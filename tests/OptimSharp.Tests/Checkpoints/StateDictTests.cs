@@ -49,4 +49,38 @@ public class StateDictTests
         list[0] = 9;
         Assert.Equal([1, 2], dict.GetDoubles("list"));
     }
+
+    [Fact]
+    public void Tuples_are_told_from_lists_and_read_alike()
+    {
+        var dict = new StateDict { { "betas", (0.9f, 1) }, { "one", ValueTuple.Create("a") }, { "size", new StateTuple([2, 3L], "torch.Size") } };
+        Assert.Equal("{betas: (0.8999999761581421, 1), one: ('a',), size: (2, 3)}", dict.ToString());
+        Assert.Equal([0.9f, 1.0], dict.GetDoubles("betas"));
+        Assert.Equal([2L, 3L], dict.GetList("size"));
+        Assert.Null(Assert.IsType<StateTuple>(dict["betas"]).PythonType);
+        Assert.Equal("torch.Size", Assert.IsType<StateTuple>(dict.Clone()["size"]).PythonType);
+        var inner = new StateDict { { "x", 1 } };
+        var copy = new StateDict { { "pair", (inner, new[] { inner.Clone() }) } }.Clone();
+        inner["x"] = 2;
+        Assert.Equal("{pair: ({x: 1}, [{x: 1}])}", copy.ToString());
+        Assert.Equal("State 'bad[1]' can't be a DateTime: a state holds null, bools, numbers, texts, tensors, lists and state dicts.",
+            Assert.Throws<StateDictException>(() => dict["bad"] = (1, DateTime.UnixEpoch)).Message);
+    }
+
+    [Fact]
+    public void It_keeps_what_else_PyTorch_saves()
+    {
+        var dict = new StateDict
+        {
+            PythonType = "collections.OrderedDict", Attributes = new() { { "_metadata", new StateDict { { "", new StateDict { { "version", 1 } } } } } },
+        };
+        dict["dtype"] = ElementType.BFloat16;
+        dict["device"] = new StateDevice("cuda", 1);
+        var copy = dict.Clone();
+        Assert.Equal("{dtype: BFloat16, device: cuda:1}", copy.ToString());
+        Assert.Equal("collections.OrderedDict", copy.PythonType);
+        Assert.Equal("{_metadata: {: {version: 1}}}", copy.Attributes!.ToString());
+        Assert.NotSame(dict.Attributes, copy.Attributes);
+        Assert.Throws<StateDictException>(() => dict["dtype"] = (ElementType)99);
+    }
 }
