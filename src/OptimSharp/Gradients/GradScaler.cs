@@ -11,7 +11,7 @@ namespace OptimSharp;
 /// <remarks>
 /// <para>
 /// For each batch: <c>backward</c> of <see cref="Scale(double)"/>d loss; then, where gradients are to be clipped, <see cref="Unscale"/> and
-/// the clipping; then <see cref="Step"/> for each optimizer and one <see cref="Update"/>. TrainingStep does all but the
+/// the clipping; then <see cref="Step"/> for each optimizer and one <see cref="Update"/>. <see cref="TrainingStep"/> does all but the
 /// first in one pass.
 /// </para>
 /// <para>
@@ -230,14 +230,10 @@ public sealed class GradScaler : IStateful
     }
 
     /// <summary>Takes down the outcome of a step within a pass of its own.</summary>
-    /// <returns>Whether a gradient overflowed: now, or before, when it was unscaled by itself.</returns>
-    internal bool Record(Optimizer optimizer, bool any, bool overflown)
-    {
-        var state = progress.GetValueOrDefault(optimizer);
-        overflown |= state.Overflown;
-        progress[optimizer] = new(Stage.Stepped, any | state.Checked, overflown);
-        return overflown;
-    }
+    internal void Record(Optimizer optimizer, bool overflown) => progress[optimizer] = new(Stage.Stepped, true, overflown);
+
+    /// <summary>Whether a gradient of the optimizer overflowed when it was unscaled by itself.</summary>
+    internal bool IsOverflown(Optimizer optimizer) => progress.GetValueOrDefault(optimizer).Overflown;
 
     internal static InvalidOperationException NoGradient() => new("No parameter of the optimizer has a gradient: call backward() on the scaled loss first.");
 

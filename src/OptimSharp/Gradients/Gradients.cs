@@ -18,7 +18,7 @@ namespace OptimSharp;
 /// A gradient that is changed is rounded to its type. In a sparse one the sum of a row's parts then stands in the place of the first, with
 /// zeros in the others.
 /// </para>
-/// <para>TrainingStep does the same within the optimizer's own pass over memory.</para>
+/// <para><see cref="TrainingStep"/> does the same within the optimizer's own pass over memory.</para>
 /// </remarks>
 public static class Gradients
 {
@@ -54,7 +54,7 @@ public static class Gradients
     /// <param name="order">As in <see cref="Norm"/>.</param>
     /// <param name="throwIfNotFinite">
     /// Whether a norm that is infinite or NaN is an error. If not, gradients become 0 (infinite ones NaN) under an infinite
-    /// norm, and NaN under a norm of NaN, as in PyTorch; TrainingStep leaves out such steps.
+    /// norm, and NaN under a norm of NaN, as in PyTorch; <see cref="TrainingStep"/> leaves out such steps.
     /// </param>
     /// <returns>The norm before clipping.</returns>
     /// <inheritdoc cref="Norm"/>
