@@ -72,12 +72,16 @@ internal sealed class TorchBackend : Backend
 
     static void Change(torch.Tensor gradient, in GradientChange change)
     {
-        // As reals: libtorch 2.10 crashes on some complex tensors times a number. What is lazily conjugated is so before and after.
+        // As reals: a product of complex numbers would make NaN of an infinite one. What is lazily conjugated is so before and after.
         if (torch.is_complex(gradient))
             gradient = (gradient.is_conj() ? gradient.conj() : gradient).view_as_real();
         foreach (double factor in (ReadOnlySpan<double>)[change.Unscale, change.Mean, change.Clip])
         {
-            if (factor != 1)
+            if (factor == 1)
+                continue;
+            if (gradient.dtype is torch.ScalarType.Float16 or torch.ScalarType.BFloat16)
+                gradient.copy_(gradient.to_type(torch.float32).mul_(factor)); // libtorch may round the factor, too
+            else
                 gradient.mul_(factor);
         }
         if (!double.IsPositiveInfinity(change.Limit))

@@ -188,7 +188,11 @@ public sealed unsafe class TorchParameter : Parameter
         }
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        Tensor.grad?.detach_().zero_();
+        if (Tensor.grad is not { } gradient)
+            return;
+        if (gradient.requires_grad)
+            Tensor.grad = gradient = gradient.detach(); // detach_ refuses views
+        gradient.zero_();
     }
 
     void CheckGradient(nint grad)
