@@ -21,6 +21,24 @@ internal sealed class TorchBackend : Backend
         plan.Add(work.Run);
     }
 
+    public override void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
+    {
+        if (average is TorchState state)
+            PlanAverage(plan, rule, (TorchParameter)model, state);
+        else
+            base.PlanAverage(plan, rule, model, average);
+    }
+
+    static void PlanAverage<T>(StepPlan plan, AverageRule<T> rule, TorchParameter model, TorchState average)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => plan.Add(() =>
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var (old, current) = (average.Reals, Reals(model.Tensor.detach()));
+        var type = typeof(T) == typeof(double) ? torch.float64 : torch.float32;
+        old.copy_(rule.Next(new TorchLane<T>(old.to_type(type)), new TorchLane<T>(current.to(old.device).to_type(type))).Tensor);
+    });
+
     /// <summary>A tensor's real numbers: complex elements have a last dimension of two.</summary>
     public static torch.Tensor Reals(torch.Tensor tensor) =>
         torch.is_complex(tensor) ? tensor.resolve_conj().view_as_real() : tensor;
@@ -100,6 +118,22 @@ internal sealed class TorchState : StateTensor
 
     /// <summary>The tensor's real numbers, for a rule to work with. Belongs to the current dispose scope when complex.</summary>
     public torch.Tensor Reals => TorchBackend.Reals(tensor);
+
+    /// <summary>Takes a tensor's elements over.</summary>
+    public void Set(torch.Tensor source)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        tensor.copy_(source.detach());
+    }
+
+    /// <summary>Gives a tensor its elements.</summary>
+    public void Get(torch.Tensor target)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        target.detach().copy_(tensor);
+    }
 
     public override void Fill(double value)
     {

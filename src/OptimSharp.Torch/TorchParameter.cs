@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using OptimSharp.Kernels;
+using OptimSharp.Torch.Native;
 using TorchSharp;
 
 namespace OptimSharp.Torch;
@@ -15,8 +16,10 @@ public sealed unsafe class TorchParameter : Parameter
     static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
 
     readonly bool onHost;
-    nint gradient; // during a step: a handle…
-    torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
+    readonly sbyte type;   // as libtorch
+    readonly int device;   // numbers them
+    nint plainGradient;    // during a step: a copy of a gradient that is not contiguous…
+    torch.Tensor? indices, rows; // …or, of a sparse one, its parts in host memory
 
     /// <param name="tensor">The tensor.</param>
     /// <param name="name">The name.</param>
@@ -24,6 +27,8 @@ public sealed unsafe class TorchParameter : Parameter
     internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
     {
         Tensor = tensor;
+        type = (sbyte)tensor.dtype;
+        device = (int)tensor.device_type;
         onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
         Identity = Identities.GetOrCreateValue(tensor);
     }
@@ -50,6 +55,32 @@ public sealed unsafe class TorchParameter : Parameter
     nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
 
+    internal override Address Locate()
+    {
+        nint tensor = Handle;
+        return onHost ? new(LibTorchSharp.Data(tensor)) : default;
+    }
+
+    internal override bool IsUsable => !Tensor.IsInvalid;
+
+    internal override void CopyTo(StateTensor target)
+    {
+        _ = Handle; // throws when disposed
+        if (target is TorchState state)
+            state.Set(Tensor);
+        else
+            base.CopyTo(target);
+    }
+
+    internal override void CopyFrom(StateTensor source)
+    {
+        _ = Handle;
+        if (source is TorchState state)
+            state.Get(Tensor);
+        else
+            base.CopyFrom(source);
+    }
+
     internal override bool BeginStep(out HostMemory memory)
     {
         memory = default;
@@ -58,7 +89,7 @@ public sealed unsafe class TorchParameter : Parameter
             return false;
         try
         {
-            CheckGradient(tensor, grad);
+            CheckGradient(grad);
             if (LibTorchSharp.IsSparse(grad) != 0)
             {
                 OpenSparse();
@@ -67,22 +98,20 @@ public sealed unsafe class TorchParameter : Parameter
             }
             else if (onHost)
             {
-                if (LibTorchSharp.IsContiguous(grad) == 0 || LibTorchSharp.IsConjugate(grad) != 0)
-                {
-                    nint contiguous = LibTorchSharp.Plain(grad);
-                    LibTorchSharp.Dispose(grad);
-                    grad = contiguous;
-                }
-                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(grad)));
+                if (LibTorchSharp.IsContiguous(grad) == 0 || ElementType.IsComplex() && LibTorchSharp.IsConjugate(grad) != 0)
+                    plainGradient = LibTorchSharp.Plain(grad);
+                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(plainGradient != 0 ? plainGradient : grad)));
             }
         }
         catch
         {
-            CloseSparse();
-            LibTorchSharp.Dispose(grad);
+            EndStep();
             throw;
         }
-        gradient = grad;
+        finally
+        {
+            LibTorchSharp.Dispose(grad); // the tensor still has it
+        }
         return true;
     }
 
@@ -101,7 +130,7 @@ public sealed unsafe class TorchParameter : Parameter
             nint grad = LibTorchSharp.Grad(Handle);
             try
             {
-                CheckGradient(Handle, grad);
+                CheckGradient(grad);
             }
             finally
             {
@@ -131,8 +160,9 @@ public sealed unsafe class TorchParameter : Parameter
 
     internal override void EndStep()
     {
-        LibTorchSharp.Dispose(gradient);
-        gradient = 0;
+        if (plainGradient != 0)
+            LibTorchSharp.Dispose(plainGradient);
+        plainGradient = 0;
         CloseSparse();
     }
 
@@ -149,16 +179,16 @@ public sealed unsafe class TorchParameter : Parameter
         Tensor.grad?.detach_().zero_();
     }
 
-    void CheckGradient(nint tensor, nint grad)
+    void CheckGradient(nint grad)
     {
-        if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
+        if (LibTorchSharp.Type(grad) != type)
             throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
-        if (LibTorchSharp.DeviceType(grad) != LibTorchSharp.DeviceType(tensor))
+        if (LibTorchSharp.DeviceType(grad) != device)
             throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
-        long dimensions = LibTorchSharp.Dimensions(grad);
-        bool same = dimensions == Shape.Length;
-        for (int i = 0; same && i < dimensions; i++)
-            same = LibTorchSharp.Size(grad, i) == Shape[i];
+        var shape = Shape;
+        bool same = LibTorchSharp.Dimensions(grad) == shape.Length;
+        for (int i = 0; same && i < shape.Length; i++)
+            same = LibTorchSharp.Size(grad, i) == shape[i];
         if (!same)
             throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
@@ -186,7 +216,11 @@ public sealed unsafe class TorchParameter : Parameter
         (indices, rows) = (null, null);
     }
 
-    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+    static TorchParameter()
+    {
+        LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+        OpenMPThreads.Use();
+    }
 
     static double ReadLoss(torch.Tensor loss)
     {

@@ -104,6 +104,44 @@ public abstract class Parameter
     /// <summary>Sets all values, rounded to the element type.</summary>
     internal abstract unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>Where the values lie in host memory; null when they lie elsewhere. Throws when the parameter can't be used any more.</summary>
+    internal abstract Address Locate();
+
+    /// <summary>Whether the values are still there.</summary>
+    internal virtual bool IsUsable => true;
+
+    /// <summary>Copies all values to a tensor of the same shape, rounded to its type. Between equal types bits stay.</summary>
+    internal virtual unsafe void CopyTo(StateTensor target)
+    {
+        var values = Locate();
+        if (target is HostTensor host && !values.IsNull)
+        {
+            fixed (byte* from = &values.Start)
+                Conversion.Run(from, ElementType.Real(), host.Start, host.Type.Real(), (nint)Numbers);
+            GC.KeepAlive(host);
+            return;
+        }
+        using var copy = new HostTensor([Numbers], ElementType.Float64);
+        Read((double*)copy.Start, ofGradient: false);
+        target.Write((double*)copy.Start);
+    }
+
+    /// <summary>Sets all values from a tensor of the same shape, rounded. Between equal types bits stay.</summary>
+    internal virtual unsafe void CopyFrom(StateTensor source)
+    {
+        var values = Locate();
+        if (source is HostTensor host && !values.IsNull)
+        {
+            fixed (byte* to = &values.Start)
+                Conversion.Run(host.Start, host.Type.Real(), to, ElementType.Real(), (nint)Numbers);
+            GC.KeepAlive(host);
+            return;
+        }
+        using var copy = new HostTensor([Numbers], ElementType.Float64);
+        source.Read((double*)copy.Start);
+        Write((double*)copy.Start);
+    }
+
     /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
     internal virtual IDisposable? EnterClosure() => null;
 

@@ -122,6 +122,8 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 
     internal override Backend Backend => HostBackend.Instance;
 
+    internal override Address Locate() => values;
+
     internal override bool BeginStep(out HostMemory memory)
     {
         memory = new(values, gradientBuffer, sparse is null ? null : rows);

@@ -38,6 +38,7 @@ public abstract class GoldenCase
         "optimizer" => new OptimizerCase(root),
         "scheduler" => new SchedulerCase(root),
         "lbfgs" => new LBFGSCase(root),
+        "averaging" => new AveragingCase(root),
         var kind => throw root.Error($"unknown kind '{kind}'"),
     };
 

@@ -10,6 +10,7 @@ os.environ["ATEN_CPU_CAPABILITY"] = "default"  # the same kernels on every CPU, 
 
 import torch
 
+import averaging
 import lbfgs
 import optimizers
 import schedule_run
@@ -45,6 +46,7 @@ def cases():
                 yield f"{o.name.lower()}/{scenario.name}_{dtype}", lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
     yield from lbfgs.cases()
     yield from schedule_run.cases()
+    yield from averaging.cases()
 
 
 def main():

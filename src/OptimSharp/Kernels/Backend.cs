@@ -13,6 +13,26 @@ internal abstract class Backend
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>Plans the update of an average by one of this backend's parameters.</summary>
+    public virtual void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var values = model.Locate();
+        if (average is not HostTensor host || values.IsNull)
+        {
+            AverageOnHost<T>.Plan(plan, rule, model, average);
+            return;
+        }
+        plan.Add<AverageRule<T>, T>(rule, new()
+        {
+            Param = host.Address,
+            Grad = values,
+            ParamType = host.Type.Real(),
+            GradType = model.ElementType.Real(),
+            Count = (nint)model.Numbers,
+        });
+    }
+
     /// <summary>
     /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
     /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.

@@ -1,0 +1,367 @@
+using System.Globalization;
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>
+/// Running averages of parameters: stochastic weight averaging (SWA), an exponential moving average (EMA), or one of your own.
+/// PyTorch's <c>torch.optim.swa_utils.AveragedModel</c>, over plain parameters; OptimSharp.Torch has <c>AveragedModel</c> for modules.
+/// </summary>
+/// <remarks>
+/// <para>
+/// <see cref="Update()"/> takes the parameters' present values into the averages: the first ones are copied. All tensors go through in one pass over
+/// memory, on several threads where that pays; bits do not depend on them, and nothing is allocated.
+/// </para>
+/// <para>
+/// Izmailov and others, <see href="https://arxiv.org/abs/1803.05407">Averaging Weights Leads to Wider Optima and Better Generalization</see>, 2018.
+/// </para>
+/// <para>Not for use by several threads at once.</para>
+/// </remarks>
+/// <example><code>
+/// using var averages = new AveragedParameters(parameters, Averaging.Ema(0.999));
+/// optimizer.Step();
+/// averages.Update();
+/// using (averages.SwapIn())
+///     Evaluate();
+/// </code></example>
+public sealed class AveragedParameters : IStateful, IDisposable
+{
+    /// <summary>PyTorch's key of the number of models.</summary>
+    const string CountKey = "n_averaged";
+
+    /// <summary>PyTorch's class holds the averages in a field of this name.</summary>
+    const string Prefix = "module.";
+
+    readonly StepPlan plan = new();
+    readonly Parameter[] live;
+    readonly StateTensor[] averages;
+    readonly bool[] done; // which averages a training step has updated by itself
+    readonly int parameterCount; // those after are buffers
+    readonly AveragingOptions options;
+    Dictionary<object, int>? byIdentity;
+    bool disposed;
+
+    /// <param name="parameters">The parameters. Their names are the keys of the state; those without get their number.</param>
+    /// <param name="averaging">How they are averaged; null: equally.</param>
+    /// <param name="options">How averages are kept.</param>
+    /// <param name="buffers">Tensors that belong to the model and are not trained: averaged or copied, as the options say.</param>
+    /// <exception cref="ArgumentException">There are no parameters, or one is there twice, or two have the same name.</exception>
+    public AveragedParameters(IEnumerable<Parameter> parameters, Averaging? averaging = null, AveragingOptions? options = null, IEnumerable<Parameter>? buffers = null)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        Averaging = averaging ?? Averaging.Equal;
+        this.options = options ?? new();
+        Parameter[] trained = [.. parameters];
+        parameterCount = trained.Length;
+        live = [.. trained, .. buffers ?? []];
+        if (live.Length == 0)
+            throw new ArgumentException("There are no parameters to average.", nameof(parameters));
+        done = new bool[live.Length];
+        Names = [.. live.Select((p, i) => p is null ? throw new ArgumentNullException(nameof(parameters), "A parameter is null.")
+            : p.Name.Length > 0 ? p.Name : i.ToString(CultureInfo.InvariantCulture))];
+        if (Names.GroupBy(name => name).FirstOrDefault(g => g.Count() > 1) is { } same)
+            throw new ArgumentException($"{same.Count()} parameters have the name '{same.Key}': averages are kept by name.", nameof(parameters));
+        if (live.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new ArgumentException($"Parameter {twice.First()} is there {twice.Count()} times.", nameof(parameters));
+        averages = new StateTensor[live.Length];
+        for (int i = 0; i < live.Length; i++)
+        {
+            averages[i] = live[i].Backend.CreateState(live[i], live[i].Shape, this.options.Precision.TypeFor(live[i].ElementType));
+            live[i].CopyTo(averages[i]);
+        }
+    }
+
+    /// <summary>How models are averaged.</summary>
+    public Averaging Averaging { get; }
+
+    /// <summary>How many models were averaged. PyTorch's <c>n_averaged</c>.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>The names under which averages are kept, in order: parameters, then buffers.</summary>
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>Goes up with every change of an average.</summary>
+    internal long Version { get; private set; }
+
+    /// <summary>The model's tensors that are averaged, in the order of <see cref="Names"/>.</summary>
+    internal ReadOnlySpan<Parameter> Live => live;
+
+    /// <summary>The averages, in the order of <see cref="Names"/>.</summary>
+    internal ReadOnlySpan<StateTensor> Averages => averages;
+
+    /// <summary>A copy of an average.</summary>
+    /// <exception cref="KeyNotFoundException">There is none of this name.</exception>
+    public TensorData Average(string name)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return TensorData.From(averages[IndexOf(name) is >= 0 and var i ? i
+            : throw new KeyNotFoundException($"There is no average '{name}'; there are: {string.Join(", ", Names)}.")]);
+    }
+
+    /// <summary>Takes the parameters as they are now into the averages.</summary>
+    /// <exception cref="InvalidOperationException">A parameter can't be used any more, or the averages are swapped in. Nothing has changed.</exception>
+    public void Update()
+    {
+        Check(live);
+        Update(live);
+    }
+
+    /// <summary>Takes another model's parameters into the averages. They are matched by name, or by position where they have none.</summary>
+    /// <param name="model">As many parameters (and buffers), of the same names and shapes.</param>
+    /// <exception cref="ArgumentException">Names or shapes differ. Nothing has changed.</exception>
+    /// <exception cref="InvalidOperationException">A parameter can't be used any more, or averages are swapped in. Nothing has changed.</exception>
+    public void Update(IEnumerable<Parameter> model)
+    {
+        var models = Match(model, nameof(model));
+        Check(models);
+        Update(models);
+    }
+
+    /// <summary>
+    /// Takes a model's state dict into the averages, such as that of a checkpoint. Entries that are not averaged are left out.
+    /// </summary>
+    /// <exception cref="StateDictException">An average has no entry of its name and shape. Nothing has changed.</exception>
+    public void Update(StateDict model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var tensors = new HostTensor[live.Length];
+        try
+        {
+            for (int i = 0; i < live.Length; i++)
+                tensors[i] = Read(model, Names[i], i);
+            Update([.. tensors.Select(StateParameter.Over)]);
+        }
+        finally
+        {
+            foreach (var tensor in tensors)
+                tensor?.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Puts the averages into the parameters until the scope is disposed; then the parameters are what they were before, to the bit, whatever was done to
+    /// them in between.
+    /// </summary>
+    /// <remarks>Scopes may be nested, also with those of other averages of the same parameters, and be disposed in any order.</remarks>
+    /// <exception cref="InvalidOperationException">No model was averaged yet, or a parameter can't be used any more. Nothing has changed.</exception>
+    public IDisposable SwapIn()
+    {
+        CheckUpdated();
+        return SwapScope.Open(this);
+    }
+
+    /// <summary>Copies the averages to another model's parameters. They are matched by name, or by position where they have none.</summary>
+    /// <exception cref="ArgumentException">Names or shapes differ. Nothing has changed.</exception>
+    /// <exception cref="InvalidOperationException">No model was averaged yet.</exception>
+    public void CopyTo(IEnumerable<Parameter> model)
+    {
+        CheckUpdated();
+        var targets = Match(model, nameof(model));
+        for (int i = 0; i < targets.Length; i++)
+            targets[i].CopyFrom(averages[i]);
+    }
+
+    /// <summary>
+    /// Averages from now on the parameters of these names and shapes: those that a model got by being moved to another device or type. The averages stay
+    /// as and where they are.
+    /// </summary>
+    /// <exception cref="ArgumentException">Names or shapes differ. Nothing has changed.</exception>
+    public void Rebind(IEnumerable<Parameter> model)
+    {
+        Match(model, nameof(model)).CopyTo(live, 0);
+        byIdentity = null;
+    }
+
+    /// <summary>A copy of the averages under PyTorch's keys: <c>n_averaged</c>, and <c>module.</c> with each name.</summary>
+    public StateDict StateDict()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var state = new StateDict { { CountKey, Count } };
+        for (int i = 0; i < averages.Length; i++)
+            state.Add(Prefix + Names[i], TensorData.From(averages[i]));
+        return state;
+    }
+
+    /// <summary>Takes over a copy of averages, of ours or PyTorch's making, converted to the types they are kept in here.</summary>
+    /// <exception cref="StateDictException">Names or shapes do not fit. Nothing has changed.</exception>
+    public void LoadStateDict(StateDict state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        foreach (var key in state.Keys)
+        {
+            if (key != CountKey && !(key.Name is { } name && name.StartsWith(Prefix, StringComparison.Ordinal) && IndexOf(name[Prefix.Length..]) >= 0))
+                throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name that is averaged: {string.Join(", ", Names)}");
+        }
+        long count = OptimizerState.Plain(state[CountKey]) switch
+        {
+            long whole and >= 0 => whole,
+            double number and >= 0 and < 1L << 53 when number == Math.Floor(number) => (long)number,
+            _ => throw state.Wrong(CountKey, state[CountKey], "a whole number ≥ 0"),
+        };
+        for (int i = 0; i < averages.Length; i++)
+            Check(state, Prefix + Names[i], i);
+        for (int i = 0; i < averages.Length; i++)
+            state.GetTensor(Prefix + Names[i]).CopyTo(averages[i]);
+        Count = count;
+        Version++;
+    }
+
+    /// <summary>Frees the averages. Scopes of <see cref="SwapIn"/> that are open still restore the parameters.</summary>
+    public void Dispose()
+    {
+        if (disposed)
+            return;
+        disposed = true;
+        foreach (var average in averages)
+            average.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>What enters the average, and how many models.</summary>
+    public override string ToString() => $"{Averaging} of {Count} models with {parameterCount} parameters";
+
+    /// <summary>
+    /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="Take"/>, each
+    /// to be changed as the result says (<see cref="AverageRule{T}.Next"/>), and then calls <see cref="Finish"/> or <see cref="Cancel"/>. Throws when
+    /// the update could not be done.
+    /// </summary>
+    /// <returns>How the model enters; null for a function of the user's: then nothing may be taken, and <see cref="Finish"/> does all.</returns>
+    internal AverageStep? Begin()
+    {
+        Check(live);
+        byIdentity ??= live.Take(parameterCount).Select((p, i) => (p.Identity, i)).ToDictionary(x => x.Identity, x => x.i);
+        return Averaging.Next(Count);
+    }
+
+    /// <summary>The average of a parameter, which the caller will change. Null when the parameter is not averaged.</summary>
+    internal StateTensor? Take(Parameter parameter)
+    {
+        if (!byIdentity!.TryGetValue(parameter.Identity, out int i))
+            return null;
+        done[i] = true;
+        return averages[i];
+    }
+
+    /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
+    internal void Finish() => Update(live);
+
+    /// <summary>Gives back what was taken: the step did not come about.</summary>
+    internal void Cancel() => Array.Clear(done);
+
+    void Check(Parameter[] models)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (SwapScope.IsOpenFor(models))
+            throw new InvalidOperationException("Averages are swapped into the parameters, so the parameters can't be averaged: dispose the scope of SwapIn first.");
+        foreach (var model in models)
+            model.Locate(); // throws for those that can't be used
+    }
+
+    void Update(Parameter[] models)
+    {
+        try
+        {
+            if (Averaging.Next(Count) is { } step)
+                PlanAll(models, step);
+            else
+                Average(models);
+            plan.Run(Execution.ThreadCount);
+            Count++;
+            Version++;
+        }
+        finally
+        {
+            plan.Clear();
+            Array.Clear(done);
+            GC.KeepAlive(this);
+        }
+    }
+
+    void PlanAll(Parameter[] models, AverageStep step)
+    {
+        for (int i = 0; i < models.Length; i++)
+        {
+            if (!done[i])
+                Plan(models[i], averages[i], i < parameterCount || options.UseBuffers ? step : AverageStep.Copy);
+        }
+    }
+
+    /// <summary>By a function; buffers that are only copied are planned.</summary>
+    void Average(Parameter[] models)
+    {
+        int count = options.UseBuffers ? models.Length : parameterCount;
+        for (int i = count; i < models.Length; i++)
+            Plan(models[i], averages[i], AverageStep.Copy);
+        Averaging.Average(averages[..count], models[..count], Count);
+    }
+
+    void Plan(Parameter model, StateTensor average, AverageStep step)
+    {
+        if (model.Numbers == 0)
+            return;
+        if (average.Type.Compute() == ElementType.Float64)
+            model.Backend.PlanAverage(plan, new AverageRule<double>(step), model, average);
+        else
+            model.Backend.PlanAverage(plan, new AverageRule<float>(step), model, average);
+    }
+
+    /// <summary>A model's parameters in the order of ours.</summary>
+    Parameter[] Match(IEnumerable<Parameter> model, string argument)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        ArgumentNullException.ThrowIfNull(model, argument);
+        Parameter[] given = [.. model];
+        if (given.Length != live.Length)
+            throw new ArgumentException($"{live.Length} parameters are averaged, but {given.Length} were given.", argument);
+        var matched = new Parameter[given.Length];
+        for (int i = 0; i < given.Length; i++)
+        {
+            var parameter = given[i] ?? throw new ArgumentNullException(argument, "A parameter is null.");
+            int place = parameter.Name.Length == 0 ? i : IndexOf(parameter.Name);
+            if (place < 0)
+                throw new ArgumentException($"Parameter {parameter} is none of those that are averaged: {string.Join(", ", Names)}.", argument);
+            if (matched[place] is not null)
+                throw new ArgumentException($"Two parameters were given for '{Names[place]}'.", argument);
+            if (!parameter.Shape.SequenceEqual(averages[place].Shape) || parameter.ElementType.IsComplex() != averages[place].Type.IsComplex())
+                throw new ArgumentException($"Parameter {parameter} does not fit the average '{Names[place]}', which is [{string.Join(", ", averages[place].Shape.ToArray())}] {averages[place].Type}.", argument);
+            parameter.Locate(); // throws when it can't be used
+            matched[place] = parameter;
+        }
+        return matched;
+    }
+
+    HostTensor Read(StateDict state, string key, int i)
+    {
+        Check(state, key, i);
+        var tensor = new HostTensor(averages[i].Shape, averages[i].Type.IsComplex() ? averages[i].Type : averages[i].Type.Compute());
+        state.GetTensor(key).CopyTo(tensor);
+        return tensor;
+    }
+
+    void Check(StateDict state, string key, int i)
+    {
+        var tensor = state.GetTensor(key);
+        var average = averages[i];
+        if (!tensor.Shape.SequenceEqual(average.Shape) || tensor.ElementType.IsComplex() != average.Type.IsComplex())
+            throw state.Wrong(key, tensor, $"[{string.Join(", ", average.Shape.ToArray())}] and {(average.Type.IsComplex() ? "complex" : "real")}");
+    }
+
+    int IndexOf(string name)
+    {
+        for (int i = 0; i < Names.Count; i++)
+        {
+            if (Names[i] == name)
+                return i;
+        }
+        return -1;
+    }
+
+    void CheckUpdated()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (Count == 0)
+            throw new InvalidOperationException("No model was averaged yet: call Update first.");
+    }
+}

@@ -1,0 +1,132 @@
+using System.Runtime.ExceptionServices;
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>
+/// Averages in the place of parameters, and the parameters' values until they come back. Scopes of the same parameters may be closed in any order: a
+/// scope that is closed while later ones are open gives the values it kept to the next of them.
+/// </summary>
+sealed class SwapScope : IDisposable
+{
+    static readonly Lock Gate = new();
+    static readonly List<SwapScope> Scopes = []; // those that are open, in the order of opening
+
+    readonly AveragedParameters owner;
+    readonly StateTensor?[] kept; // null once given back
+
+    SwapScope(AveragedParameters owner)
+    {
+        this.owner = owner;
+        kept = new StateTensor?[owner.Live.Length];
+    }
+
+    public static SwapScope Open(AveragedParameters owner)
+    {
+        var scope = new SwapScope(owner);
+        lock (Gate)
+        {
+            try
+            {
+                for (int i = 0; i < scope.kept.Length; i++)
+                {
+                    var parameter = owner.Live[i];
+                    parameter.CopyTo(scope.kept[i] = parameter.Backend.CreateState(parameter, parameter.Shape, parameter.ElementType));
+                }
+            }
+            catch
+            {
+                foreach (var tensor in scope.kept)
+                    tensor?.Dispose();
+                throw;
+            }
+            Scopes.Add(scope);
+            try
+            {
+                for (int i = 0; i < scope.kept.Length; i++)
+                    owner.Live[i].CopyFrom(owner.Averages[i]);
+            }
+            catch
+            {
+                scope.Dispose();
+                throw;
+            }
+        }
+        return scope;
+    }
+
+    /// <summary>Whether any of these parameters holds an average now.</summary>
+    public static bool IsOpenFor(Parameter[] parameters)
+    {
+        lock (Gate)
+        {
+            foreach (var scope in Scopes)
+            {
+                foreach (var parameter in parameters)
+                {
+                    if (scope.Find(parameter) >= 0)
+                        return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Gives the parameters their values back. What was disposed in between has none to get.</summary>
+    public void Dispose()
+    {
+        Exception? failure = null;
+        lock (Gate)
+        {
+            int place = Scopes.IndexOf(this);
+            if (place < 0)
+                return;
+            Scopes.RemoveAt(place);
+            for (int i = 0; i < kept.Length; i++)
+            {
+                try
+                {
+                    GiveBack(i, place);
+                }
+                catch (Exception e) // the others come first
+                {
+                    failure ??= e;
+                }
+            }
+        }
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
+    }
+
+    /// <param name="i">Which parameter.</param>
+    /// <param name="place">From where on scopes were opened later than this one.</param>
+    void GiveBack(int i, int place)
+    {
+        if (kept[i] is not { } values)
+            return;
+        var parameter = owner.Live[i];
+        for (int k = place; k < Scopes.Count; k++)
+        {
+            if (Scopes[k].Find(parameter) is >= 0 and var match)
+            {
+                Scopes[k].kept[match]?.Dispose(); // our averages
+                Scopes[k].kept[match] = values;
+                return;
+            }
+        }
+        if (parameter.IsUsable)
+            parameter.CopyFrom(values);
+        values.Dispose();
+        kept[i] = null;
+    }
+
+    int Find(Parameter parameter)
+    {
+        for (int i = 0; i < kept.Length; i++)
+        {
+            if (owner.Live[i].Identity == parameter.Identity)
+                return i;
+        }
+        return -1;
+    }
+}
