@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using OptimSharp.Kernels;
+using OptimSharp.Torch.Native;
 using TorchSharp;
 
 namespace OptimSharp.Torch;
@@ -15,8 +16,10 @@ public sealed unsafe class TorchParameter : Parameter
     static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
 
     readonly bool onHost;
-    nint gradient; // during a step: a handle…
-    torch.Tensor? indices, rows; // …or, of a sparse gradient, its parts in host memory
+    readonly sbyte type;   // as libtorch
+    readonly int device;   // numbers them
+    nint plainGradient;    // during a step: a copy of a gradient that is not contiguous…
+    torch.Tensor? indices, rows; // …or, of a sparse one, its parts in host memory
 
     /// <param name="tensor">The tensor.</param>
     /// <param name="name">The name.</param>
@@ -26,6 +29,8 @@ public sealed unsafe class TorchParameter : Parameter
         : base(name, Check(tensor, name).shape, TypeOf(tensor, name, isBuffer))
     {
         Tensor = tensor;
+        type = (sbyte)tensor.dtype;
+        device = (int)tensor.device_type;
         onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
         Identity = Identities.GetOrCreateValue(tensor);
     }
@@ -91,7 +96,7 @@ public sealed unsafe class TorchParameter : Parameter
             return false;
         try
         {
-            CheckGradient(tensor, grad);
+            CheckGradient(grad);
             if (LibTorchSharp.IsSparse(grad) != 0)
             {
                 OpenSparse();
@@ -100,22 +105,20 @@ public sealed unsafe class TorchParameter : Parameter
             }
             else if (onHost)
             {
-                if (LibTorchSharp.IsContiguous(grad) == 0 || LibTorchSharp.IsConjugate(grad) != 0)
-                {
-                    nint contiguous = LibTorchSharp.Plain(grad);
-                    LibTorchSharp.Dispose(grad);
-                    grad = contiguous;
-                }
-                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(grad)));
+                if (LibTorchSharp.IsContiguous(grad) == 0 || ElementType.IsComplex() && LibTorchSharp.IsConjugate(grad) != 0)
+                    plainGradient = LibTorchSharp.Plain(grad);
+                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(plainGradient != 0 ? plainGradient : grad)));
             }
         }
         catch
         {
-            CloseSparse();
-            LibTorchSharp.Dispose(grad);
+            EndStep();
             throw;
         }
-        gradient = grad;
+        finally
+        {
+            LibTorchSharp.Dispose(grad); // the tensor still has it
+        }
         return true;
     }
 
@@ -134,7 +137,7 @@ public sealed unsafe class TorchParameter : Parameter
             nint grad = LibTorchSharp.Grad(Handle);
             try
             {
-                CheckGradient(Handle, grad);
+                CheckGradient(grad);
             }
             finally
             {
@@ -164,8 +167,9 @@ public sealed unsafe class TorchParameter : Parameter
 
     internal override void EndStep()
     {
-        LibTorchSharp.Dispose(gradient);
-        gradient = 0;
+        if (plainGradient != 0)
+            LibTorchSharp.Dispose(plainGradient);
+        plainGradient = 0;
         CloseSparse();
     }
 
@@ -182,16 +186,16 @@ public sealed unsafe class TorchParameter : Parameter
         Tensor.grad?.detach_().zero_();
     }
 
-    void CheckGradient(nint tensor, nint grad)
+    void CheckGradient(nint grad)
     {
-        if (LibTorchSharp.Type(grad) != LibTorchSharp.Type(tensor))
+        if (LibTorchSharp.Type(grad) != type)
             throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
-        if (LibTorchSharp.DeviceType(grad) != LibTorchSharp.DeviceType(tensor))
+        if (LibTorchSharp.DeviceType(grad) != device)
             throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
-        long dimensions = LibTorchSharp.Dimensions(grad);
-        bool same = dimensions == Shape.Length;
-        for (int i = 0; same && i < dimensions; i++)
-            same = LibTorchSharp.Size(grad, i) == Shape[i];
+        var shape = Shape;
+        bool same = LibTorchSharp.Dimensions(grad) == shape.Length;
+        for (int i = 0; same && i < shape.Length; i++)
+            same = LibTorchSharp.Size(grad, i) == shape[i];
         if (!same)
             throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
@@ -219,7 +223,11 @@ public sealed unsafe class TorchParameter : Parameter
         (indices, rows) = (null, null);
     }
 
-    static TorchParameter() => LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+    static TorchParameter()
+    {
+        LossValue.Register(loss => loss is torch.Tensor tensor ? ReadLoss(tensor) : null);
+        OpenMPThreads.Use();
+    }
 
     static double ReadLoss(torch.Tensor loss)
     {

@@ -7,6 +7,7 @@ public static class Execution
 
     /// <summary>
     /// How many threads a step may use, ≥ 1. At first, the processors of this process. Results do not depend on it, to the bit.
+    /// With OptimSharp.Torch on Linux, steps run on libtorch's threads, and on no more than <c>torch.get_num_threads()</c>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public static int ThreadCount

@@ -147,6 +147,7 @@ public abstract class Optimizer : IStateful, IDisposable
                 old.Dispose();
         }
         States = states;
+        Context.Forget();
         StateLoaded?.Invoke(this, EventArgs.Empty);
     }
 

@@ -109,6 +109,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
             }
         }
         States = states;
+        Context.Forget();
     }
 
     /// <summary>

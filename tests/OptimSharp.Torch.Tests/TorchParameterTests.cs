@@ -47,6 +47,23 @@ public class TorchParameterTests
             Assert.Throws<ArgumentException>(() => tensor.AsParameter("w")).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Of_many_gradients_that_do_not_fit_the_first_is_named_and_nothing_changes()
+    {
+        var tensors = Enumerable.Range(0, 1000).Select(_ => ones(2).requires_grad_()).ToArray();
+        using var optimizer = new SGD(tensors.Select((t, i) => t.AsParameter($"w{i}")), new() { LearningRate = 0.5 });
+        foreach (var tensor in tensors)
+            tensor.grad = ones(2);
+        tensors[700].grad = tensors[321].grad = ones(3);
+        for (int i = 0; i < 20; i++)
+            Assert.Contains("'w321'", Assert.Throws<InvalidOperationException>(optimizer.Step).Message, StringComparison.Ordinal);
+        Assert.All(tensors, t => Assert.Equal(2, t.sum().item<float>()));
+
+        tensors[700].grad = tensors[321].grad = ones(2);
+        optimizer.Step();
+        Assert.All(tensors, t => Assert.Equal(1, t.sum().item<float>()));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -9,29 +9,51 @@ namespace OptimSharp.Kernels;
 /// </summary>
 internal sealed class StepContext
 {
-    /// <summary>A parameter with a gradient, in this step.</summary>
+    /// <summary>
+    /// A parameter of the optimizer. The first fields stay from step to step, so that a warm step follows few references: with thousands of
+    /// small tensors that is what it costs.
+    /// </summary>
     internal struct Entry
     {
         public Parameter Parameter;
-        public ParameterState State;
-        public HostMemory Memory;
-        public ElementType GradType; // of the memory's gradient
-        public TouchedRows? Rows;    // the gradient, when it is sparse
+        public ParameterState? State; // null before its first step with a gradient
+        public StateSlot S0, S1, S2;
+
+        // In this step:
+        public bool Present; // it has a gradient
+        public bool Counts;  // its step count goes up by one when all went well
         public StatePrecision Precision;
-        public bool Counts; // its step count goes up by one when all went well
+        public ElementType GradType; // of the memory's gradient
+        public HostMemory Memory;
+        public TouchedRows? Rows; // the gradient, when it is sparse
+    }
+
+    /// <summary>A state tensor that a rule asked for by its name, the last time.</summary>
+    internal struct StateSlot
+    {
+        public string? Key;
+        public StateTensor? Tensor;
     }
 
     readonly StepPlan plan = new();
     readonly TensorPlan tensorPlan = new();
+    readonly OpenGradients opening = new();
     readonly List<(ParameterState State, string Key)> made = []; // state tensors that this step made
     readonly List<(ParameterState State, string Key, double Value)> numbers = []; // what this step will leave in the state
     readonly List<TouchedRows> sparse = []; // for reuse: the first sparseCount are in this step
     readonly List<NativeBuffer> dense = []; // for reuse: sparse gradients that were spread
     int sparseCount, denseCount;
-    Entry[] entries = new Entry[8];
-    int[] starts = new int[2]; // where each group's entries begin; one more for the end
-    int count;
+    Entry[] entries = [];
+    Group[] groupsOf = [];
+    Dictionary<object, ParameterState>? bound; // the states that the entries' are from
     bool done;
+
+    struct Group
+    {
+        public Parameter[] Parameters;
+        public int First, Last; // its entries: from, and up to (not included)
+        public bool HasFloat, HasDouble; // parameters in this step, by what they are computed in
+    }
 
     /// <summary>Powers of betas: the same on every machine.</summary>
     public Powers Powers { get; } = new();
@@ -41,45 +63,73 @@ internal sealed class StepContext
         where TOptions : OptimizerOptions, new()
     {
         done = false;
-        if (starts.Length < groups.Count + 1)
-            starts = new int[groups.Count + 1];
+        Bind(groups, states);
+        opening.Run(entries, Execution.ThreadCount);
         for (int i = 0; i < groups.Count; i++)
         {
-            starts[i] = count;
-            var precision = groups[i].Options.StatePrecision;
-            foreach (var parameter in groups[i].ParameterArray)
+            ref var group = ref groupsOf[i];
+            (group.HasFloat, group.HasDouble) = (false, false);
+            var options = groups[i].Options;
+            foreach (ref var entry in entries.AsSpan(group.First, group.Last - group.First))
             {
-                if (!parameter.BeginStep(out var memory))
+                if (!entry.Present)
                     continue;
-                if (count == entries.Length)
-                    Array.Resize(ref entries, 2 * count);
-                ref var entry = ref entries[count++];
-                entry = new() { Parameter = parameter, Memory = memory, GradType = parameter.ElementType, Precision = precision, State = null! };
-                if (optimizer.Refuses(memory.Rows is not null, groups[i].Options) is { } refusal)
-                    throw new InvalidOperationException($"{refusal} (Parameter {parameter}.)");
-                if (memory.Rows is { } rows)
+                if (optimizer.Refuses(entry.Memory.Rows is not null, options) is { } refusal)
+                    throw new InvalidOperationException($"{refusal} (Parameter {entry.Parameter}.)");
+                entry.GradType = entry.Parameter.ElementType;
+                entry.Precision = options.StatePrecision;
+                entry.Counts = false;
+                if (entry.GradType.Compute() == ElementType.Float64)
+                    group.HasDouble = true;
+                else
+                    group.HasFloat = true;
+                if (entry.Memory.Rows is { } rows)
                 {
                     if (sparseCount == sparse.Count)
                         sparse.Add(new());
-                    (entry.Rows = sparse[sparseCount++]).Collect(parameter, rows);
+                    (entry.Rows = sparse[sparseCount++]).Collect(entry.Parameter, rows);
                 }
-                if (!states.TryGetValue(parameter.Identity, out entry.State!))
-                    states.Add(parameter.Identity, entry.State = new ParameterState());
+                if (entry.State is null && !states.TryGetValue(entry.Parameter.Identity, out entry.State))
+                    states.Add(entry.Parameter.Identity, entry.State = new ParameterState());
             }
         }
-        starts[groups.Count] = count;
+    }
+
+    /// <summary>Makes the entries anew when groups, parameters or states were exchanged since the last step.</summary>
+    void Bind<TOptions>(List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
+        where TOptions : OptimizerOptions, new()
+    {
+        bool same = bound == states && groupsOf.Length == groups.Count;
+        for (int i = 0; same && i < groups.Count; i++)
+            same = groupsOf[i].Parameters == groups[i].ParameterArray;
+        if (same)
+            return;
+        groupsOf = new Group[groups.Count];
+        int count = 0;
+        for (int i = 0; i < groups.Count; i++)
+        {
+            var parameters = groups[i].ParameterArray;
+            groupsOf[i] = new() { Parameters = parameters, First = count, Last = count += parameters.Length };
+        }
+        entries = new Entry[count];
+        for (int i = 0; i < groups.Count; i++)
+        {
+            for (int j = groupsOf[i].First; j < groupsOf[i].Last; j++)
+                entries[j].Parameter = groupsOf[i].Parameters[j - groupsOf[i].First];
+        }
+        bound = states;
+    }
+
+    /// <summary>Forgets what it keeps of parameters and states.</summary>
+    public void Forget()
+    {
+        bound = null;
+        groupsOf = [];
+        entries = [];
     }
 
     /// <summary>Whether the group has a parameter in this step that is computed in <typeparamref name="T"/>.</summary>
-    public bool Has<T>(int group) where T : unmanaged
-    {
-        for (int i = starts[group]; i < starts[group + 1]; i++)
-        {
-            if (entries[i].Parameter.ElementType.Compute() == Storage.Of<T>())
-                return true;
-        }
-        return false;
-    }
+    public bool Has<T>(int group) where T : unmanaged => typeof(T) == typeof(double) ? groupsOf[group].HasDouble : groupsOf[group].HasFloat;
 
     /// <summary>Changes parameters and state as planned.</summary>
     public void Run()
@@ -88,10 +138,10 @@ internal sealed class StepContext
         tensorPlan.Run();
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
-        for (int i = 0; i < count; i++)
+        foreach (ref var entry in entries.AsSpan())
         {
-            if (entries[i].Counts)
-                entries[i].State.Step++;
+            if (entry.Present && entry.Counts)
+                entry.State!.Step++;
         }
         done = true;
     }
@@ -101,40 +151,55 @@ internal sealed class StepContext
     {
         plan.Clear();
         tensorPlan.Clear();
-        for (int i = 0; i < count; i++)
-            entries[i].Parameter.EndStep();
+        foreach (ref var entry in entries.AsSpan())
+        {
+            if (!entry.Present)
+                continue;
+            entry.Parameter.EndStep();
+            entry.Present = false;
+            entry.Memory = default; // lets go of the arrays
+            entry.Rows = null;
+        }
         if (!done)
         {
             foreach (var (state, key) in made)
                 state.Remove(key);
+            Forget();
         }
         made.Clear();
         numbers.Clear();
-        Array.Clear(entries, 0, count);
-        count = 0;
         for (; sparseCount > 0; sparseCount--)
             sparse[sparseCount - 1].Clear();
         denseCount = 0;
     }
 
-    internal (int First, int Last) Range(int group) => (starts[group], starts[group + 1]);
+    internal (int First, int Last) Range(int group) => (groupsOf[group].First, groupsOf[group].Last);
 
     internal ref Entry this[int i] => ref entries[i];
+
+    /// <summary>A state tensor of the parameter's shape, zeros at first; the slot remembers it.</summary>
+    internal StateTensor State(ref Entry entry, ref StateSlot slot, string key)
+    {
+        if (!ReferenceEquals(slot.Key, key))
+            slot = new() { Key = key, Tensor = State(ref entry, key) };
+        return slot.Tensor!;
+    }
 
     internal StateTensor State(ref Entry entry, string key, double initial = 0) => State(ref entry, key, entry.Parameter.Shape, initial);
 
     internal StateTensor State(ref Entry entry, string key, ReadOnlySpan<long> shape, double initial = 0)
     {
-        if (entry.State.Find(key) is { } present)
+        var state = entry.State!;
+        if (state.Find(key) is { } present)
             return present;
         var parameter = entry.Parameter;
         // All tensors of a parameter have one type, also when the option was changed after the first was made.
-        var type = entry.State.TensorType ?? entry.Precision.TypeFor(parameter.ElementType);
+        var type = state.TensorType ?? entry.Precision.TypeFor(parameter.ElementType);
         var tensor = parameter.Backend.CreateState(parameter, shape, type);
         if (initial != 0)
             tensor.Fill(initial);
-        entry.State.Add(key, tensor);
-        made.Add((entry.State, key));
+        state.Add(key, tensor);
+        made.Add((state, key));
         return tensor;
     }
 
@@ -153,7 +218,7 @@ internal sealed class StepContext
         entry.Memory = entry.Memory with { Gradient = new(full) };
     }
 
-    internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State, key, value));
+    internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State!, key, value));
 
     internal void PlanWhole<TUpdate, T>(ref Entry entry, in TUpdate update, StateTensor s0, StateTensor? s1)
         where TUpdate : struct, ITensorUpdate<T>
@@ -165,7 +230,11 @@ internal sealed class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
-        entry.Parameter.Backend.Plan<TRule, T>(plan, rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2));
+        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2);
+        if (entry.Parameter.Backend is HostBackend host) // a call of a generic virtual method costs more than all the rest
+            host.Plan<TRule, T>(plan, rule, target);
+        else
+            entry.Parameter.Backend.Plan<TRule, T>(plan, rule, target);
     }
 }
 
@@ -194,7 +263,8 @@ internal readonly ref struct GroupUpdate<T>(StepContext context, int group)
         {
             while (++i < last)
             {
-                if (context[i].Parameter.ElementType.Compute() == Storage.Of<T>())
+                ref var entry = ref context[i];
+                if (entry.Present && entry.Parameter.ElementType.Compute() == Storage.Of<T>())
                     return true;
             }
             return false;
@@ -219,7 +289,7 @@ internal readonly ref struct ParameterUpdate<T>
     public long NextStep()
     {
         entry.Counts = true;
-        return entry.State.Step + 1;
+        return entry.State!.Step + 1;
     }
 
     /// <summary>Rounds what PyTorch stores in the middle of a step.</summary>
@@ -229,10 +299,10 @@ internal readonly ref struct ParameterUpdate<T>
     public double Power(double x, double y) => context.Powers[x, y];
 
     /// <summary>Whether the parameter has this state tensor already.</summary>
-    public bool Has(string key) => entry.State.Find(key) is not null;
+    public bool Has(string key) => entry.State!.Find(key) is not null;
 
     /// <summary>A number of the state, or what it starts with.</summary>
-    public double Number(string key, double initial) => entry.State.TryGetScalar(key, out double value) ? value : initial;
+    public double Number(string key, double initial) => entry.State!.TryGetScalar(key, out double value) ? value : initial;
 
     /// <summary>Leaves a number in the state, once the step has succeeded.</summary>
     public void SetNumber(string key, double value) => context.SetNumber(ref entry, key, value);
@@ -271,13 +341,13 @@ internal readonly ref struct ParameterUpdate<T>
 
     /// <summary>Plans the update by a rule with one state tensor, zeros at first.</summary>
     public void Apply<TRule>(in TRule rule, string s0) where TRule : struct, IUpdateRule<T> =>
-        context.Plan<TRule, T>(ref entry, rule, context.State(ref entry, s0), null, null);
+        context.Plan<TRule, T>(ref entry, rule, context.State(ref entry, ref entry.S0, s0), null, null);
 
     /// <summary>Plans the update by a rule with two state tensors, zeros at first.</summary>
     public void Apply<TRule>(in TRule rule, string s0, string s1) where TRule : struct, IUpdateRule<T> =>
-        context.Plan<TRule, T>(ref entry, rule, context.State(ref entry, s0), context.State(ref entry, s1), null);
+        context.Plan<TRule, T>(ref entry, rule, context.State(ref entry, ref entry.S0, s0), context.State(ref entry, ref entry.S1, s1), null);
 
     /// <summary>Plans the update by a rule with three state tensors, zeros at first.</summary>
     public void Apply<TRule>(in TRule rule, string s0, string s1, string s2) where TRule : struct, IUpdateRule<T> =>
-        context.Plan<TRule, T>(ref entry, rule, context.State(ref entry, s0), context.State(ref entry, s1), context.State(ref entry, s2));
+        context.Plan<TRule, T>(ref entry, rule, context.State(ref entry, ref entry.S0, s0), context.State(ref entry, ref entry.S1, s1), context.State(ref entry, ref entry.S2, s2));
 }

@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace OptimSharp.Kernels;
 
@@ -11,6 +13,9 @@ internal sealed class StepPlan : ISharedWork
 {
     // A tensor costs about as much as this many elements before its first element is touched.
     const int TensorCost = 64;
+
+    // How much of the next tensor is fetched ahead.
+    const int PrefetchedBytes = 1024;
 
     // Handing a piece to another thread takes some microseconds: less work than this stays where it is.
     const long WorthSharing = 32 * 1024;
@@ -160,6 +165,29 @@ internal sealed class StepPlan : ISharedWork
             Cost = 0;
         }
 
+        /// <summary>
+        /// Has the processor fetch a tensor's first lines, while the one before it is worked on. By itself it fetches ahead only after a few
+        /// lines of each stream, and a small tensor has no more.
+        /// </summary>
+        static void Prefetch(in Work work)
+        {
+            nint bytes = Math.Min(work.Count * work.ParamType.Size(), PrefetchedBytes);
+            if (!Sse.IsSupported || work.Rows is not null)
+                return;
+            ref byte p = ref work.Param.Start, g = ref work.Grad.Start, a = ref work.S0.Start, b = ref work.S1.Start, c = ref work.S2.Start;
+            for (nint i = 0; i < bytes; i += 64)
+            {
+                Line(ref p, i);
+                Line(ref g, i);
+                if (TRule.Slots > 0) Line(ref a, i);
+                if (TRule.Slots > 1) Line(ref b, i);
+                if (TRule.Slots > 2) Line(ref c, i);
+            }
+
+            // An address that is no longer good does no harm here.
+            static unsafe void Line(ref byte start, nint offset) => Sse.Prefetch0((byte*)Unsafe.AsPointer(ref start) + offset);
+        }
+
         public override void Run(long from, long to)
         {
             int i = Array.BinarySearch(ends, 0, count, from + 1);
@@ -168,6 +196,8 @@ internal sealed class StepPlan : ISharedWork
             for (long start = i == 0 ? 0 : ends[i - 1]; start < to; start = ends[i++])
             {
                 ref var item = ref items[i];
+                if (i + 1 < count)
+                    Prefetch(items[i + 1].Work);
                 nint first = (nint)Math.Max(from - start, 0);
                 nint last = (nint)Math.Min(to - start, item.Work.Count);
                 if (first < last)

@@ -8,7 +8,7 @@ internal interface ISharedWork
 }
 
 /// <summary>
-/// Does a piece of shared work with the caller's thread and helpers from the thread pool.
+/// Does a piece of shared work with the caller's thread and helpers: from the thread pool, or another library's.
 /// The caller starts at once and never waits for a helper that has not begun: when the pool is busy the caller does
 /// all of it. Nothing is allocated, so a step can run a million times without a collection.
 /// </summary>
@@ -18,11 +18,19 @@ internal sealed class WorkerTeam(ISharedWork work) : IThreadPoolWorkItem
     int inside;  // helpers at work now
     int queued;  // helpers the pool has not started yet
 
+    /// <summary>Other threads to use than the pool's.</summary>
+    public static IThreads? Borrowed { get; set; }
+
     public void Run(int threads)
     {
         if (threads <= 1)
         {
             work.TakePart();
+            return;
+        }
+        if (Borrowed is { } others)
+        {
+            others.Run(work, threads);
             return;
         }
 
