@@ -337,8 +337,15 @@ public sealed class AveragedParameters : IStateful, IDisposable
         {
             if (!parameter.IsUsable)
             {
-                Rebind(Source());
-                return;
+                try
+                {
+                    Rebind(Source());
+                    return;
+                }
+                catch (ArgumentException e)
+                {
+                    throw new InvalidOperationException($"Parameters of the model that is averaged were disposed, and those that it has now are others: {e.Message}", e);
+                }
             }
         }
     }
