@@ -59,7 +59,7 @@ public class FuzzTests(ITestOutputHelper output)
         }, victim => victim.Dispose());
         output.WriteLine($"{count} files of {seeds.Count} real ones: {read} still read ({taken} taken by an optimizer, {refusedByOptimizer} refused by it), {count - read} refused; "
             + $"slowest {new TimeSpan(slowest).TotalMilliseconds:f0} ms, largest {largest >> 20} MiB");
-        Assert.True(read > count / 100 && read < count, "The mutations are too wild or too tame.");
+        Assert.True(count < 10_000 || read > count / 20 && read < count && taken > 0 && refusedByOptimizer > 0, "The mutations are too wild or too tame.");
     }
 
     static StateDict? TryLoad(byte[] file)
