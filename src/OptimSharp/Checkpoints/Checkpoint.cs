@@ -93,7 +93,7 @@ public static class Checkpoint
         });
     }
 
-    static CheckpointFormat? FormatOf(string path)
+    internal static CheckpointFormat? FormatOf(string path)
     {
         string extension = Path.GetExtension(path).ToLowerInvariant();
         return extension == ".safetensors" ? CheckpointFormat.Safetensors : PyTorchNames.Contains(extension) ? CheckpointFormat.PyTorch : null;
