@@ -12,10 +12,12 @@ static class FashionMnist
     /// <summary>Where Debian's package dataset-fashion-mnist puts it.</summary>
     public const string DebianFolder = "/usr/share/datasets/fashion-mnist";
 
+    static readonly string[] Parts = ["train", "t10k"];
+
     /// <summary>What is missing in a folder, in words; null when all is there.</summary>
     public static string? Missing(DirectoryInfo folder)
     {
-        var missing = new[] { "train", "t10k" }.SelectMany(part => new[] { ImagesOf(folder, part), LabelsOf(folder, part) }).FirstOrDefault(file => !File.Exists(file));
+        var missing = Parts.SelectMany(part => new[] { ImagesOf(folder, part), LabelsOf(folder, part) }).FirstOrDefault(file => !File.Exists(file));
         return missing is null ? null : $"Fashion-MNIST is not there: {missing} is missing. On Debian, apt-get install dataset-fashion-mnist puts it into {DebianFolder}.";
     }
 

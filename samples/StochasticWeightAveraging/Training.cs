@@ -29,9 +29,9 @@ sealed class Training : IDisposable
         model = new(training.Size);
         swa = new(model);
         ema = new(model, Averaging.Ema(0.99), new() { UseBuffers = true }); // its batch-norm statistics are averages too
-        optimizer = new(model.Parameters(), new() { LearningRate = 0.1, Momentum = 0.9, WeightDecay = 5e-4 });
+        optimizer = new(model.Parameters(), new() { LearningRate = options.LearningRate, Momentum = 0.9, WeightDecay = 5e-4 });
         scheduler = new(optimizer, tMax: options.Epochs);
-        swaScheduler = new(optimizer, swaLr: 0.05, annealEpochs: Math.Max(1, options.Epochs / 20));
+        swaScheduler = new(optimizer, swaLr: options.LearningRate / 2, annealEpochs: Math.Max(1, options.Epochs / 20));
         swaStart = options.Epochs * 6 / 10;
     }
 
@@ -44,8 +44,9 @@ sealed class Training : IDisposable
     {
         int epoch = History.Count;
         double rate = optimizer.ParameterGroups[0].LearningRate, sum = 0;
+        var random = new System.Random(options.Seed * 7919 + epoch); // the same numbers when the epoch is begun again
         int[] order = [.. Enumerable.Range(0, training.Count)];
-        new System.Random(options.Seed * 7919 + epoch).Shuffle(order); // the same order when the epoch is begun again
+        random.Shuffle(order);
         model.train();
         foreach (int[] batch in order.Chunk(options.BatchSize))
         {
@@ -54,7 +55,7 @@ sealed class Training : IDisposable
             using var scope = NewDisposeScope();
             var index = tensor(batch.Select(i => (long)i).ToArray());
             optimizer.ZeroGrad();
-            var loss = nn.functional.cross_entropy(model.forward(training.Pixels.index_select(0, index)), training.Labels.index_select(0, index));
+            var loss = nn.functional.cross_entropy(model.forward(Shifted(training.Pixels.index_select(0, index), random)), training.Labels.index_select(0, index));
             loss.backward();
             optimizer.Step();
             ema.Update();
@@ -103,6 +104,14 @@ sealed class Training : IDisposable
         ema.Dispose();
         swa.Dispose();
         model.Dispose();
+    }
+
+    /// <summary>Images moved by a few pixels in any direction: there are more to learn from.</summary>
+    static Tensor Shifted(Tensor images, System.Random random)
+    {
+        long size = images.shape[^1], most = Math.Max(1, size / 14);
+        return nn.functional.pad(images, [most, most, most, most])
+            .narrow(2, random.NextInt64(2 * most + 1), size).narrow(3, random.NextInt64(2 * most + 1), size);
     }
 
     double? SwaAccuracy()
