@@ -18,7 +18,7 @@ public sealed record Options(DirectoryInfo? Data, int Epochs, double LearningRat
             Description = $"the folder of Fashion-MNIST; on Debian: apt-get install dataset-fashion-mnist, --data {FashionMnist.DebianFolder} [default: the digits that come with the program]",
         };
         var epochs = new Option<int?>("--epochs") { Description = "how often to go through the data, ≥ 2 [default: 100 on the digits, 12 on Fashion-MNIST]" };
-        var learningRate = new Option<double>("--learning-rate") { Description = "SGD's rate at the beginning, > 0; while weights are averaged it is half of it", DefaultValueFactory = _ => 0.05 };
+        var learningRate = new Option<double>("--learning-rate") { Description = "SGD's rate at the beginning, > 0; while weights are averaged it is half of it", DefaultValueFactory = _ => 0.02 };
         var batchSize = new Option<int?>("--batch-size") { Description = "images a step, ≥ 1 [default: 32 on the digits, 128 on Fashion-MNIST]" };
         var seed = new Option<int>("--seed") { Description = "the same seed gives the same result", DefaultValueFactory = _ => 1 };
         var checkpoints = new Option<DirectoryInfo>("--checkpoints") { Description = "where the state goes after each epoch; an interrupted run goes on from there", DefaultValueFactory = _ => new("swa-checkpoints") };
