@@ -82,6 +82,11 @@ public sealed class CheckpointTests : IDisposable
             Assert.Throws<ArgumentException>(() => Checkpoint.Save("a.txt", [])).Message);
         Assert.Throws<FileNotFoundException>(() => Checkpoint.Load(Path.Combine(folder, "none.pt")));
         Assert.Throws<DirectoryNotFoundException>(() => Checkpoint.Save(Path.Combine(folder, "none", "a.pt"), []));
+        foreach (var bad in new StateDict[] { new() { PythonType = "other.Class" }, new() { Attributes = new() { { "x", 1 } } }, new() { { "x", new StateTuple([], "other.Class") } } })
+        {
+            foreach (var format in Enum.GetValues<CheckpointFormat>())
+                Assert.Contains("class", Assert.Throws<ArgumentException>(() => Checkpoint.Save(Stream.Null, bad, format)).Message, StringComparison.Ordinal);
+        }
         StateDict deep = [];
         for (int i = 0; i < 300; i++)
             deep = new() { { "x", deep } };

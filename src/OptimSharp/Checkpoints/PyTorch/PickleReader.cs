@@ -228,8 +228,8 @@ internal sealed class PickleReader(byte[] pickle, PythonCalls calls, Func<string
     /// <summary>Attributes of an object: only ordered dictionaries have them, as the _metadata of a module's state dict.</summary>
     void Build(object? state)
     {
-        if (Top() is not PythonDict { Type: PickleWriter.OrderedDict } dict || state is not PythonDict attributes)
-            throw Error($"gives attributes to what is no {PickleWriter.OrderedDict}, before byte {at}");
+        if (Top() is not PythonDict { Type: PythonClass.OrderedDict } dict || state is not PythonDict attributes)
+            throw Error($"gives attributes to what is no {PythonClass.OrderedDict}, before byte {at}");
         dict.Attributes ??= new();
         foreach (var (key, value) in attributes.Items)
             dict.Attributes.Items[key] = value;

@@ -9,9 +9,6 @@ namespace OptimSharp.PyTorch;
 /// <summary>Writes a state dict as the pickle of PyTorch's files, and gives numbers to the storages that go beside it.</summary>
 internal sealed class PickleWriter
 {
-    /// <summary>How deep lists and dictionaries may be within each other, for writing and for reading.</summary>
-    public const int Deepest = 200;
-
     readonly ArrayBufferWriter<byte> pickle = new();
     readonly Dictionary<object, int> memo = []; // texts and names of globals by what they say, tensors by being the same object
     readonly Dictionary<(TensorStorage, string), int> numbers = [];
@@ -30,8 +27,7 @@ internal sealed class PickleWriter
 
     void Value(object? value, int depth)
     {
-        if (depth > Deepest)
-            throw new ArgumentException($"A state dict with more than {Deepest} levels within each other can't be saved.", nameof(value));
+        PythonClass.CheckDepth(depth);
         switch (value)
         {
             case null:
@@ -70,40 +66,36 @@ internal sealed class PickleWriter
             case StateTuple { PythonType: null } tuple:
                 Tuple(tuple, depth);
                 break;
-            case StateTuple { PythonType: TorchSize } tuple:
+            case StateTuple tuple:
+                PythonClass.Check(tuple);
                 Global("torch", "Size");
                 Tuple(tuple, depth);
                 Code(Opcode.Tuple1);
                 Code(Opcode.Reduce);
                 break;
-            case StateTuple tuple:
-                throw new ArgumentException($"A tuple of the class '{tuple.PythonType}' can't be saved; {TorchSize} can.", nameof(value));
             default:
                 List((IReadOnlyList<object?>)value, depth);
                 break;
         }
     }
 
-    public const string OrderedDict = "collections.OrderedDict", Counter = "collections.Counter", TorchSize = "torch.Size";
-
     void Dictionary(StateDict dict, int depth)
     {
+        PythonClass.Check(dict);
         switch (dict.PythonType)
         {
-            case null when dict.Attributes is { Count: > 0 }:
-                throw new ArgumentException($"The dictionary '{dict.Path}' has attributes, which Python has only for the class {OrderedDict}.", nameof(dict));
-            case null or Counter:
-                if (dict.PythonType is not null)
-                    Global("collections", "Counter");
+            case null:
                 Code(Opcode.EmptyDict);
                 Entries(dict, depth);
-                if (dict.PythonType is not null)
-                {
-                    Code(Opcode.Tuple1);
-                    Code(Opcode.Reduce);
-                }
                 break;
-            case OrderedDict:
+            case PythonClass.Counter:
+                Global("collections", "Counter");
+                Code(Opcode.EmptyDict);
+                Entries(dict, depth);
+                Code(Opcode.Tuple1);
+                Code(Opcode.Reduce);
+                break;
+            default:
                 Global("collections", "OrderedDict");
                 Code(Opcode.EmptyTuple);
                 Code(Opcode.Reduce);
@@ -114,8 +106,6 @@ internal sealed class PickleWriter
                     Code(Opcode.Build);
                 }
                 break;
-            default:
-                throw new ArgumentException($"A dictionary of the class '{dict.PythonType}' can't be saved; {OrderedDict} and {Counter} can.", nameof(dict));
         }
     }
 

@@ -36,11 +36,11 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
     /// <summary>What a call gives.</summary>
     public object? Call(PythonGlobal function, object?[] arguments) => (function.FullName, arguments) switch
     {
-        ("collections.OrderedDict", []) => new PythonDict(PickleWriter.OrderedDict),
+        ("collections.OrderedDict", []) => new PythonDict(PythonClass.OrderedDict),
         ("collections.OrderedDict", [PythonList pairs]) => Ordered(pairs),
-        ("collections.Counter", []) => new PythonDict(PickleWriter.Counter),
+        ("collections.Counter", []) => new PythonDict(PythonClass.Counter),
         ("collections.Counter", [PythonDict { Type: null } counts]) => Copy(counts),
-        ("torch.Size", [PythonTuple { Type: null } sizes]) => new PythonTuple([.. sizes.Items.Select(size => size is long ? size : throw error("has a torch.Size of something other than whole numbers"))], PickleWriter.TorchSize),
+        ("torch.Size", [PythonTuple { Type: null } sizes]) => new PythonTuple([.. sizes.Items.Select(size => size is long ? size : throw error("has a torch.Size of something other than whole numbers"))], PythonClass.Size),
         ("torch.device", [string type]) => new StateDevice(type),
         ("torch.device", [string type, long index]) => new StateDevice(type, index),
         ("torch._utils._rebuild_parameter", [TensorData tensor, bool, PythonDict]) => tensor,
@@ -97,7 +97,7 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
             count = 0;
         if (count > MostElements)
             throw error($"has a tensor [{string.Join(", ", sizes)}], more elements than there can be");
-        if (count > 0 && last >= elements || offset > elements && count > 0)
+        if (offset < 0 || count > 0 && last >= elements)
             throw error($"has a tensor [{string.Join(", ", sizes)}] with strides [{string.Join(", ", steps)}] from element {offset} on, which goes past the {elements} elements of its storage");
         if (storage.Type is null && storage.Bytes % type.Size() != 0)
             throw error($"has a tensor of {type.Name()} in a storage of {storage.Bytes} bytes");
@@ -114,7 +114,7 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
 
     PythonDict Ordered(PythonList pairs)
     {
-        var dict = new PythonDict(PickleWriter.OrderedDict);
+        var dict = new PythonDict(PythonClass.OrderedDict);
         foreach (object? pair in pairs.Items)
         {
             object?[] items = pair switch { PythonList { Items: { Count: 2 } list } => [.. list], PythonTuple { Items: { Length: 2 } tuple } => tuple, _ => throw error("has an OrderedDict of something other than pairs") };
@@ -125,7 +125,7 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
 
     static PythonDict Copy(PythonDict counts)
     {
-        var counter = new PythonDict(PickleWriter.Counter);
+        var counter = new PythonDict(PythonClass.Counter);
         foreach (var (key, value) in counts.Items)
             counter.Items[key] = value;
         return counter;

@@ -8,8 +8,8 @@ internal sealed class PythonToState(long budget, Func<string, CheckpointExceptio
 {
     public StateDict Dictionary(PythonDict dict, int depth = 0)
     {
-        if (depth > PickleWriter.Deepest)
-            throw error($"has more than {PickleWriter.Deepest} levels within each other, or something that is within itself");
+        if (depth > PythonClass.Deepest)
+            throw error($"has more than {PythonClass.Deepest} levels within each other, or something that is within itself");
         var state = new StateDict { PythonType = dict.Type, Attributes = dict.Attributes is null ? null : Dictionary(dict.Attributes, depth + 1) };
         foreach (var (key, value) in dict.Items)
             state.Add(key, Value(value, depth + 1));
@@ -20,8 +20,8 @@ internal sealed class PythonToState(long budget, Func<string, CheckpointExceptio
     {
         if (--budget < 0)
             throw error("has objects in so many places that it is larger than it could honestly be");
-        if (depth > PickleWriter.Deepest)
-            throw error($"has more than {PickleWriter.Deepest} levels within each other, or something that is within itself");
+        if (depth > PythonClass.Deepest)
+            throw error($"has more than {PythonClass.Deepest} levels within each other, or something that is within itself");
         return value switch
         {
             null or bool or long or double or string or TensorData or ElementType or StateDevice => value,

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using OptimSharp.Kernels;
+using OptimSharp.PyTorch;
 
 namespace OptimSharp.Safetensors;
 
@@ -88,7 +89,7 @@ internal static unsafe class SafetensorsFile
     /// <summary>Whether the file says all of it without our structure: tensors by name, nothing else.</summary>
     static bool IsFlat(StateDict state) => state.All(e => e.Key.Name is not null and not Metadata && e.Value is TensorData tensor && SafetensorsTypes.Has(tensor.ElementType))
         && state.Values().Distinct().Count() == state.Count
-        && (state.PythonType is null && state.Attributes is null || state.PythonType == PyTorch.PickleWriter.OrderedDict && HasOnlyMetadata(state.Attributes));
+        && (state.PythonType is null && state.Attributes is null || state.PythonType == PythonClass.OrderedDict && HasOnlyMetadata(state.Attributes));
 
     static IEnumerable<object?> Values(this StateDict state) => state.Select(e => e.Value);
 
@@ -205,7 +206,7 @@ internal static unsafe class SafetensorsFile
         }
         if (!hasStructure)
         {
-            var state = texts is null ? new StateDict() : new StateDict { PythonType = PyTorch.PickleWriter.OrderedDict, Attributes = new() { { Metadata, texts } } };
+            var state = texts is null ? new StateDict() : new StateDict { PythonType = PythonClass.OrderedDict, Attributes = new() { { Metadata, texts } } };
             foreach (var (name, tensor) in flat)
                 state.Add(name, tensor);
             return state;
@@ -219,7 +220,7 @@ internal static unsafe class SafetensorsFile
             return nested;
         var attributes = nested.Attributes?.Clone() ?? [];
         attributes[Metadata] = texts;
-        return WithAttributes(nested, attributes);
+        return nested.PythonType == PythonClass.OrderedDict ? WithAttributes(nested, attributes) : throw Error("is of a dictionary that has no place for the other metadata");
 
         TensorData? Find(string name, bool isComplex)
         {

@@ -19,7 +19,7 @@ internal static class Structure
     public const string Key = "optimsharp";
 
     /// <summary>For three levels of JSON to each of ours, and some.</summary>
-    const int Deepest = 4 * PickleWriter.Deepest;
+    const int Deepest = 4 * PythonClass.Deepest;
 
     public static string Write(StateDict state, Func<TensorData, string> nameOf)
     {
@@ -31,8 +31,7 @@ internal static class Structure
 
     static void Write(Utf8JsonWriter json, object? value, Func<TensorData, string> nameOf, int depth)
     {
-        if (depth > PickleWriter.Deepest)
-            throw new ArgumentException($"A state dict with more than {PickleWriter.Deepest} levels within each other can't be saved.", nameof(value));
+        PythonClass.CheckDepth(depth);
         switch (value)
         {
             case null:
@@ -84,12 +83,14 @@ internal static class Structure
                         json.WriteString("as", tensor.ElementType.Name());
                     break;
                 case StateTuple tuple:
+                    PythonClass.Check(tuple);
                     json.WritePropertyName("tuple");
                     Items(tuple);
                     if (tuple.PythonType is not null)
                         json.WriteString("type", tuple.PythonType);
                     break;
                 case StateDict dict:
+                    PythonClass.Check(dict);
                     json.WriteStartArray("dict");
                     foreach (var (key, item) in dict)
                     {
@@ -171,8 +172,8 @@ internal static class Structure
                 StateDict? attributes = null;
                 if (element.TryGetProperty("attributes", out var more))
                     attributes = Read(more, find, error) as StateDict ?? throw error("has attributes that are no dictionary");
-                if (type is not (null or PickleWriter.OrderedDict or PickleWriter.Counter))
-                    throw error($"has a dictionary of the class '{type}'");
+                if (!PythonClass.IsKnown(type, attributes))
+                    throw error($"has a dictionary {(attributes is null ? "" : "with attributes ")}of the class '{type}'");
                 var dict = new StateDict { PythonType = type, Attributes = attributes };
                 foreach (var entry in Array(entries))
                 {
@@ -186,7 +187,7 @@ internal static class Structure
                 return dict;
             }
             if (element.TryGetProperty("tuple", out var items))
-                return type is null or PickleWriter.TorchSize ? new StateTuple(Items(items), type) : throw error($"has a tuple of the class '{type}'");
+                return type is null or PythonClass.Size ? new StateTuple(Items(items), type) : throw error($"has a tuple of the class '{type}'");
             if (Text("tensor") is { } tensor)
             {
                 return Text("as") is null or "complex128" ? find(tensor, Text("as") is not null) ?? throw error($"names the tensor '{tensor}', which the file does not have so")

@@ -17,10 +17,16 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
         "torch\nuint16\n", "torch\nfloat32\n", "torch\nSize\n", "torch\ndevice\n", "collections\nOrderedDict\n", "collections\nCounter\n", "os\nsystem\n", "builtins\neval\n",
     ];
 
+    /// <summary>Those with an optimizer's state, which come more often.</summary>
+    readonly Seed[] states = [.. seeds.Where(s => s.Name.Contains("training", StringComparison.Ordinal))];
+
+    /// <summary>Most often one change: of several, the first that is noticed hides the others.</summary>
+    static int Changes(Random random) => random.Next(2) == 0 ? 1 : random.Next(1, 6);
+
     /// <summary>A file, and the seed that it came from.</summary>
     public (Seed Seed, byte[] File) Next(Random random)
     {
-        var seed = seeds[random.Next(seeds.Count)];
+        var seed = random.Next(5) == 0 ? states[random.Next(states.Length)] : seeds[random.Next(seeds.Count)];
         var other = seeds[random.Next(seeds.Count)];
         for (; ; )
         {
@@ -40,11 +46,11 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
         }
     }
 
-    /// <summary>One to four changes to bytes: bits, values, lengths; parts lost, doubled, moved, or from another file.</summary>
+    /// <summary>Changes to bytes: bits, values, lengths; parts lost, doubled, moved, or from another file.</summary>
     static byte[] Bytes(Random random, byte[] original, byte[] other)
     {
         byte[] bytes = [.. original];
-        for (int i = random.Next(1, 5); i > 0 && bytes.Length > 0; i--)
+        for (int i = Changes(random); i > 0 && bytes.Length > 0; i--)
         {
             int at = random.Next(bytes.Length);
             switch (random.Next(8))
@@ -87,7 +93,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
     static byte[] Instructions(Random random, byte[] pickle)
     {
         var parts = Split(pickle);
-        for (int i = random.Next(1, 6); i > 0 && parts.Count > 2; i--)
+        for (int i = Changes(random); i > 0 && parts.Count > 2; i--)
         {
             int at = random.Next(1, parts.Count), second = random.Next(1, parts.Count);
             switch (random.Next(7))
@@ -153,7 +159,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
     static byte[] Letters(Random random, byte[] json)
     {
         var bytes = new List<byte>(json);
-        for (int i = random.Next(1, 5); i > 0 && bytes.Count > 2; i--)
+        for (int i = Changes(random); i > 0 && bytes.Count > 2; i--)
         {
             int at = random.Next(bytes.Count);
             switch (random.Next(6))
