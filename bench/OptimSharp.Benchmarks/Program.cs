@@ -6,4 +6,10 @@ var only = new Option<string?>("--case") { Description = "only cases whose name 
 var seconds = new Option<double>("--seconds") { Description = "how long to measure each case", DefaultValueFactory = _ => 3 };
 var compare = new Command("compare", "Steps of every optimizer beside its peers, in one process, interleaved: medians and ratios.") { json, only, seconds };
 compare.SetAction(result => Comparison.Run(result.GetValue(only), result.GetValue(seconds), result.GetValue(json)));
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare }.Parse(args).Invoke();
+var gib = new Option<double>("--gib") { Description = "how large the checkpoint is", DefaultValueFactory = _ => 1 };
+var part = new Option<string?>("--part") { Hidden = true };
+var file = new Option<string?>("--file") { Hidden = true };
+var checkpoints = new Command("checkpoints", "The most memory that saving and loading take beyond the tensors, and their time. Linux.") { gib, part, file };
+checkpoints.SetAction(result => result.GetValue(part) is { } which ? CheckpointMemory.RunPart(which, result.GetValue(gib), result.GetValue(file)!)
+    : CheckpointMemory.Run(result.GetValue(gib), Path.GetTempPath()));
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, checkpoints }.Parse(args).Invoke();

@@ -127,6 +127,9 @@ internal sealed class TorchState : StateTensor
         tensor.copy_(source.detach());
     }
 
+    /// <summary>A copy, of the current dispose scope.</summary>
+    public torch.Tensor Clone() => tensor.clone();
+
     /// <summary>Gives a tensor its elements.</summary>
     public void Get(torch.Tensor target)
     {

@@ -24,7 +24,9 @@ public sealed unsafe class TorchParameter : Parameter
     /// <param name="tensor">The tensor.</param>
     /// <param name="name">The name.</param>
     /// <param name="byPointer">False keeps tensors that pointers could reach on the torch backend, for tests.</param>
-    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true) : base(name, Check(tensor, name).shape, TypeOf(tensor, name))
+    /// <param name="isBuffer">Whether whole numbers are allowed: no optimizer gets it.</param>
+    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true, bool isBuffer = false)
+        : base(name, Check(tensor, name).shape, TypeOf(tensor, name, isBuffer))
     {
         Tensor = tensor;
         type = (sbyte)tensor.dtype;
@@ -68,6 +70,8 @@ public sealed unsafe class TorchParameter : Parameter
         _ = Handle; // throws when disposed
         if (target is TorchState state)
             state.Set(Tensor);
+        else if (!onHost && target is HostTensor host && host.Type == ElementType)
+            Tensors.Read(Tensor, host.Start, ElementType);
         else
             base.CopyTo(target);
     }
@@ -77,8 +81,11 @@ public sealed unsafe class TorchParameter : Parameter
         _ = Handle;
         if (source is TorchState state)
             state.Get(Tensor);
+        else if (!onHost && source is HostTensor host && host.Type == ElementType)
+            Tensors.Write(host.Start, Tensor);
         else
             base.CopyFrom(source);
+        GC.KeepAlive(source);
     }
 
     internal override bool BeginStep(out HostMemory memory)
@@ -243,15 +250,7 @@ public sealed unsafe class TorchParameter : Parameter
         return tensor;
     }
 
-    static ElementType TypeOf(torch.Tensor tensor, string name) => tensor.dtype switch
-    {
-        torch.ScalarType.Float32 => ElementType.Float32,
-        torch.ScalarType.Float64 => ElementType.Float64,
-        torch.ScalarType.Float16 => ElementType.Float16,
-        torch.ScalarType.BFloat16 => ElementType.BFloat16,
-        torch.ScalarType.ComplexFloat32 => ElementType.Complex64,
-        torch.ScalarType.ComplexFloat64 => ElementType.Complex128,
-        var other => throw new ArgumentException(
-            $"Parameter '{name}' has elements of type {other}; optimizers change Float32, Float64, Float16, BFloat16, ComplexFloat32 and ComplexFloat64.", nameof(tensor)),
-    };
+    static ElementType TypeOf(torch.Tensor tensor, string name, bool isBuffer) =>
+        tensor.dtype.ToElementType() is { } type && (type.IsTrainable() || isBuffer) ? type : throw new ArgumentException(
+            $"Parameter '{name}' has elements of type {tensor.dtype}; optimizers change Float32, Float64, Float16, BFloat16, ComplexFloat32 and ComplexFloat64.", nameof(tensor));
 }

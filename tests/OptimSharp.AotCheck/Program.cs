@@ -18,6 +18,7 @@ foreach (var (name, create) in Optimizers.All)
 Check("StepLR keeps to its formula", () => Schedule(o => new StepLR(o, stepSize: 3, gamma: 0.5), e => Math.Pow(0.5, e / 3)));
 Check("CosineAnnealingLR keeps to its formula", () => Schedule(o => new CosineAnnealingLR(o, tMax: 10), e => (1 + Math.Cos(Math.PI * e / 10)) / 2));
 Check("CosineAnnealingLR goes on from its state", Resume);
+Check("checkpoints are saved and loaded", Checkpoints);
 Console.WriteLine($"{passed} passed, {failed} failed");
 return passed > 0 && failed == 0 ? 0 : 1;
 
@@ -39,6 +40,27 @@ void Check(string name, Func<string?> problem)
     else
         failed++;
     Console.WriteLine(found is null ? $"passed  {name}" : $"FAILED  {name}: {found}");
+}
+
+static string? Checkpoints()
+{
+    var state = new StateDict { { "w", TensorData.Of([1.5f, 2], 2) }, { "betas", (0.9, 0.999) }, { "epoch", 3 } };
+    string folder = Directory.CreateTempSubdirectory("optimsharp-").FullName;
+    try
+    {
+        foreach (string name in new[] { "a.pt", "a.safetensors" })
+        {
+            Checkpoint.Save(Path.Combine(folder, name), state);
+            var loaded = Checkpoint.Load(Path.Combine(folder, name));
+            if (loaded.ToString() != state.ToString() || !loaded.GetTensor("w").ToArray<float>().AsSpan().SequenceEqual([1.5f, 2]))
+                return $"{name} gives {loaded}";
+        }
+        return null;
+    }
+    finally
+    {
+        Directory.Delete(folder, recursive: true);
+    }
 }
 
 static string? Options(Func<Parameter[][], Optimizer> create)

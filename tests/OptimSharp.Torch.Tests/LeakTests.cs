@@ -60,6 +60,43 @@ public class LeakTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    [Fact]
+    public void A_thousand_averages_leave_no_tensor_behind()
+    {
+        using var model = Averaging.ConvNet.Create();
+        using AveragedModel<TorchSharp.Modules.Sequential> swa = new(model, Averaging.ConvNet.Create), ema = new(model, OptimSharp.Averaging.Ema(), new() { UseBuffers = true });
+        long after10 = 0;
+        for (int update = 1; update <= 1010; update++)
+        {
+            swa.Update();
+            ema.Update();
+            using (ema.SwapIn())
+                _ = swa.Module;
+            if (update == 10)
+                after10 = Live();
+        }
+        Assert.Equal(after10, Live());
+    }
+
+    [Fact]
+    public void A_warm_update_of_averages_allocates_nothing()
+    {
+        using var model = Averaging.ConvNet.Create();
+        using AveragedModel<TorchSharp.Modules.Sequential> swa = new(model), ema = new(model, OptimSharp.Averaging.Ema());
+        for (int i = 0; i < 50; i++)
+        {
+            swa.Update();
+            ema.Update();
+        }
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 50; i++)
+        {
+            swa.Update();
+            ema.Update();
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
     static long Live()
     {
         GC.Collect();

@@ -66,7 +66,9 @@ public sealed class AveragedParameters : IStateful, IDisposable
         averages = new StateTensor[live.Length];
         for (int i = 0; i < live.Length; i++)
         {
-            averages[i] = live[i].Backend.CreateState(live[i], live[i].Shape, this.options.Precision.TypeFor(live[i].ElementType));
+            var type = live[i].ElementType;
+            averages[i] = type.IsTrainable() ? live[i].Backend.CreateState(live[i], live[i].Shape, this.options.Precision.TypeFor(type))
+                : new HostTensor(live[i].Shape, type);
             live[i].CopyTo(averages[i]);
         }
     }
@@ -79,6 +81,9 @@ public sealed class AveragedParameters : IStateful, IDisposable
 
     /// <summary>The names under which averages are kept, in order: parameters, then buffers.</summary>
     public IReadOnlyList<string> Names { get; }
+
+    /// <summary>Where to get the model's tensors again once some were disposed because the model was moved.</summary>
+    internal Func<IEnumerable<Parameter>>? Source { get; init; }
 
     /// <summary>Goes up with every change of an average.</summary>
     internal long Version { get; private set; }
@@ -102,6 +107,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
     /// <exception cref="InvalidOperationException">A parameter can't be used any more, or the averages are swapped in. Nothing has changed.</exception>
     public void Update()
     {
+        Refresh();
         Check(live);
         Update(live);
     }
@@ -148,6 +154,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
     public IDisposable SwapIn()
     {
         CheckUpdated();
+        Refresh();
         return SwapScope.Open(this);
     }
 
@@ -157,9 +164,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
     public void CopyTo(IEnumerable<Parameter> model)
     {
         CheckUpdated();
-        var targets = Match(model, nameof(model));
-        for (int i = 0; i < targets.Length; i++)
-            targets[i].CopyFrom(averages[i]);
+        Copy(model);
     }
 
     /// <summary>
@@ -177,7 +182,8 @@ public sealed class AveragedParameters : IStateful, IDisposable
     public StateDict StateDict()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        var state = new StateDict { { CountKey, Count } };
+        var state = new StateDict { PythonType = "collections.OrderedDict" };
+        state.Add(CountKey, TensorData.Of([Count]));
         for (int i = 0; i < averages.Length; i++)
             state.Add(Prefix + Names[i], TensorData.From(averages[i]));
         return state;
@@ -230,6 +236,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
     /// <returns>How the model enters; null for a function of the user's: then nothing may be taken, and <see cref="Finish"/> does all.</returns>
     internal AverageStep? Begin()
     {
+        Refresh();
         Check(live);
         byIdentity ??= live.Take(parameterCount).Select((p, i) => (p.Identity, i)).ToDictionary(x => x.Identity, x => x.i);
         return Averaging.Next(Count);
@@ -268,6 +275,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
             else
                 Average(models);
             plan.Run(Execution.ThreadCount);
+            UpdateWhole(models);
             Count++;
             Version++;
         }
@@ -279,27 +287,29 @@ public sealed class AveragedParameters : IStateful, IDisposable
         }
     }
 
+    AverageStep StepFor(int i, AverageStep step) => i < parameterCount || options.UseBuffers ? step : AverageStep.Copy;
+
     void PlanAll(Parameter[] models, AverageStep step)
     {
         for (int i = 0; i < models.Length; i++)
         {
             if (!done[i])
-                Plan(models[i], averages[i], i < parameterCount || options.UseBuffers ? step : AverageStep.Copy);
+                Plan(models[i], averages[i], StepFor(i, step));
         }
     }
 
     /// <summary>By a function; buffers that are only copied are planned.</summary>
     void Average(Parameter[] models)
     {
-        int count = options.UseBuffers ? models.Length : parameterCount;
-        for (int i = count; i < models.Length; i++)
+        int[] chosen = [.. Enumerable.Range(0, models.Length).Where(i => (i < parameterCount || options.UseBuffers) && models[i].ElementType.IsTrainable())];
+        for (int i = parameterCount; i < models.Length && !options.UseBuffers; i++)
             Plan(models[i], averages[i], AverageStep.Copy);
-        Averaging.Average(averages[..count], models[..count], Count);
+        Averaging.Average([.. chosen.Select(i => averages[i])], [.. chosen.Select(i => models[i])], Count);
     }
 
     void Plan(Parameter model, StateTensor average, AverageStep step)
     {
-        if (model.Numbers == 0)
+        if (model.Numbers == 0 || !average.Type.IsTrainable())
             return;
         if (average.Type.Compute() == ElementType.Float64)
             model.Backend.PlanAverage(plan, new AverageRule<double>(step), model, average);
@@ -307,8 +317,58 @@ public sealed class AveragedParameters : IStateful, IDisposable
             model.Backend.PlanAverage(plan, new AverageRule<float>(step), model, average);
     }
 
+    /// <summary>Buffers of whole numbers. A function of the user's does not get them: they are copied.</summary>
+    void UpdateWhole(Parameter[] models)
+    {
+        var step = Averaging.Next(Count) ?? AverageStep.Copy;
+        for (int i = parameterCount; i < models.Length; i++)
+        {
+            if (!averages[i].Type.IsTrainable())
+                WholeAverage.Update(models[i], (HostTensor)averages[i], StepFor(i, step));
+        }
+    }
+
+    /// <summary>Takes the model's tensors anew when some were disposed.</summary>
+    internal void Refresh()
+    {
+        if (Source is null || disposed)
+            return;
+        foreach (var parameter in live)
+        {
+            if (!parameter.IsUsable)
+            {
+                try
+                {
+                    Rebind(Source());
+                    return;
+                }
+                catch (ArgumentException e)
+                {
+                    throw new InvalidOperationException($"Parameters of the model that is averaged were disposed, and those that it has now are others: {e.Message}", e);
+                }
+            }
+        }
+    }
+
+    /// <summary>Sets the averages of the buffers to what the model's buffers are: statistics that were computed with the averages.</summary>
+    internal void SetBuffers(IEnumerable<Parameter> model)
+    {
+        var models = Match(model, nameof(model));
+        for (int i = parameterCount; i < models.Length; i++)
+            models[i].CopyTo(averages[i]);
+        Version++;
+    }
+
+    /// <summary>Copies the averages to a model's parameters.</summary>
+    internal void Copy(IEnumerable<Parameter> model)
+    {
+        var targets = Match(model, nameof(model));
+        for (int i = 0; i < targets.Length; i++)
+            targets[i].CopyFrom(averages[i]);
+    }
+
     /// <summary>A model's parameters in the order of ours.</summary>
-    Parameter[] Match(IEnumerable<Parameter> model, string argument)
+    internal Parameter[] Match(IEnumerable<Parameter> model, string argument)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentNullException.ThrowIfNull(model, argument);
@@ -324,7 +384,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
                 throw new ArgumentException($"Parameter {parameter} is none of those that are averaged: {string.Join(", ", Names)}.", argument);
             if (matched[place] is not null)
                 throw new ArgumentException($"Two parameters were given for '{Names[place]}'.", argument);
-            if (!parameter.Shape.SequenceEqual(averages[place].Shape) || parameter.ElementType.IsComplex() != averages[place].Type.IsComplex())
+            if (!parameter.Shape.SequenceEqual(averages[place].Shape) || !IsLike(parameter.ElementType, averages[place].Type))
                 throw new ArgumentException($"Parameter {parameter} does not fit the average '{Names[place]}', which is [{string.Join(", ", averages[place].Shape.ToArray())}] {averages[place].Type}.", argument);
             parameter.Locate(); // throws when it can't be used
             matched[place] = parameter;
@@ -335,7 +395,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
     HostTensor Read(StateDict state, string key, int i)
     {
         Check(state, key, i);
-        var tensor = new HostTensor(averages[i].Shape, averages[i].Type.IsComplex() ? averages[i].Type : averages[i].Type.Compute());
+        var tensor = new HostTensor(averages[i].Shape, averages[i].Type.IsComplex() || !averages[i].Type.IsTrainable() ? averages[i].Type : averages[i].Type.Compute());
         state.GetTensor(key).CopyTo(tensor);
         return tensor;
     }
@@ -344,9 +404,14 @@ public sealed class AveragedParameters : IStateful, IDisposable
     {
         var tensor = state.GetTensor(key);
         var average = averages[i];
-        if (!tensor.Shape.SequenceEqual(average.Shape) || tensor.ElementType.IsComplex() != average.Type.IsComplex())
-            throw state.Wrong(key, tensor, $"[{string.Join(", ", average.Shape.ToArray())}] and {(average.Type.IsComplex() ? "complex" : "real")}");
+        if (!tensor.Shape.SequenceEqual(average.Shape) || !IsLike(tensor.ElementType, average.Type))
+            throw state.Wrong(key, tensor, $"[{string.Join(", ", average.Shape.ToArray())}] and {Kind(average.Type)}");
     }
+
+    /// <summary>Whether numbers of one type may become ones of the other: any real ones, any complex ones, whole ones of the same type.</summary>
+    static bool IsLike(ElementType a, ElementType b) => a == b || a.IsTrainable() && b.IsTrainable() && a.IsComplex() == b.IsComplex();
+
+    static string Kind(ElementType type) => !type.IsTrainable() ? type.ToString() : type.IsComplex() ? "complex" : "real";
 
     int IndexOf(string name)
     {
@@ -358,7 +423,7 @@ public sealed class AveragedParameters : IStateful, IDisposable
         return -1;
     }
 
-    void CheckUpdated()
+    internal void CheckUpdated()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (Count == 0)

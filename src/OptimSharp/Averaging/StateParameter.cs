@@ -13,6 +13,27 @@ internal static unsafe class StateParameter
         ElementType.Float16 => Parameter.Of("", (Half*)tensor.Start, tensor.Shape),
         ElementType.BFloat16 => Parameter.Of("", (BFloat16*)tensor.Start, tensor.Shape),
         ElementType.Complex64 => Parameter.Of("", (Complex64*)tensor.Start, tensor.Shape),
-        _ => Parameter.Of("", (System.Numerics.Complex*)tensor.Start, tensor.Shape),
+        ElementType.Complex128 => Parameter.Of("", (System.Numerics.Complex*)tensor.Start, tensor.Shape),
+        var whole => new WholeParameter(tensor, whole),
     };
+
+    /// <summary>Whole numbers: only to be read.</summary>
+    sealed class WholeParameter(HostTensor tensor, ElementType type) : Parameter("", tensor.Shape, type)
+    {
+        public override bool HasGradient => false;
+
+        internal override Backend Backend => HostBackend.Instance;
+
+        internal override Address Locate() => tensor.Address;
+
+        internal override bool BeginStep(out HostMemory memory) => throw new NotSupportedException();
+
+        internal override void Read<T>(T* to, bool ofGradient) => tensor.Read(to);
+
+        internal override void Write<T>(T* from) => throw new NotSupportedException();
+
+        internal override void ZeroGrad(bool setToNull)
+        {
+        }
+    }
 }

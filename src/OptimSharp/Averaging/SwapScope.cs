@@ -82,6 +82,13 @@ sealed class SwapScope : IDisposable
             if (place < 0)
                 return;
             Scopes.RemoveAt(place);
+            try
+            {
+                owner.Refresh();
+            }
+            catch (Exception) // the model was disposed: what is left of it gets its values back
+            {
+            }
             for (int i = 0; i < kept.Length; i++)
             {
                 try

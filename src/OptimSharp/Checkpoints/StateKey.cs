@@ -33,6 +33,9 @@ public readonly record struct StateKey
     /// <summary>A key that is a whole number.</summary>
     public static StateKey FromInt64(long number) => new(number);
 
+    /// <summary>Such that a file can't be made to have many keys with one hash: <see cref="long"/>'s own is not seeded.</summary>
+    public override int GetHashCode() => HashCode.Combine(Name, (int)Number, (int)(Number >> 32));
+
     /// <summary>The text, or the number's digits.</summary>
     public override string ToString() => Name ?? Number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,0 +1,107 @@
+using OptimSharp.PyTorch;
+using OptimSharp.Safetensors;
+
+namespace OptimSharp;
+
+/// <summary>State dicts as files: PyTorch's own, in both directions, and safetensors.</summary>
+/// <remarks>
+/// <para>
+/// The format goes by the file's name: <c>.pt</c>, <c>.pth</c>, <c>.ckpt</c>, <c>.bin</c> and <c>.tar</c> are PyTorch's, as <c>torch.save</c> writes since
+/// 1.6 and <c>torch.load</c> reads, also with <c>weights_only=True</c>; <c>.safetensors</c> is safetensors.
+/// </para>
+/// <para>
+/// Saving is atomic: the file is written beside its place under another name, flushed to the disk, and renamed. Until then, and whatever happens, the
+/// old file is whole. Loading only ever gives data: no code of a file is run, no size in it is believed before it is checked.
+/// </para>
+/// </remarks>
+public static class Checkpoint
+{
+    static readonly string[] PyTorchNames = [".pt", ".pth", ".ckpt", ".bin", ".tar"];
+
+    /// <summary>Saves a state dict to a file, replacing one that is there.</summary>
+    /// <param name="path">The file's path; its extension says which format.</param>
+    /// <param name="state">What to save. Tensors are written one by one, and not copied.</param>
+    /// <exception cref="ArgumentException">The extension is none that is known, or the state has what the format can't hold.</exception>
+    /// <exception cref="IOException">It can't be written. What was there is as it was.</exception>
+    public static void Save(string path, StateDict state)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(state);
+        var format = FormatOf(path) ?? throw new ArgumentException(
+            $"A checkpoint's name must end in {string.Join(", ", PyTorchNames)} (PyTorch) or .safetensors, but is '{path}'.", nameof(path));
+        AtomicFile.Write(path, stream => Save(stream, state, format));
+    }
+
+    /// <summary>Writes a state dict to a stream, from where it is. The stream need not be able to seek, and stays open.</summary>
+    /// <param name="stream">Where to write to.</param>
+    /// <param name="state">What to save.</param>
+    /// <param name="format">In which format.</param>
+    /// <exception cref="ArgumentException">The state has what the format can't hold.</exception>
+    public static void Save(Stream stream, StateDict state, CheckpointFormat format = CheckpointFormat.PyTorch)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(state);
+        CheckByteOrder();
+        if (format == CheckpointFormat.Safetensors)
+            SafetensorsFile.Write(stream, state);
+        else
+            TorchArchive.Write(stream, state);
+    }
+
+    /// <summary>Loads a file of either format; other extensions than those of <see cref="Save(string, StateDict)"/> will do, too.</summary>
+    /// <param name="path">The file's path.</param>
+    /// <returns>The state dict. Tensors are in main memory, wherever they were.</returns>
+    /// <exception cref="CheckpointException">The file is damaged, or has what can't be read.</exception>
+    /// <exception cref="IOException">The file is missing, or can't be read.</exception>
+    public static StateDict Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 14);
+        return Load(new CheckpointSource(stream, path), FormatOf(path) == CheckpointFormat.Safetensors);
+    }
+
+    /// <summary>Loads what is in a stream, of either format, from where it is to its end.</summary>
+    /// <param name="stream">A stream that can seek. It stays open.</param>
+    /// <returns>The state dict.</returns>
+    /// <exception cref="CheckpointException">The data are damaged, or have what can't be read.</exception>
+    /// <exception cref="ArgumentException">The stream can't seek.</exception>
+    public static StateDict Load(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (!stream.CanSeek)
+            throw new ArgumentException("The stream can't seek: copy it to a MemoryStream or a file first.", nameof(stream));
+        return Load(new CheckpointSource(stream, (stream as FileStream)?.Name), isSafetensors: false);
+    }
+
+    static StateDict Load(CheckpointSource source, bool isSafetensors)
+    {
+        CheckByteOrder();
+        Span<byte> start = stackalloc byte[(int)Math.Min(source.Length, 16)];
+        source.Read(0, start, "its first bytes");
+        if (isSafetensors)
+            return SafetensorsFile.Read(source);
+        if (start.StartsWith("PK\x03\x04"u8))
+            return TorchArchive.Read(source);
+        if (start.Length > 8 && start[8] == (byte)'{')
+            return SafetensorsFile.Read(source);
+        throw source.Error(null, start switch
+        {
+            [] => "is empty",
+            [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, ..] => "is in the format that PyTorch had before 1.6 (_use_new_zipfile_serialization=False). Load and save it with PyTorch once",
+            [0x80, < 6, ..] => "is a pickle, but no file of torch.save",
+            _ => "is neither a PyTorch file nor a safetensors file, or its beginning is damaged",
+        });
+    }
+
+    internal static CheckpointFormat? FormatOf(string path)
+    {
+        string extension = Path.GetExtension(path).ToLowerInvariant();
+        return extension == ".safetensors" ? CheckpointFormat.Safetensors : PyTorchNames.Contains(extension) ? CheckpointFormat.PyTorch : null;
+    }
+
+    static void CheckByteOrder()
+    {
+        if (!BitConverter.IsLittleEndian)
+            throw new PlatformNotSupportedException("Checkpoints are read and written on little-endian machines only.");
+    }
+}

@@ -1,0 +1,105 @@
+using OptimSharp;
+using OptimSharp.Schedulers;
+using OptimSharp.Torch;
+using static TorchSharp.torch;
+
+namespace Snippets; // as in a program of one's own, not below OptimSharp
+
+/// <summary>The code of docs/checkpoints.md.</summary>
+public sealed class CheckpointSnippets : IDisposable
+{
+    readonly TorchSharp.DisposeScope scope = NewDisposeScope();
+    readonly string folder = Directory.CreateTempSubdirectory("optimsharp-").FullName;
+    readonly Network model = new();
+    readonly Tensor input = arange(120, ScalarType.Float32).div(60).sub(1).view(30, 4);
+
+    public void Dispose()
+    {
+        model.Dispose();
+        scope.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    void TrainOneEpoch(Optimizer optimizer)
+    {
+        optimizer.ZeroGrad();
+        using var loss = model.forward(input).square().mean();
+        loss.backward();
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void Saving_and_resuming()
+    {
+        string path = Path.Combine(folder, "training.pt");
+        using var optimizer = new AdamW(model.Parameters(), new() { LearningRate = 1e-2 });
+        var scheduler = new StepLR(optimizer, stepSize: 30);
+        int epoch = 3;
+        TrainOneEpoch(optimizer);
+
+        Checkpoint.Save(path, new()
+        {
+            { "model", model.StateDict() },
+            { "optimizer", optimizer.StateDict() },
+            { "scheduler", scheduler.StateDict() },
+            { "epoch", epoch },
+        });
+
+        TrainOneEpoch(optimizer);
+
+        var saved = Checkpoint.Load(path);
+        model.LoadStateDict(saved.GetDict("model"));
+        optimizer.LoadStateDict(saved.GetDict("optimizer"));
+        scheduler.LoadStateDict(saved.GetDict("scheduler"));
+        epoch = (int)saved.GetInt64("epoch") + 1;
+
+        Assert.Equal(4, epoch);
+        Assert.Equal(saved.GetDict("model").GetTensor("Base.weight").ToArray<float>(), model.StateDict().GetTensor("Base.weight").ToArray<float>());
+    }
+
+    [Fact]
+    public void A_run_that_may_be_killed()
+    {
+        using var optimizer = new AdamW(model.Parameters(), new() { LearningRate = 1e-2 });
+        double Evaluate() => model.forward(input).square().mean().item<float>();
+
+        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 3, KeepBest = 1 });
+        int epoch = 0;
+        if (checkpoints.LoadLatest() is { } saved)
+        {
+            model.LoadStateDict(saved.GetDict("model"));
+            optimizer.LoadStateDict(saved.GetDict("optimizer"));
+            epoch = (int)saved.GetInt64("epoch") + 1;
+        }
+        for (; epoch < 10; epoch++)
+        {
+            TrainOneEpoch(optimizer);
+            checkpoints.Save(epoch, new() { { "model", model.StateDict() }, { "optimizer", optimizer.StateDict() }, { "epoch", epoch } }, metric: Evaluate());
+        }
+
+        Assert.Equal([9L, 8, 7], checkpoints.Checkpoints.Select(c => c.Step));
+        Assert.Equal(9, checkpoints.LoadLatest()!.GetInt64("epoch"));
+
+        using var averaged = new AveragedModel<Network>(model);
+        foreach (var checkpoint in checkpoints.Checkpoints)
+            averaged.Update(Checkpoint.Load(checkpoint.Path).GetDict("model"));
+        averaged.CopyTo(model);
+
+        Assert.Equal(3, averaged.Count);
+    }
+
+    [Fact]
+    public void Plain_memory()
+    {
+        string path = Path.Combine(folder, "weights.safetensors");
+
+        var w = Parameter.Of("w", new float[640], [64, 10]);
+        Checkpoint.Save(path, new() { { "w", TensorData.Of<float>(w.Values.Span, w.Shape) } });
+
+        Checkpoint.Load(path).GetTensor("w").ToArray<float>().CopyTo(w.Values);
+
+        w.Values.Span[0] = 1;
+        Checkpoint.Save(path, new() { { "w", TensorData.Of<float>(w.Values.Span, w.Shape) } });
+        Assert.Equal(1, Checkpoint.Load(path).GetTensor("w").ToArray<float>()[0]);
+    }
+}

@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+using System.Text;
+using OptimSharp.PyTorch;
+
+namespace OptimSharp.Tests.Checkpoints;
+
+/// <summary>PyTorch files that lie: in the pickle's numbers, in the zip file's places and sizes.</summary>
+public class HostileFileTests
+{
+    static readonly byte[] TwelveBytes = [0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64]; // 1, 2, 3
+
+    /// <summary>A pickle in letters: <c>{…}</c> text, <c>#n</c> number, <c>:a.b</c> global, other signs are the instructions themselves.</summary>
+    static byte[] Pickle(string program)
+    {
+        var bytes = new List<byte> { 0x80, 2 };
+        foreach (string word in program.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            switch (word[0])
+            {
+                case '\'':
+                    byte[] text = Encoding.UTF8.GetBytes(word[1..]);
+                    bytes.AddRange([(byte)'X', .. BitConverter.GetBytes(text.Length), .. text]);
+                    break;
+                case '#':
+                    bytes.AddRange([0x8A, 8, .. BitConverter.GetBytes(long.Parse(word[1..], System.Globalization.CultureInfo.InvariantCulture))]);
+                    break;
+                case ':':
+                    int dot = word.LastIndexOf('.');
+                    bytes.AddRange(Encoding.ASCII.GetBytes($"c{word[1..dot]}\n{word[(dot + 1)..]}\n"));
+                    break;
+                default:
+                    bytes.AddRange(word.Select(c => (byte)c));
+                    break;
+            }
+        }
+        return [.. bytes];
+    }
+
+    static byte[] Archive(byte[] pickle, byte[]? storage = null)
+    {
+        using var stream = new MemoryStream();
+        var zip = new ZipWriter(stream);
+        zip.Add("archive/data.pkl", pickle);
+        zip.Add("archive/data/0", storage ?? TwelveBytes);
+        zip.Add("archive/version", "3\n"u8);
+        zip.Finish();
+        return stream.ToArray();
+    }
+
+    static string Refused(byte[] file) => Assert.Throws<CheckpointException>(() => Checkpoint.Load(new MemoryStream(file))).Message;
+
+    /// <summary>{"w": a tensor over the three numbers}.</summary>
+    static string Tensor(string offset = "#0", string shape = "#3 \u0085", string strides = "#1 \u0085", string count = "#3", string type = ":torch.FloatStorage", string key = "'0", string device = "'cpu") =>
+        $"}} 'w :torch._utils._rebuild_tensor_v2 ( ( 'storage {type} {key} {device} {count} t Q {offset} {shape} {strides} \u0089 }} t R s .";
+
+    [Fact]
+    public void An_honest_one_is_read()
+    {
+        Assert.Equal([1f, 2, 3], Checkpoint.Load(new MemoryStream(Archive(Pickle(Tensor())))).GetTensor("w").ToArray<float>());
+        Assert.Equal([2f, 3], Checkpoint.Load(new MemoryStream(Archive(Pickle(Tensor(offset: "#1", shape: "#2 \u0085"))))).GetTensor("w").ToArray<float>());
+    }
+
+    [Theory]
+    [InlineData("#-1", "#3 \u0085", "#1 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#1", "#3 \u0085", "#1 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#-9223372036854775808", "#3 \u0085", "#1 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#9223372036854775807", "#3 \u0085", "#1 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#0", "#4 \u0085", "#1 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#0", "#2 \u0085", "#3 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#0", "#2 \u0085", "#9223372036854775807 \u0085", "#3", "goes past the 3 elements")]
+    [InlineData("#0", "#2 #2 \u0086", "#9223372036854775807 #9223372036854775807 \u0086", "#3", "goes past the 3 elements")]
+    [InlineData("#0", "#-3 \u0085", "#1 \u0085", "#3", "shape have the number -3")]
+    [InlineData("#2", "#3 \u0085", "#-1 \u0085", "#3", "strides have the number -1")]
+    [InlineData("#0", "#3 \u0085", "#1 #1 \u0086", "#3", "1 sizes and 2 strides")]
+    [InlineData("#0", "#4611686018427387904 #4 \u0086", "#0 #0 \u0086", "#3", "more elements than there can be")]
+    [InlineData("#0", "#9223372036854775807 \u0085", "#0 \u0085", "#3", "more elements than there can be")]
+    [InlineData("#0", "'x \u0085", "#1 \u0085", "#3", "shape have a text")]
+    [InlineData("#0", "#3 \u0085", "#1 \u0085", "#4", "has 12 bytes, but its storage has 16")]
+    [InlineData("#0", "#3 \u0085", "#1 \u0085", "#9223372036854775807", "a storage of 9223372036854775807 elements")]
+    [InlineData("#0", "#3 \u0085", "#1 \u0085", "#2305843009213693951", "but its storage has 9223372036854775804")]
+    [InlineData("#0", "#3 \u0085", "#1 \u0085", "#-3", "a storage of -3 elements")]
+    public void A_tensor_outside_its_storage_is_refused(string offset, string shape, string strides, string count, string message) =>
+        Assert.Contains(message, Refused(Archive(Pickle(Tensor(offset, shape, strides, count)))), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("} 'x :os.system 'rm \u0085 R s .", "an object of 'os.system'")]
+    [InlineData("} 'x :builtins.eval 'x \u0085 R s .", "an object of 'builtins.eval'")]
+    [InlineData("} 'x :torch._utils._rebuild_tensor_v2 ) R s .", "calls torch._utils._rebuild_tensor_v2 with arguments")]
+    [InlineData("} 'x :collections.OrderedDict s .", "the class or function collections.OrderedDict")]
+    [InlineData("} 'x #1 #2 R s .", "without a tuple of arguments")]
+    [InlineData("} 'x #1 ) R s .", "calls what is no function")]
+    [InlineData("} 'x ( 'storage :torch.FloatStorage '1 'cpu #3 t Q s .", "data/1': is missing")]
+    [InlineData("} 'x ( 'storage :torch.FloatStorage '../version 'cpu #3 t Q s .", "data/../version': is missing")]
+    [InlineData("} 'x ( 'other :torch.FloatStorage '0 'cpu #3 t Q s .", "names a storage as torch.save does not")]
+    [InlineData("} 'x ( 'storage :torch.Size '0 'cpu #3 t Q s .", "of the class torch.Size")]
+    [InlineData("} 'x ( 'storage :torch.FloatStorage '0 'cpu #3 t Q ( 'storage :torch.IntStorage '0 'cpu #3 t Q \u0086 s .", "with two types or sizes")]
+    [InlineData("} 'x h\u0007 s .", "refers to the object 7")]
+    [InlineData("} 'x s .", "takes more from its stack")]
+    [InlineData("} ( 'x u .", "a key without a value")]
+    [InlineData("] 'x #1 s .", "no a dictionary")]
+    [InlineData("} 'x a .", "no a list")]
+    [InlineData("} t .", "the end of a list without its start")]
+    [InlineData("} } b .", "gives attributes")]
+    [InlineData("} . .", "goes on after its end")]
+    [InlineData("} } .", "goes on after its end")]
+    [InlineData("} ", "is cut off")]
+    [InlineData("} 'x c", "is cut off")]
+    [InlineData("} 'x X\u00FF\u00FF\u00FF\u00FF", "a text of 4294967295 bytes")]
+    [InlineData("} 'x X\u0001\0\0\0\u00FF s .", "no UTF-8")]
+    [InlineData("} i .", "the instruction 0x69")]
+    public void A_pickle_that_is_none_of_PyTorchs_is_refused(string program, string message) =>
+        Assert.Contains(message.Replace("no a ", "not a ", StringComparison.Ordinal), Refused(Archive(Pickle(program))), StringComparison.Ordinal);
+
+    [Fact]
+    public void The_zip_files_places_and_sizes_are_checked()
+    {
+        byte[] file = Archive(Pickle(Tensor()));
+        int end = file.Length - 22, directory = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(end + 16));
+        int second = directory + 46 + "archive/data.pkl".Length; // the directory's entry for the storage
+        int header = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(second + 42));
+        Check("overlaps what comes after it", second + 42, BitConverter.GetBytes(1));
+        Check("has no header where the directory says", second + 42, BitConverter.GetBytes(header - 1));
+        Check("goes past the file's end", second + 42, BitConverter.GetBytes(int.MaxValue));
+        Check("is stored, but its sizes are 13 and 12", second + 20, BitConverter.GetBytes(13));
+        int next = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(second + 46 + "archive/data/0".Length + 42));
+        byte[] size = BitConverter.GetBytes(next - header - 30 + 1);
+        Check("overlaps what comes after it", second + 20, [.. size, .. size]);
+        Check("goes past the file's end", second + 20, [.. BitConverter.GetBytes(-2), .. BitConverter.GetBytes(-2)]);
+        Check("goes past the file's end", second + 20, [.. BitConverter.GetBytes(-1), .. BitConverter.GetBytes(-1)]);
+        Check("is compressed (method 8)", second + 10, [8]);
+        Check("is encrypted", second + 8, [9]);
+        Check("compressed or encrypted in its own header", header + 8, [8]);
+        Check("another name in its own header", header + 30, [(byte)'b']);
+        Check("overlaps what comes after it", header + 28, [255, 255]);
+        Check("its checksum is", file.AsSpan().IndexOf(TwelveBytes), [1]);
+        Check("a name that no archive of PyTorch has", second + 46, "../../passwd00"u8.ToArray());
+        Check("a name that no archive of PyTorch has", second + 46, "/rchive/data/0"u8.ToArray());
+        Check("a name that is no UTF-8", second + 46, [255]);
+        Check("entries in", end + 8, [255, 255, 255, 255]);
+        Check("so goes past its end", end + 12, BitConverter.GetBytes(int.MaxValue));
+        Check("bytes more than its 2 entries", end + 8, [2, 0, 2, 0]);
+        Check("spans several disks", end + 4, [1]);
+        Check("is damaged at its entry 0", directory, [0]);
+
+        void Check(string message, int at, byte[] bytes)
+        {
+            byte[] changed = [.. file];
+            bytes.CopyTo(changed, at);
+            Assert.Contains(message, Refused(changed), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Other_archives_and_other_byte_orders_are_told()
+    {
+        Assert.Contains("none of PyTorch's", Refused(Zip(("a/b", "x"))), StringComparison.Ordinal);
+        Assert.Contains("none of PyTorch's", Refused(Zip(("a/data.pkl", "x"), ("b/data.pkl", "x"))), StringComparison.Ordinal);
+        Assert.Contains("is in the directory twice", Refused(Zip(("a/data.pkl", "x"), ("a/data.pkl", "x"))), StringComparison.Ordinal);
+        Assert.Contains("version': is missing", Refused(Zip(("a/data.pkl", "x"))), StringComparison.Ordinal);
+        Assert.Contains("version is '11'", Refused(Zip(("a/data.pkl", "x"), ("a/version", "11\n"))), StringComparison.Ordinal);
+        Assert.Contains("not little-endian", Refused(Zip(("a/data.pkl", "x"), ("a/version", "3\n"), ("a/byteorder", "big"))), StringComparison.Ordinal);
+        Assert.Contains("does not begin as a pickle", Refused(Zip(("a/data.pkl", "x"), ("a/version", "3\n"))), StringComparison.Ordinal);
+
+        static byte[] Zip(params (string, string)[] entries)
+        {
+            using var stream = new MemoryStream();
+            var zip = new ZipWriter(stream);
+            foreach (var (name, text) in entries)
+                zip.Add(name, Encoding.ASCII.GetBytes(text));
+            zip.Finish();
+            return stream.ToArray();
+        }
+    }
+
+    [Fact]
+    public void Keys_that_collide_do_not_slow_it_down()
+    {
+        // whole numbers whose long.GetHashCode() are all one: 40,000 of them would take 800 million comparisons
+        var keys = new List<byte> { 0x80, 2, (byte)'}', (byte)'(' };
+        for (uint i = 0; i < 40_000; i++)
+            keys.AddRange([0x8A, 8, .. BitConverter.GetBytes((ulong)i << 32 | i), (byte)'N']);
+        keys.AddRange("u."u8);
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        Assert.Equal(40_000, Checkpoint.Load(new MemoryStream(Archive([.. keys]))).Count);
+        Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds < 2);
+    }
+}
