@@ -187,7 +187,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     public override string ToString() => $"{Averaging} of {Count} models with {parameterCount} parameters";
 
     /// <summary>
-    /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="Take"/>, each
+    /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="TakeOnHost"/>, each
     /// to be changed as the result says (<see cref="AverageRule{T}.Next"/>), and then calls <see cref="Finish"/> or <see cref="Cancel"/>. Throws when
     /// the update could not be done.
     /// </summary>
@@ -200,13 +200,13 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
         return Averaging.Next(Count);
     }
 
-    /// <summary>The average of a parameter, which the caller will change. Null when the parameter is not averaged.</summary>
-    internal StateTensor? Take(Parameter parameter)
+    /// <summary>The average of a parameter, which the caller will change. Null when the parameter is not averaged, or its average is elsewhere.</summary>
+    internal HostTensor? TakeOnHost(Parameter parameter)
     {
-        if (!byIdentity!.TryGetValue(parameter.Identity, out int i))
+        if (!byIdentity!.TryGetValue(parameter.Identity, out int i) || averages[i] is not HostTensor host)
             return null;
         done[i] = true;
-        return averages[i];
+        return host;
     }
 
     /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
