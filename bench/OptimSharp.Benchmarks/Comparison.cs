@@ -29,6 +29,15 @@ public static class Comparison
                 }
             }
         }
+        foreach (var (shapeName, shapes) in Shapes.All)
+        {
+            foreach (int threads in new[] { 1, Environment.ProcessorCount }.Distinct())
+            {
+                string name = $"whole/{shapeName}/f32/{threads}t";
+                if (only is null || name.Contains(only, StringComparison.OrdinalIgnoreCase))
+                    results.Add(MeasureWhole(name, shapes, threads, seconds));
+            }
+        }
         foreach (var (name, work) in SparseRows.Cases)
         {
             if (only is null || name.Contains(only, StringComparison.OrdinalIgnoreCase))
@@ -69,6 +78,26 @@ public static class Comparison
         {
             foreach (var contender in contenders)
                 contender?.Dispose();
+        }
+    }
+
+    /// <summary>Clipping, AdamW, average and zeros together.</summary>
+    static Result MeasureWhole(string name, long[][] shapes, int threads, double seconds)
+    {
+        Execution.ThreadCount = threads;
+        set_num_threads(threads);
+        var contenders = WholeStep.Make(shapes);
+        try
+        {
+            double[] times = Median(contenders, seconds);
+            var result = new Result(name, "AdamW", shapes.Length, shapes.Sum(s => s.Aggregate(1L, (a, b) => a * b)), threads, times[0] * 1e3, null, new(times[1] * 1e3, times[2] * 1e3));
+            Print(result);
+            return result;
+        }
+        finally
+        {
+            foreach (var contender in contenders)
+                contender.Dispose();
         }
     }
 

@@ -70,6 +70,14 @@ sealed unsafe partial class FusedPeer : IContender
             Tensors.Dispose(list);
     }
 
+    /// <summary>Sets all tensors to zeros, in one call.</summary>
+    public static void Zero(Tensor[] tensors)
+    {
+        ulong* stack = stackalloc ulong[1] { List(tensors) };
+        if (CallDispatcher("aten::_foreach_zero_", "", stack, Abi) != 0)
+            throw new InvalidOperationException("_foreach_zero_ failed.");
+    }
+
     static ulong Number(double value) => BitConverter.DoubleToUInt64Bits(value);
 
     /// <summary>A list that the operator takes over, with handles of its own.</summary>

@@ -103,8 +103,8 @@ public sealed class AveragedModel<TModule> : IStateful, IDisposable
         }
     }
 
-    /// <summary>The averages themselves.</summary>
-    internal AveragedParameters Averages { get; }
+    /// <summary>The averages themselves: what a <see cref="TrainingStep"/> takes, to update them in its own pass.</summary>
+    public AveragedParameters Averages { get; }
 
     /// <summary>Takes the model as it is now into the averages. The first one is copied.</summary>
     /// <exception cref="InvalidOperationException">Averages are swapped into the model, or it was disposed. Nothing has changed.</exception>

@@ -54,6 +54,10 @@ internal static unsafe partial class LibTorchSharp
     [LibraryImport(Library, EntryPoint = "THSTensor_contiguous")]
     private static partial nint Contiguous(nint tensor);
 
+    /// <summary>Copies a tensor's elements to another one, and returns a new handle to that.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_copy_")]
+    public static partial nint Copy(nint to, nint from, byte nonBlocking);
+
     /// <summary>A new handle to a tensor of the same elements, each where its index says, as it is.</summary>
     public static nint Plain(nint tensor)
     {

@@ -39,6 +39,55 @@ internal sealed class TorchBackend : Backend
         old.copy_(rule.Next(new TorchLane<T>(old.to_type(type)), new TorchLane<T>(current.to(old.device).to_type(type))).Tensor);
     });
 
+    public override unsafe double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var gradient = ((TorchParameter)parameter).Tensor.grad!.detach();
+        if (gradient.device_type == DeviceType.CPU)
+        {
+            var plain = gradient.resolve_conj().contiguous();
+            return GradientPass.Gather((byte*)LibTorchSharp.Data(plain.Handle), parameter.ElementType, (nint)parameter.Numbers, order, change);
+        }
+        if (!change.IsNone)
+            Change(gradient = gradient.clone(), change);
+        var sizes = gradient.abs().to_type(gradient.device_type == DeviceType.MPS ? torch.float32 : torch.float64); // Apple's has no doubles
+        var gathered = order.P switch
+        {
+            2 => sizes.mul(sizes).sum(),
+            0 => sizes.ne(0).sum(),
+            double.PositiveInfinity => sizes.max(),
+            double.NegativeInfinity => sizes.min(),
+            double p => sizes.pow(p).sum(),
+        };
+        return gathered.cpu().to_type(torch.float64).item<double>();
+    }
+
+    public override void ChangeGradient(Parameter parameter, in GradientChange change)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Change(((TorchParameter)parameter).Tensor.grad!.detach(), change);
+    }
+
+    static void Change(torch.Tensor gradient, in GradientChange change)
+    {
+        // As reals: a product of complex numbers would make NaN of an infinite one. What is lazily conjugated is so before and after.
+        if (torch.is_complex(gradient))
+            gradient = (gradient.is_conj() ? gradient.conj() : gradient).view_as_real();
+        foreach (double factor in (ReadOnlySpan<double>)[change.Unscale, change.Mean, change.Clip])
+        {
+            if (factor == 1)
+                continue;
+            if (gradient.dtype is torch.ScalarType.Float16 or torch.ScalarType.BFloat16)
+                gradient.copy_(gradient.to_type(torch.float32).mul_(factor)); // libtorch may round the factor, too
+            else
+                gradient.mul_(factor);
+        }
+        if (!double.IsPositiveInfinity(change.Limit))
+            gradient.clamp_(-change.Limit, change.Limit);
+    }
+
     /// <summary>A tensor's real numbers: complex elements have a last dimension of two.</summary>
     public static torch.Tensor Reals(torch.Tensor tensor) =>
         torch.is_complex(tensor) ? tensor.resolve_conj().view_as_real() : tensor;

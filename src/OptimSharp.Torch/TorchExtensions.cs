@@ -29,4 +29,13 @@ public static class TorchExtensions
         ArgumentNullException.ThrowIfNull(tensors);
         return [.. tensors.Select((t, i) => new TorchParameter(t, i.ToString(System.Globalization.CultureInfo.InvariantCulture)))];
     }
+
+    /// <summary>A loss, scaled: <c>scaler.Scale(loss).backward()</c>. The loss itself when the scaler is disabled.</summary>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    public static torch.Tensor Scale(this GradScaler scaler, torch.Tensor loss)
+    {
+        ArgumentNullException.ThrowIfNull(scaler);
+        ArgumentNullException.ThrowIfNull(loss);
+        return scaler.IsEnabled ? loss * scaler.CurrentScale : loss;
+    }
 }

@@ -19,6 +19,7 @@ public sealed unsafe class TorchParameter : Parameter
     readonly sbyte type;   // as libtorch
     readonly int device;   // numbers them
     nint plainGradient;    // during a step: a copy of a gradient that is not contiguous…
+    bool rowsAreCopy;
     torch.Tensor? indices, rows; // …or, of a sparse one, its parts in host memory
 
     /// <param name="tensor">The tensor.</param>
@@ -101,13 +102,13 @@ public sealed unsafe class TorchParameter : Parameter
             {
                 OpenSparse();
                 memory = new(onHost ? new(LibTorchSharp.Data(tensor)) : default, default,
-                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), (int)rows.shape[0]));
+                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), (int)rows.shape[0]), rowsAreCopy);
             }
             else if (onHost)
             {
                 if (LibTorchSharp.IsContiguous(grad) == 0 || ElementType.IsComplex() && LibTorchSharp.IsConjugate(grad) != 0)
                     plainGradient = LibTorchSharp.Plain(grad);
-                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(plainGradient != 0 ? plainGradient : grad)));
+                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(plainGradient != 0 ? plainGradient : grad)), IsCopy: plainGradient != 0);
             }
         }
         catch
@@ -120,6 +121,17 @@ public sealed unsafe class TorchParameter : Parameter
             LibTorchSharp.Dispose(grad); // the tensor still has it
         }
         return true;
+    }
+
+    internal override void KeepGradient()
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var grad = Tensor.grad!.detach();
+        if (rows is not null)
+            grad.SparseValues.copy_(rows);
+        else if (plainGradient != 0)
+            LibTorchSharp.Dispose(LibTorchSharp.Copy(grad.Handle, plainGradient, 0));
     }
 
     internal override void Read<T>(T* to, bool ofGradient)
@@ -183,7 +195,11 @@ public sealed unsafe class TorchParameter : Parameter
         }
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        Tensor.grad?.detach_().zero_();
+        if (Tensor.grad is not { } gradient)
+            return;
+        if (gradient.requires_grad)
+            Tensor.grad = gradient = gradient.detach(); // detach_ refuses views
+        gradient.zero_();
     }
 
     void CheckGradient(nint grad)
@@ -213,7 +229,9 @@ public sealed unsafe class TorchParameter : Parameter
         if (where.shape[0] != 1)
             throw new InvalidOperationException($"The gradient of parameter {this} is sparse in {where.shape[0]} dimensions; optimizers take sparse rows of the first dimension, as Embedding(sparse: true) makes them. Give a dense gradient.");
         indices = where.cpu().contiguous().DetachFromDisposeScope();
-        rows = sparse.SparseValues.resolve_conj().cpu().contiguous().DetachFromDisposeScope();
+        var values = sparse.SparseValues;
+        rows = values.resolve_conj().cpu().contiguous().DetachFromDisposeScope();
+        rowsAreCopy = values.numel() > 0 && LibTorchSharp.Data(values.Handle) != LibTorchSharp.Data(rows.Handle);
     }
 
     void CloseSparse()

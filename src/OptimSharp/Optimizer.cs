@@ -45,8 +45,8 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <summary>The groups of parameters, each with its options.</summary>
     public IReadOnlyList<ParameterGroup> ParameterGroups => Groups;
 
-    /// <summary>Whether a step was ever taken: schedulers ask.</summary>
-    internal bool HasStepped { get; private set; }
+    /// <summary>Whether a step was ever taken, or left out in its turn: schedulers ask.</summary>
+    internal bool HasStepped { get; set; }
 
     private protected abstract IReadOnlyList<ParameterGroup> Groups { get; }
 
@@ -79,6 +79,51 @@ public abstract class Optimizer : IStateful, IDisposable
         var loss = UpdateWith(closure);
         AfterStep();
         return loss;
+    }
+
+    /// <summary>A step with what a training step does around it; it may be left out.</summary>
+    internal void StepWithin(StepFrame frame)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        AnyStepping?.Invoke(this, EventArgs.Empty);
+        Stepping?.Invoke(this, EventArgs.Empty);
+        Context.Frame = frame;
+        try
+        {
+            Update();
+        }
+        finally
+        {
+            Context.Frame = null;
+        }
+        AfterStep(frame);
+    }
+
+    /// <inheritdoc cref="StepWithin(StepFrame)"/>
+    internal TLoss StepWithin<TLoss>(StepFrame frame, Func<TLoss> closure)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        AnyStepping?.Invoke(this, EventArgs.Empty);
+        Stepping?.Invoke(this, EventArgs.Empty);
+        Context.Frame = frame;
+        TLoss loss;
+        try
+        {
+            loss = UpdateWith(closure);
+        }
+        finally
+        {
+            Context.Frame = null;
+        }
+        AfterStep(frame);
+        return loss;
+    }
+
+    /// <summary>Runs a closure, without a step.</summary>
+    internal TLoss EvaluateAlone<TLoss>(Func<TLoss> closure)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return Evaluate(closure);
     }
 
     /// <summary>Removes all gradients, or sets them to zeros.</summary>
@@ -180,6 +225,9 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
     internal abstract IReadOnlyList<StateEntry> StateEntries(Parameter parameter);
 
+    /// <summary>Whether a step evaluates a closure, several times, and is none without.</summary>
+    internal virtual bool NeedsClosure => false;
+
     /// <summary>Whether one state is for all parameters together, in their order.</summary>
     internal virtual bool SharesState => false;
 
@@ -223,6 +271,14 @@ public abstract class Optimizer : IStateful, IDisposable
             }
         }
         return null;
+    }
+
+    void AfterStep(StepFrame frame)
+    {
+        if (frame.Skipped)
+            HasStepped = true; // a scheduler that follows comes in its turn
+        else
+            AfterStep();
     }
 
     void AfterStep()

@@ -144,6 +144,8 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         try
         {
             Context.Begin(this, groups, States);
+            if (!Context.GoesOn())
+                return;
             for (int i = 0; i < groups.Count; i++)
             {
                 if (Context.Has<float>(i))

@@ -96,6 +96,13 @@ public abstract class Parameter
     }
 
     /// <summary>
+    /// During a step: takes what was changed in the copy that <see cref="BeginStep"/> had to make of the gradient over into the gradient.
+    /// </summary>
+    internal virtual void KeepGradient()
+    {
+    }
+
+    /// <summary>
     /// Copies all values, or the gradient (zeros when there is none; a sparse one with its zeros), to host memory in the compute
     /// type. A complex element is two numbers. For use outside of a step, or inside for a parameter that is not in host memory.
     /// </summary>
@@ -153,7 +160,8 @@ public abstract class Parameter
 /// <param name="Values">The values.</param>
 /// <param name="Gradient">The gradient, when it is dense.</param>
 /// <param name="Rows">The gradient, when it is sparse.</param>
-internal readonly record struct HostMemory(Address Values, Address Gradient, SparseRows? Rows = null);
+/// <param name="IsCopy">Whether the gradient is a copy, made because the original can't be used as it lies: it may be changed without effect.</param>
+internal readonly record struct HostMemory(Address Values, Address Gradient, SparseRows? Rows = null, bool IsCopy = false);
 
 /// <summary>
 /// A sparse gradient as it comes: rows of the parameter's first dimension, in any order, the same one any number of times.

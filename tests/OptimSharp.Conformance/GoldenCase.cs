@@ -38,6 +38,8 @@ public abstract class GoldenCase
         "optimizer" => new OptimizerCase(root),
         "scheduler" => new SchedulerCase(root),
         "lbfgs" => new LBFGSCase(root),
+        "gradients" => new GradientsCase(root),
+        "grad_scaler" => new GradScalerCase(root),
         "averaging" => new AveragingCase(root),
         var kind => throw root.Error($"unknown kind '{kind}'"),
     };

@@ -35,5 +35,14 @@ public abstract class GoldenParameter : IDisposable
     /// <summary>The dense gradient as it is now: a step must not change it. Null when there is none or it is not dense.</summary>
     public abstract double[]? Gradient();
 
+    /// <summary>The gradient as it is now; a sparse one with its zeros.</summary>
+    public unsafe double[] GradientNow()
+    {
+        var numbers = new double[Parameter.Numbers];
+        fixed (double* to = numbers)
+            Parameter.Read(to, ofGradient: true);
+        return numbers;
+    }
+
     public virtual void Dispose() => GC.SuppressFinalize(this);
 }

@@ -72,7 +72,8 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
         {
             using var scope = torch.NewDisposeScope();
             var reals = torch.tensor(values, dtype: torch.float64);
-            return (torch.is_complex(type) ? reals.reshape([.. shape, 2]).view_as_complex() : reals.reshape(shape)).to_type(type).MoveToOuterDisposeScope();
+            // Cloned: the array's memory is aligned for doubles, and libtorch's complex kernels need twice that.
+            return (torch.is_complex(type) ? reals.clone().reshape([.. shape, 2]).view_as_complex() : reals.reshape(shape)).to_type(type).MoveToOuterDisposeScope();
         }
 
         static double[] FromTensor(torch.Tensor tensor)

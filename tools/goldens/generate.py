@@ -11,6 +11,7 @@ os.environ["ATEN_CPU_CAPABILITY"] = "default"  # the same kernels on every CPU, 
 import torch
 
 import averaging
+import gradients
 import lbfgs
 import optimizers
 import schedule_run
@@ -46,6 +47,7 @@ def cases():
                 yield f"{o.name.lower()}/{scenario.name}_{dtype}", lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
     yield from lbfgs.cases()
     yield from schedule_run.cases()
+    yield from gradients.cases()
     yield from averaging.cases()
 
 

@@ -24,21 +24,12 @@ namespace OptimSharp;
 /// using (averages.SwapIn())
 ///     Evaluate();
 /// </code></example>
-public sealed class AveragedParameters : IStateful, IDisposable
+public sealed partial class AveragedParameters : IStateful, IDisposable
 {
-    /// <summary>PyTorch's key of the number of models.</summary>
-    const string CountKey = "n_averaged";
-
-    /// <summary>PyTorch's class holds the averages in a field of this name.</summary>
-    const string Prefix = "module.";
-
-    readonly StepPlan plan = new();
     readonly Parameter[] live;
     readonly StateTensor[] averages;
-    readonly bool[] done; // which averages a training step has updated by itself
     readonly int parameterCount; // those after are buffers
     readonly AveragingOptions options;
-    Dictionary<object, int>? byIdentity;
     bool disposed;
 
     /// <param name="parameters">The parameters. Their names are the keys of the state; those without get their number.</param>
@@ -178,42 +169,6 @@ public sealed class AveragedParameters : IStateful, IDisposable
         byIdentity = null;
     }
 
-    /// <summary>A copy of the averages under PyTorch's keys: <c>n_averaged</c>, and <c>module.</c> with each name.</summary>
-    public StateDict StateDict()
-    {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        var state = new StateDict { PythonType = "collections.OrderedDict" };
-        state.Add(CountKey, TensorData.Of([Count]));
-        for (int i = 0; i < averages.Length; i++)
-            state.Add(Prefix + Names[i], TensorData.From(averages[i]));
-        return state;
-    }
-
-    /// <summary>Takes over a copy of averages, of ours or PyTorch's making, converted to the types they are kept in here.</summary>
-    /// <exception cref="StateDictException">Names or shapes do not fit. Nothing has changed.</exception>
-    public void LoadStateDict(StateDict state)
-    {
-        ArgumentNullException.ThrowIfNull(state);
-        ObjectDisposedException.ThrowIf(disposed, this);
-        foreach (var key in state.Keys)
-        {
-            if (key != CountKey && !(key.Name is { } name && name.StartsWith(Prefix, StringComparison.Ordinal) && IndexOf(name[Prefix.Length..]) >= 0))
-                throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name that is averaged: {string.Join(", ", Names)}");
-        }
-        long count = OptimizerState.Plain(state[CountKey]) switch
-        {
-            long whole and >= 0 => whole,
-            double number and >= 0 and < 1L << 53 when number == Math.Floor(number) => (long)number,
-            _ => throw state.Wrong(CountKey, state[CountKey], "a whole number ≥ 0"),
-        };
-        for (int i = 0; i < averages.Length; i++)
-            Check(state, Prefix + Names[i], i);
-        for (int i = 0; i < averages.Length; i++)
-            state.GetTensor(Prefix + Names[i]).CopyTo(averages[i]);
-        Count = count;
-        Version++;
-    }
-
     /// <summary>Frees the averages. Scopes of <see cref="SwapIn"/> that are open still restore the parameters.</summary>
     public void Dispose()
     {
@@ -227,106 +182,6 @@ public sealed class AveragedParameters : IStateful, IDisposable
 
     /// <summary>What enters the average, and how many models.</summary>
     public override string ToString() => $"{Averaging} of {Count} models with {parameterCount} parameters";
-
-    /// <summary>
-    /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="Take"/>, each
-    /// to be changed as the result says (<see cref="AverageRule{T}.Next"/>), and then calls <see cref="Finish"/> or <see cref="Cancel"/>. Throws when
-    /// the update could not be done.
-    /// </summary>
-    /// <returns>How the model enters; null for a function of the user's: then nothing may be taken, and <see cref="Finish"/> does all.</returns>
-    internal AverageStep? Begin()
-    {
-        Refresh();
-        Check(live);
-        byIdentity ??= live.Take(parameterCount).Select((p, i) => (p.Identity, i)).ToDictionary(x => x.Identity, x => x.i);
-        return Averaging.Next(Count);
-    }
-
-    /// <summary>The average of a parameter, which the caller will change. Null when the parameter is not averaged.</summary>
-    internal StateTensor? Take(Parameter parameter)
-    {
-        if (!byIdentity!.TryGetValue(parameter.Identity, out int i))
-            return null;
-        done[i] = true;
-        return averages[i];
-    }
-
-    /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
-    internal void Finish() => Update(live);
-
-    /// <summary>Gives back what was taken: the step did not come about.</summary>
-    internal void Cancel() => Array.Clear(done);
-
-    void Check(Parameter[] models)
-    {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (SwapScope.IsOpenFor(models))
-            throw new InvalidOperationException("Averages are swapped into the parameters, so the parameters can't be averaged: dispose the scope of SwapIn first.");
-        foreach (var model in models)
-            model.Locate(); // throws for those that can't be used
-    }
-
-    void Update(Parameter[] models)
-    {
-        try
-        {
-            if (Averaging.Next(Count) is { } step)
-                PlanAll(models, step);
-            else
-                Average(models);
-            plan.Run(Execution.ThreadCount);
-            UpdateWhole(models);
-            Count++;
-            Version++;
-        }
-        finally
-        {
-            plan.Clear();
-            Array.Clear(done);
-            GC.KeepAlive(this);
-        }
-    }
-
-    AverageStep StepFor(int i, AverageStep step) => i < parameterCount || options.UseBuffers ? step : AverageStep.Copy;
-
-    void PlanAll(Parameter[] models, AverageStep step)
-    {
-        for (int i = 0; i < models.Length; i++)
-        {
-            if (!done[i])
-                Plan(models[i], averages[i], StepFor(i, step));
-        }
-    }
-
-    /// <summary>By a function; buffers that are only copied are planned.</summary>
-    void Average(Parameter[] models)
-    {
-        int[] chosen = [.. Enumerable.Range(0, models.Length).Where(i => (i < parameterCount || options.UseBuffers) && models[i].ElementType.IsTrainable())];
-        for (int i = parameterCount; i < models.Length && !options.UseBuffers; i++)
-            Plan(models[i], averages[i], AverageStep.Copy);
-        Averaging.Average([.. chosen.Select(i => averages[i])], [.. chosen.Select(i => models[i])], Count);
-    }
-
-    void Plan(Parameter model, StateTensor average, AverageStep step)
-    {
-        if (model.Numbers == 0 || !average.Type.IsTrainable())
-            return;
-        if (average.Type.Compute() == ElementType.Float64)
-            model.Backend.PlanAverage(plan, new AverageRule<double>(step), model, average);
-        else
-            model.Backend.PlanAverage(plan, new AverageRule<float>(step), model, average);
-    }
-
-    /// <summary>Buffers of whole numbers. A function of the user's does not get them: they are copied.</summary>
-    void UpdateWhole(Parameter[] models)
-    {
-        var step = Averaging.Next(Count) ?? AverageStep.Copy;
-        for (int i = parameterCount; i < models.Length; i++)
-        {
-            if (!averages[i].Type.IsTrainable())
-                WholeAverage.Update(models[i], (HostTensor)averages[i], StepFor(i, step));
-        }
-    }
 
     /// <summary>Takes the model's tensors anew when some were disposed.</summary>
     internal void Refresh()
@@ -392,26 +247,8 @@ public sealed class AveragedParameters : IStateful, IDisposable
         return matched;
     }
 
-    HostTensor Read(StateDict state, string key, int i)
-    {
-        Check(state, key, i);
-        var tensor = new HostTensor(averages[i].Shape, averages[i].Type.IsComplex() || !averages[i].Type.IsTrainable() ? averages[i].Type : averages[i].Type.Compute());
-        state.GetTensor(key).CopyTo(tensor);
-        return tensor;
-    }
-
-    void Check(StateDict state, string key, int i)
-    {
-        var tensor = state.GetTensor(key);
-        var average = averages[i];
-        if (!tensor.Shape.SequenceEqual(average.Shape) || !IsLike(tensor.ElementType, average.Type))
-            throw state.Wrong(key, tensor, $"[{string.Join(", ", average.Shape.ToArray())}] and {Kind(average.Type)}");
-    }
-
     /// <summary>Whether numbers of one type may become ones of the other: any real ones, any complex ones, whole ones of the same type.</summary>
     static bool IsLike(ElementType a, ElementType b) => a == b || a.IsTrainable() && b.IsTrainable() && a.IsComplex() == b.IsComplex();
-
-    static string Kind(ElementType type) => !type.IsTrainable() ? type.ToString() : type.IsComplex() ? "complex" : "real";
 
     int IndexOf(string name)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace OptimSharp.Kernels;
@@ -12,6 +13,12 @@ internal abstract class Backend
     public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>What a gradient outside of host memory gathers to, as it is after a change. It is open for a step, and dense.</summary>
+    public virtual double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change) => throw new UnreachableException();
+
+    /// <summary>Changes a gradient outside of host memory in place. It is open for a step, and dense.</summary>
+    public virtual void ChangeGradient(Parameter parameter, in GradientChange change) => throw new UnreachableException();
 
     /// <summary>Plans the update of an average by one of this backend's parameters.</summary>
     public virtual void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
@@ -44,13 +51,15 @@ internal abstract class Backend
 /// <remarks>
 /// <see cref="Rows"/> says which rows the rule is for, when the gradient is sparse: the others are neither read nor written.
 /// </remarks>
-internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StateTensor? s0, StateTensor? s1, StateTensor? s2)
+internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StateTensor? s0, StateTensor? s1, StateTensor? s2,
+    StepFrame? frame = null)
 {
     public readonly Parameter Parameter = parameter;
     public readonly HostMemory Memory = memory;
     public readonly ElementType GradType = gradType; // of the memory's gradient: the parameter's, or the one computed in
     public readonly TouchedRows? Rows = rows;
     public readonly StateTensor? S0 = s0, S1 = s1, S2 = s2;
+    public readonly StepFrame? Frame = frame; // what is done around the rule, when its pass can do it
 }
 
 /// <summary>Memory of this process, computed on its processors.</summary>
@@ -63,6 +72,7 @@ internal sealed class HostBackend : Backend
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
         var s0 = (HostTensor?)target.S0;
+        var average = target.Frame?.TakeAverage(target.Parameter);
         plan.Add<TRule, T>(rule, new()
         {
             Param = target.Memory.Values,
@@ -76,6 +86,9 @@ internal sealed class HostBackend : Backend
             Rows = target.Rows?.Indices,
             RowSize = target.Rows?.RowSize ?? 0,
             Count = target.Rows?.Numbers ?? (nint)target.Parameter.Numbers,
+            Frame = target.Frame,
+            Average = average?.Address ?? default,
+            AverageType = average?.Type.Real() ?? default,
         });
     }
 }

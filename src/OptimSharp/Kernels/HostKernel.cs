@@ -19,6 +19,11 @@ internal static unsafe class HostKernel<TRule, T>
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         fixed (byte* a = &work.S0.Start, b = &work.S1.Start, c = &work.S2.Start)
         {
+            if (work.Frame is not null)
+            {
+                FramedKernel<TRule, T>.Run(rule, work, p, g, a, b, c, first, last, wide);
+                return;
+            }
             if (work.Rows is not { } rows)
             {
                 Stretch(rule, work, p, g, a, b, c, first, first, last - first, wide);
@@ -36,7 +41,7 @@ internal static unsafe class HostKernel<TRule, T>
 
     /// <summary>Elements from <paramref name="at"/> on in parameter and state, with the gradient from <paramref name="gradAt"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Stretch(in TRule rule, in StepPlan.Work work, byte* p, byte* g, byte* a, byte* b, byte* c, nint at, nint gradAt, nint count, bool wide)
+    public static void Stretch(in TRule rule, in StepPlan.Work work, byte* p, byte* g, byte* a, byte* b, byte* c, nint at, nint gradAt, nint count, bool wide)
     {
         nint param = at * work.ParamType.Size(), grad = gradAt * work.GradType.Size(), state = at * work.StateType.Size();
         var type = Storage.Of<T>();

@@ -21,6 +21,7 @@ internal sealed class StepContext
 
         // In this step:
         public bool Present; // it has a gradient
+        public bool Fused;   // what the frame does is done with its rule
         public bool Counts;  // its step count goes up by one when all went well
         public StatePrecision Precision;
         public ElementType GradType; // of the memory's gradient
@@ -55,6 +56,9 @@ internal sealed class StepContext
         public bool HasFloat, HasDouble; // parameters in this step, by what they are computed in
     }
 
+    /// <summary>What is done around the rules of this step.</summary>
+    public StepFrame? Frame { get; set; }
+
     /// <summary>Powers of betas: the same on every machine.</summary>
     public Powers Powers { get; } = new();
 
@@ -78,7 +82,7 @@ internal sealed class StepContext
                     throw new InvalidOperationException($"{refusal} (Parameter {entry.Parameter}.)");
                 entry.GradType = entry.Parameter.ElementType;
                 entry.Precision = options.StatePrecision;
-                entry.Counts = false;
+                (entry.Counts, entry.Fused) = (false, false);
                 if (entry.GradType.Compute() == ElementType.Float64)
                     group.HasDouble = true;
                 else
@@ -131,11 +135,20 @@ internal sealed class StepContext
     /// <summary>Whether the group has a parameter in this step that is computed in <typeparamref name="T"/>.</summary>
     public bool Has<T>(int group) where T : unmanaged => typeof(T) == typeof(double) ? groupsOf[group].HasDouble : groupsOf[group].HasFloat;
 
+    /// <summary>Whether the step is to be taken, once the gradients were looked at. If not, nothing has changed.</summary>
+    public bool GoesOn()
+    {
+        done = Frame is not null && !Frame.Decide(entries); // then there is nothing to take back
+        return !done;
+    }
+
     /// <summary>Changes parameters and state as planned.</summary>
     public void Run()
     {
+        Frame?.BeforeRules(entries);
         plan.Run(Execution.ThreadCount);
         tensorPlan.Run();
+        Frame?.AfterRules(entries);
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
         foreach (ref var entry in entries.AsSpan())
@@ -230,7 +243,8 @@ internal sealed class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
-        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2);
+        entry.Fused = Frame is not null && StepFrame.CanFuse(entry);
+        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2, entry.Fused ? Frame : null);
         if (entry.Parameter.Backend is HostBackend host) // a call of a generic virtual method costs more than all the rest
             host.Plan<TRule, T>(plan, rule, target);
         else

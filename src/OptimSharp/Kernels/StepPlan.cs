@@ -119,6 +119,11 @@ internal sealed class StepPlan : ISharedWork
         /// </summary>
         public long[]? Rows;
         public nint RowSize;
+
+        /// <summary>Not null: what is done around the rule. Then there are no <see cref="Rows"/>.</summary>
+        public StepFrame? Frame;
+        public Address Average; // the parameter's, to be updated with it; null for none
+        public ElementType AverageType;
     }
 
     abstract class Batch

@@ -103,6 +103,17 @@ internal static unsafe class Storage
             Save(source + i, (byte*)destination + i * type.Size(), type, (int)Math.Min(Piece, count - i));
     }
 
+    /// <summary>Sets numbers of a real type to −0.</summary>
+    public static void FillNegativeZero(void* to, ElementType type, nint count)
+    {
+        if (type == ElementType.Float64)
+            new Span<double>(to, (int)count).Fill(-0.0);
+        else if (type == ElementType.Float32)
+            new Span<float>(to, (int)count).Fill(-0f);
+        else
+            new Span<ushort>(to, (int)count).Fill(0x8000);
+    }
+
     const nint Piece = 1 << 20;
 
     static void Widen(void* source, ElementType type, Span<float> destination)

@@ -5,7 +5,7 @@ namespace OptimSharp.Kernels;
 
 /// <summary>
 /// A sparse gradient made ready for a step: each row once, in order, rows that came several times summed in the order they came
-/// (in the compute type, rounded once). Kept between steps, so that its buffers are allocated once.
+/// (in the compute type, rounded once, to the gradient's type). Kept between steps, so that its buffers are allocated once.
 /// </summary>
 internal sealed unsafe class TouchedRows
 {
@@ -66,7 +66,10 @@ internal sealed unsafe class TouchedRows
         Array.Sort(indices, order, 0, Count); // equal indices in any order…
         var type = Type.Real();
         int rowSize = (int)RowSize, unique = 0;
-        T* to = (T*)sums.Ensure((Count + 1) * RowSize * sizeof(T));
+        nint bytes = RowSize * type.Size();
+        T* row = (T*)sums.Ensure(2 * RowSize * sizeof(T) + Count * bytes), next = row + RowSize;
+        byte* to = (byte*)(next + RowSize);
+        var sum = new Span<T>(row, rowSize);
         fixed (byte* from = &rows.Values.Start)
         {
             for (int i = 0, end; i < Count; i = end)
@@ -75,19 +78,41 @@ internal sealed unsafe class TouchedRows
                 {
                 }
                 Array.Sort(order, i, end - i); // …and now in the order they came
-                var sum = new Span<T>(to + unique * RowSize, rowSize);
-                Storage.Load(from + order[i] * RowSize * type.Size(), type, to + unique * RowSize, rowSize);
-                T* next = to + (unique + 1) * RowSize;
+                Storage.Load(from + order[i] * bytes, type, row, rowSize);
                 for (int k = i + 1; k < end; k++)
                 {
-                    Storage.Load(from + order[k] * RowSize * type.Size(), type, next, rowSize);
+                    Storage.Load(from + order[k] * bytes, type, next, rowSize);
                     TensorPrimitives.Add(sum, new ReadOnlySpan<T>(next, rowSize), sum);
                 }
+                Storage.Save(row, to + unique * bytes, type, rowSize);
                 indices[unique++] = indices[i];
             }
         }
         Count = unique;
-        (Values, Type) = (new(to), Storage.Of<T>());
+        Values = new(to);
+    }
+
+    /// <summary>
+    /// Writes the rows, which were changed since, back to where they came from: to the first place of each, and to its others −0, which
+    /// adds nothing.
+    /// </summary>
+    public void Store(SparseRows rows)
+    {
+        nint bytes = RowSize * Type.Real().Size();
+        fixed (byte* from = &Values.Start, to = &rows.Values.Start, index = &rows.Indices.Start)
+        {
+            if (from == to)
+                return; // they were changed in place
+            Array.Clear(order); // from here on: whether a row was written
+            for (int i = 0; i < rows.Count; i++)
+            {
+                int row = Array.BinarySearch(indices, 0, Count, ((long*)index)[i]);
+                if (order[row]++ == 0)
+                    Buffer.MemoryCopy(from + row * bytes, to + i * bytes, bytes, bytes);
+                else
+                    Storage.FillNegativeZero(to + i * bytes, Type.Real(), RowSize);
+            }
+        }
     }
 
     /// <summary>Writes the gradient with its zeros, in the compute type.</summary>

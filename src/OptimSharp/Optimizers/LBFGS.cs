@@ -99,6 +99,8 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
     {
     }
 
+    internal override bool NeedsClosure => true;
+
     internal override bool SharesState => true;
 
     internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>

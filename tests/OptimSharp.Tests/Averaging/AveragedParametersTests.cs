@@ -213,13 +213,13 @@ public class AveragedParametersTests
 
         var step = average.Begin();
         Assert.Equal((0.25, 0.0), (step!.Value.Weight, step.Value.Divisor));
-        average.Take(model[0])!.Fill(100); // what the step made of it
-        Assert.Null(average.Take(Parameter.Of("other", new float[1])));
+        average.TakeOnHost(model[0])!.Fill(100); // what the step made of it
+        Assert.Null(average.TakeOnHost(Parameter.Of("other", new float[1])));
         average.Finish();
         Assert.Equal((2, 100.0, 3.0), (average.Count, average.Average("a").ToDoubles()[0], average.Average("b").ToDoubles()[0]));
 
         average.Begin();
-        average.Take(model[0]);
+        average.TakeOnHost(model[0]);
         average.Cancel();
         average.Update();
         Assert.Equal((3, 76.25), (average.Count, average.Average("a").ToDoubles()[0])); // ¾ · 100 + ¼ · 5

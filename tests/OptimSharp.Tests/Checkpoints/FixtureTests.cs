@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using OptimSharp.Conformance;
+using OptimSharp.Schedulers;
 
 namespace OptimSharp.Tests.Checkpoints;
 
@@ -70,5 +71,32 @@ public class FixtureTests
         var twice = Checkpoint.Load(Path.Combine(Folder, "pytorch-2.14", "same_tensor_twice.pt"));
         Assert.Same(twice["a"], twice["b"]);
         Assert.Same(twice["a"], twice.GetList("list")[0]);
+    }
+
+    [Theory]
+    [InlineData("pytorch-1.13")]
+    [InlineData("pytorch-2.14")]
+    public void A_training_of_PyTorchs_goes_on_here(string version)
+    {
+        var saved = Checkpoint.Load(Path.Combine(Folder, version, "training.pt"));
+        var model = saved.GetDict("model");
+        Parameter<float>[] parameters = [.. new[] { "0.weight", "0.bias", "3.weight", "3.bias" }.Select(name =>
+            Parameter.Of(name, model.GetTensor(name).ToArray<float>(), model.GetTensor(name).Shape))];
+        using var optimizer = new AdamW([new(parameters[..2]), new(parameters[2..])]);
+        var scheduler = new MultiStepLR(optimizer, [7]);
+        optimizer.LoadStateDict(saved.GetDict("optimizer"));
+        scheduler.LoadStateDict(saved.GetDict("scheduler"));
+
+        var group = optimizer.ParameterGroups[1];
+        Assert.Equal(0.1 * 0.001, group.LearningRate, 1e-18); // the rate times 0.1, once at 1 and twice at 2
+        Assert.Equal((0.9, 0.999), Assert.IsType<AdamWOptions>(group.Options).Betas);
+        Assert.Equal(true, group["amsgrad"]);
+        Assert.Equal([1, 2, 2], scheduler.Milestones);
+        Assert.Equal(3, scheduler.LastEpoch);
+        var state = saved.GetDict("optimizer").GetDict("state").GetDict(2);
+        Assert.Equal(3, optimizer.StateOf(parameters[2])!.Step);
+        Assert.Equal(state.GetTensor("exp_avg_sq").ToDoubles(), optimizer.StateOf(parameters[2])!.Tensor("exp_avg_sq"));
+        var again = optimizer.StateDict();
+        Assert.Equal(saved.GetDict("optimizer").GetDicts("param_groups")[0]["betas"]!.ToString(), again.GetDicts("param_groups")[0]["betas"]!.ToString());
     }
 }

@@ -53,6 +53,31 @@ public class AllocationTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(OptimizersByThreads))]
+    public void Neither_does_a_whole_training_step(string optimizer, int threads)
+    {
+        using var scope = new ExecutionScope(threads);
+        using var made = Make(optimizer, OptimizerSamples.OptionSets(OptimizerDriver.For(optimizer).Type)[0]);
+        using var averages = new AveragedParameters(made.ParameterGroups.SelectMany(g => g.Parameters), Averaging.Ema(0.9));
+        var step = new TrainingStep(made, new() { MaxNorm = 1, MaxValue = 0.5, Averages = averages, GradientsAfter = GradientsAfter.Zeroed });
+        AssertFree(() => step.Step(), $"{optimizer} within a training step");
+    }
+
+    [Fact]
+    public void Neither_does_one_with_a_scaled_loss_nor_one_left_out()
+    {
+        var parameter = Parameter.Of("w", new float[5000]);
+        using var optimizer = new SGD([parameter]);
+        var step = new TrainingStep(optimizer, new() { Scaler = new(), MicroBatches = 2 });
+        int k = 0;
+        AssertFree(() =>
+        {
+            parameter.UseGradient()[7] += ++k % 4 == 0 ? float.NaN : 1;
+            step.Step();
+        }, "a scaled step");
+    }
+
     [Fact]
     public void Neither_does_one_with_a_closure()
     {

@@ -165,6 +165,37 @@ public class AveragedModelTests
     }
 
     [Fact]
+    public void Tensors_that_pointers_cannot_reach_are_averaged_by_operators()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Turned();
+        using AveragedModel<Turned> average = new(model, () => new Turned()), loaded = new(model);
+        average.Update();
+        using (no_grad())
+            model.weight.mul_(3);
+        double[] before = Models.Values(model.weight), expected = [.. before.Select(x => x * 2 / 3)]; // ½(1 + 3) = 2
+        average.Update();
+        Close(Models.Values(average.Module.weight));
+        using (average.SwapIn())
+            Close(Models.Values(model.weight));
+        Assert.Equal(before, Models.Values(model.weight));
+        loaded.LoadStateDict(average.StateDict());
+        Close(loaded.StateDict().GetTensor("module.weight").ToDoubles());
+
+        void Close(double[] actual) => Assert.Null(OptimSharp.Conformance.Comparison.Difference(expected, actual, 1e-6));
+    }
+
+    /// <summary>A parameter that is not contiguous.</summary>
+    sealed class Turned : Module<Tensor, Tensor>
+    {
+        public readonly TorchSharp.Modules.Parameter weight = Parameter(Models.Random(2, 3, 4).t());
+
+        public Turned() : base("turned") => register_parameter("weight", weight);
+
+        public override Tensor forward(Tensor x) => x.matmul(weight);
+    }
+
+    [Fact]
     public void Averages_of_half_models_are_float()
     {
         using var scope = NewDisposeScope();

@@ -41,6 +41,25 @@ public class BatchNormTests
         Assert.Null(Comparison.Difference(ConvNet.State("after").GetTensor("8.running_var").ToDoubles(), model.StateDict().GetTensor("8.running_var").ToDoubles(), 1e-6));
     }
 
+    [Fact] // test_update_bn_dnn
+    public void Means_are_those_of_the_data_and_what_was_before_is_forgotten()
+    {
+        using var scope = NewDisposeScope();
+        using var linear = Linear(3, 2);
+        using var norm = BatchNorm1d(2);
+        using var model = Sequential(linear, norm);
+        var data = Models.Random(8, 40, 3);
+        using var noGrad = no_grad();
+        model.forward(data * 7);
+        BatchNorm.UpdateStatistics(data.split(10), model);
+        var inside = linear.forward(data);
+        // Batches of the same size: the mean of their means is the mean, and of their variances, the mean of the variances (n − 1).
+        Close(inside.mean([0]), norm.running_mean!);
+        Close(stack(inside.split(10).Select(x => x.var([0]))).mean([0]), norm.running_var!);
+
+        static void Close(Tensor expected, Tensor actual) => Assert.Null(Comparison.Difference(Models.Values(expected), Models.Values(actual), 1e-6));
+    }
+
     [Fact] // test_bn_update_eval_momentum
     public void Momenta_and_modes_come_back()
     {

@@ -1,0 +1,227 @@
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>
+/// All that happens between <c>backward()</c> and the next batch, in at most two passes over memory: gradients of micro-batches averaged, unscaled,
+/// checked, clipped; the optimizer's step; the average of the weights; the gradients' end.
+/// </summary>
+/// <remarks>
+/// <para>
+/// The first pass reads all gradients: their norm, and whether all numbers are finite. The second does the rest, a stretch at a time that
+/// stays in the processor's cache. The results have the bits of the separate calls in this order: <see cref="GradScaler.Unscale"/>,
+/// <see cref="Gradients.Scale"/> by 1/n, <see cref="Gradients.ClipNorm"/>, <see cref="Gradients.ClipValue"/>, <see cref="Optimizer.Step()"/>,
+/// <see cref="AveragedParameters.Update()"/>, <see cref="Optimizer.ZeroGrad"/>, <see cref="GradScaler.Update"/>.
+/// </para>
+/// <para>
+/// A step whose gradients are not finite is left out: parameters, state, counts, averages and schedules stay as they are, and the gradients are
+/// dropped or zeroed, so that they don't spoil the next. The optimizer's <see cref="Optimizer.Stepping"/> is raised before gradients are
+/// looked at, <see cref="Optimizer.Stepped"/> only after a step that was taken.
+/// </para>
+/// <para>
+/// What is not elementwise in host memory (<see cref="Muon"/>, <see cref="Adafactor"/>, <see cref="LBFGS"/>, sparse gradients, other devices) gets
+/// the same results in passes of its own. Nothing is allocated once warm. Not for use by several threads at once.
+/// </para>
+/// </remarks>
+/// <example><code>
+/// using var optimizer = new AdamW(model.Parameters());
+/// using var averages = new AveragedParameters(model.Parameters(), Averaging.Ema(0.999));
+/// var step = new TrainingStep(optimizer, new() { MaxNorm = 1, Averages = averages });
+/// foreach (var (input, target) in loader)
+/// {
+///     using var loss = lossFunction.forward(model.forward(input), target);
+///     loss.backward();
+///     step.Step();
+/// }
+/// </code></example>
+public sealed class TrainingStep
+{
+    readonly StepFrame frame = new();
+    TrainingStepOptions options;
+
+    /// <param name="optimizer">The optimizer whose steps are taken. It may also be stepped by itself.</param>
+    /// <param name="options">What is done besides.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or options don't go together.</exception>
+    public TrainingStep(Optimizer optimizer, TrainingStepOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(optimizer);
+        Optimizer = optimizer;
+        Options = this.options = options ?? new();
+    }
+
+    /// <summary>The optimizer.</summary>
+    public Optimizer Optimizer { get; }
+
+    /// <summary>What is done besides the optimizer's step. Set to change it from the next step on.</summary>
+    /// <exception cref="ArgumentException">An option is out of range, or options don't go together. Nothing was changed.</exception>
+    public TrainingStepOptions Options
+    {
+        get => options;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            value.Check(Optimizer);
+            options = value;
+        }
+    }
+
+    /// <summary>How many micro-batches were gathered since the last step.</summary>
+    public int Gathered { get; private set; }
+
+    /// <summary>
+    /// Takes the gradients that <c>backward()</c> left, or added, in the parameters: of the last micro-batch, and the step follows; of an earlier one, and they wait.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// A gradient does not fit its parameter or can't be clipped or unscaled as asked for, averages are swapped into the parameters, or the scaler was not updated. Nothing was changed.
+    /// </exception>
+    public StepReport Step() => Gathered + 1 < options.MicroBatches ? Wait() : Take(Gathered + 1);
+
+    /// <summary>
+    /// Runs a closure that computes the loss and its gradients, then does as <see cref="Step()"/>. <see cref="LBFGS"/> evaluates it several times; its gradients are
+    /// unscaled and clipped after each.
+    /// </summary>
+    /// <param name="closure">Computes the loss and its gradients (for LBFGS, drops those before first) and returns the loss.</param>
+    /// <param name="loss">What the closure returned, the first time.</param>
+    /// <inheritdoc cref="Step()"/>
+    public StepReport Step<TLoss>(Func<TLoss> closure, out TLoss loss)
+    {
+        ArgumentNullException.ThrowIfNull(closure);
+        if (Gathered + 1 < options.MicroBatches)
+        {
+            loss = Optimizer.EvaluateAlone(closure);
+            return Wait();
+        }
+        return Take(Gathered + 1, closure, out loss);
+    }
+
+    /// <summary>Takes the step with the micro-batches that were gathered, though there are fewer than planned: at the end of an epoch. Without any it does nothing.</summary>
+    /// <inheritdoc cref="Step()"/>
+    public StepReport Finish() => Gathered == 0 ? Report(StepOutcome.Gathering) : Take(Gathered);
+
+    /// <summary>Forgets the micro-batches that were gathered, and their gradients.</summary>
+    public void Discard()
+    {
+        Gathered = 0;
+        Optimizer.ZeroGrad(options.GradientsAfter != GradientsAfter.Zeroed);
+    }
+
+    StepReport Wait()
+    {
+        Gathered++;
+        return Report(StepOutcome.Gathering);
+    }
+
+    StepReport Take(int batches)
+    {
+        Begin(batches);
+        try
+        {
+            Optimizer.StepWithin(frame);
+        }
+        finally
+        {
+            frame.End();
+        }
+        return Complete();
+    }
+
+    StepReport Take<TLoss>(int batches, Func<TLoss> closure, out TLoss loss)
+    {
+        Begin(batches);
+        try
+        {
+            loss = Optimizer.NeedsClosure ? RepeatedClosure(closure) : Optimizer.StepWithin(frame, closure);
+        }
+        finally
+        {
+            frame.End();
+        }
+        return Complete();
+    }
+
+    void Begin(int batches)
+    {
+        var scaler = options.Scaler;
+        bool scaled = scaler is { IsEnabled: true };
+        frame.MaxNorm = options.MaxNorm ?? double.PositiveInfinity;
+        frame.Order = options.NormOrder;
+        frame.SkipsNotFinite = options.SkipNotFinite;
+        frame.After = options.GradientsAfter;
+        frame.Averages = options.Averages;
+        frame.IsScaled = scaled;
+        frame.IsLost = scaled && scaler!.IsOverflown(Optimizer);
+        frame.Change = (scaled ? scaler!.UnscalingOf(Optimizer, "A step") : GradientChange.None) with
+        {
+            Mean = 1.0 / batches,
+            Limit = options.MaxValue ?? double.PositiveInfinity,
+        };
+        frame.Begin();
+    }
+
+    /// <summary>What follows once the optimizer is through.</summary>
+    StepReport Complete()
+    {
+        Gathered = 0;
+        if (options.GradientsAfter == GradientsAfter.Dropped || options.GradientsAfter == GradientsAfter.Zeroed && frame.Skipped)
+            Optimizer.ZeroGrad(options.GradientsAfter == GradientsAfter.Dropped);
+        var report = Report(frame.Skipped ? StepOutcome.Skipped : StepOutcome.Updated);
+        if (options.Scaler is { IsEnabled: true } scaler)
+        {
+            scaler.Record(Optimizer, frame.Skipped);
+            if (options.UpdateScaler)
+                scaler.Update();
+        }
+        if (!frame.Skipped)
+        {
+            for (int i = 0; i < options.Schedulers.Count; i++)
+                options.Schedulers[i].Step();
+        }
+        return report;
+    }
+
+    StepReport Report(StepOutcome outcome) => outcome == StepOutcome.Gathering
+        ? new(outcome, double.NaN, 1, options.Scaler?.CurrentScale ?? 1, null)
+        : new(outcome, frame.Norm, frame.Change.Clip, options.Scaler?.CurrentScale ?? 1, frame.Skipped ? frame.NotFinite : null);
+
+    /// <summary>A step that evaluates the closure several times: the gradients are treated after each.</summary>
+    TLoss RepeatedClosure<TLoss>(Func<TLoss> closure)
+    {
+        TLoss first = default!;
+        bool evaluated = false;
+        var change = frame.Change;
+        double norm = double.NaN, factor = 1;
+        try
+        {
+            Optimizer.StepWithin(frame, () =>
+            {
+                var loss = closure();
+                frame.Change = change;
+                var pass = GradientPass.Open(Optimizer);
+                try
+                {
+                    bool goesOn = frame.DecideAndChange(pass, isFirst: !evaluated);
+                    if (!evaluated)
+                    {
+                        (first, evaluated, norm, factor) = (loss, true, frame.Norm, frame.Change.Clip);
+                        if (!goesOn)
+                            throw new LeftOut();
+                    }
+                }
+                finally
+                {
+                    pass.Close();
+                }
+                return loss;
+            });
+            frame.AfterAll(Optimizer, norm, factor);
+        }
+        catch (LeftOut)
+        {
+            Optimizer.HasStepped = true;
+        }
+        return first;
+    }
+
+    /// <summary>Ends an optimizer's step from within its closure: it puts everything back as it was.</summary>
+    sealed class LeftOut : Exception;
+}

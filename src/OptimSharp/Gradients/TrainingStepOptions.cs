@@ -1,0 +1,65 @@
+using System.Globalization;
+using OptimSharp.Schedulers;
+
+namespace OptimSharp;
+
+/// <summary>What a <see cref="TrainingStep"/> does besides the optimizer's step.</summary>
+public sealed record TrainingStepOptions
+{
+    /// <summary>The largest norm of all gradients together, ≥ 0; null, the default: they are not clipped by norm. As <see cref="Gradients.ClipNorm"/>.</summary>
+    public double? MaxNorm { get; init; }
+
+    /// <summary>The order of that norm (and of the one reported). Default 2; <see cref="double.PositiveInfinity"/> for the largest absolute value.</summary>
+    public double NormOrder { get; init; } = 2;
+
+    /// <summary>The largest absolute value of a gradient's number, ≥ 0, after clipping by norm; null, the default: they are not clipped by value. As <see cref="Gradients.ClipValue"/>.</summary>
+    public double? MaxValue { get; init; }
+
+    /// <summary>Whether a step is left out when a gradient has a number that is not finite. Default true. With a <see cref="Scaler"/> it always is.</summary>
+    public bool SkipNotFinite { get; init; } = true;
+
+    /// <summary>What scaled the loss: the gradients are divided by its scale. null, the default: nothing did.</summary>
+    public GradScaler? Scaler { get; init; }
+
+    /// <summary>Whether the step also calls the scaler's <see cref="GradScaler.Update"/>. Default true; false where several optimizers share the scaler, which is then yours to update.</summary>
+    public bool UpdateScaler { get; init; } = true;
+
+    /// <summary>Averages to be updated after each step that changed parameters. Default null.</summary>
+    public AveragedParameters? Averages { get; init; }
+
+    /// <summary>What becomes of the gradients. Default <see cref="GradientsAfter.Dropped"/>.</summary>
+    public GradientsAfter GradientsAfter { get; init; }
+
+    /// <summary>How many calls make one step, ≥ 1: each call is for one micro-batch, and the step takes the mean of their gradients. Default 1.</summary>
+    public int MicroBatches { get; init; } = 1;
+
+    /// <summary>Schedulers of this optimizer that go on with each step that changed parameters. Default none.</summary>
+    public IReadOnlyList<LRScheduler> Schedulers { get; init; } = [];
+
+    /// <summary>Throws when something is out of range or does not go together.</summary>
+    internal void Check(Optimizer optimizer)
+    {
+        if (MaxNorm is { } norm)
+            Gradients.CheckLimit(norm, nameof(MaxNorm));
+        if (MaxValue is { } value)
+            Gradients.CheckLimit(value, nameof(MaxValue));
+        Gradients.CheckOrder(NormOrder, nameof(NormOrder));
+        if (!Enum.IsDefined(GradientsAfter))
+            throw Refused(nameof(GradientsAfter), $"GradientsAfter must be one of {string.Join(", ", Enum.GetNames<GradientsAfter>())}, but is {GradientsAfter}.");
+        if (MicroBatches < 1)
+            throw Refused(nameof(MicroBatches), string.Create(CultureInfo.InvariantCulture, $"MicroBatches must be ≥ 1, but is {MicroBatches}."));
+        if (MicroBatches > 1 && GradientsAfter == GradientsAfter.Kept)
+            throw Refused(nameof(GradientsAfter), "With several MicroBatches gradients can't be Kept: the next ones would be added to them.");
+        if (MicroBatches > 1 && optimizer.NeedsClosure)
+            throw Refused(nameof(MicroBatches), $"{optimizer.GetType().Name} evaluates its closure several times a step: go through the MicroBatches inside the closure.");
+        foreach (var scheduler in Schedulers ?? throw Refused(nameof(Schedulers), "Schedulers must be a list, but is null."))
+        {
+            if (scheduler?.Optimizer != optimizer)
+                throw Refused(nameof(Schedulers), scheduler is null ? "A scheduler is null." : $"{scheduler.GetType().Name} sets the rates of another optimizer.");
+            if (scheduler is ReduceLROnPlateau)
+                throw Refused(nameof(Schedulers), "ReduceLROnPlateau needs a metric: step it yourself.");
+        }
+    }
+
+    static ArgumentException Refused(string option, string why) => new(why, option);
+}
