@@ -135,7 +135,7 @@ public static class Comparison
             $"{r.Case,-34} ours {r.OursMs,9:F3} ms   roof {Ratio(r.RoofMs)}   torchsharp {Ratio(r.Peers.TorchSharpMs)}   fused {Ratio(r.Peers.LibtorchFusedMs)}"));
     }
 
-    static string Machine()
+    public static string Machine()
     {
         string cpu = File.Exists("/proc/cpuinfo")
             ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown"

@@ -12,4 +12,8 @@ var file = new Option<string?>("--file") { Hidden = true };
 var checkpoints = new Command("checkpoints", "The most memory that saving and loading take beyond the tensors, and their time. Linux.") { gib, part, file };
 checkpoints.SetAction(result => result.GetValue(part) is { } which ? CheckpointMemory.RunPart(which, result.GetValue(gib), result.GetValue(file)!)
     : CheckpointMemory.Run(result.GetValue(gib), Path.GetTempPath()));
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, checkpoints }.Parse(args).Invoke();
+var scaling = new Command("scaling", "AdamW's step by the number of tensors and by their size.") { seconds };
+scaling.SetAction(result => Scaling.Run(result.GetValue(seconds)));
+var all = new Command("all", "The engine's parts by themselves, with BenchmarkDotNet.");
+all.SetAction(_ => EngineBenchmarks.Run());
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, scaling, all, checkpoints }.Parse(args).Invoke();

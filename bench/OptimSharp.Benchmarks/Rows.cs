@@ -1,4 +1,3 @@
-using OptimSharp.Torch;
 using static TorchSharp.torch;
 
 namespace OptimSharp.Benchmarks;
@@ -10,7 +9,7 @@ namespace OptimSharp.Benchmarks;
 /// <param name="Elementwise">Whether a step only passes over memory, so that it has a roof.</param>
 public sealed record Row(
     string Optimizer,
-    Func<IReadOnlyList<TorchParameter>, Optimizer> Ours,
+    Func<IReadOnlyList<Parameter>, Optimizer> Ours,
     Func<IEnumerable<TorchSharp.Modules.Parameter>, optim.Optimizer>? TorchSharp = null,
     bool Elementwise = true)
 {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace OptimSharp;
 
@@ -47,35 +48,19 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
     /// <inheritdoc/>
     public override string ToString() => ((float)this).ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>Widens each element. The spans have one length.</summary>
-    internal static void ToSingle(ReadOnlySpan<BFloat16> source, Span<float> destination)
+    /// <summary>A register of them as two of floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe (Vector<float> Low, Vector<float> High) Load(BFloat16* source)
     {
-        var bits = System.Runtime.InteropServices.MemoryMarshal.Cast<BFloat16, ushort>(source);
-        var singles = System.Runtime.InteropServices.MemoryMarshal.Cast<float, uint>(destination);
-        int i = 0;
-        for (; Vector.IsHardwareAccelerated && i <= bits.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
-        {
-            Vector.Widen(new Vector<ushort>(bits[i..]), out Vector<uint> low, out Vector<uint> high);
-            (low << 16).CopyTo(singles[i..]);
-            (high << 16).CopyTo(singles[(i + Vector<uint>.Count)..]);
-        }
-        for (; i < bits.Length; i++)
-            singles[i] = (uint)bits[i] << 16;
+        Vector.Widen(Vector.Load((ushort*)source), out Vector<uint> low, out Vector<uint> high);
+        return (Vector.AsVectorSingle(low << 16), Vector.AsVectorSingle(high << 16));
     }
 
-    /// <summary>Rounds each element to nearest, ties to even. The spans have one length.</summary>
-    internal static void FromSingle(ReadOnlySpan<float> source, Span<BFloat16> destination)
+    /// <summary>Two registers of floats as one of them, rounded to nearest, ties to even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe void Store(Vector<float> low, Vector<float> high, BFloat16* destination)
     {
-        var bits = System.Runtime.InteropServices.MemoryMarshal.Cast<BFloat16, ushort>(destination);
-        int i = 0;
-        for (; Vector.IsHardwareAccelerated && i <= bits.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
-        {
-            var low = Round(new Vector<float>(source[i..]));
-            var high = Round(new Vector<float>(source[(i + Vector<float>.Count)..]));
-            Vector.Narrow(low, high).CopyTo(bits[i..]);
-        }
-        for (; i < bits.Length; i++)
-            bits[i] = ((BFloat16)source[i]).Bits;
+        Vector.Store(Vector.Narrow(Round(low), Round(high)), (ushort*)destination);
 
         static Vector<uint> Round(Vector<float> x)
         {
@@ -85,5 +70,37 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
             var number = Vector.AsVectorUInt32(Vector.Equals(x, x));
             return Vector.ConditionalSelect(number, rounded, upper | new Vector<uint>(0x40));
         }
+    }
+
+    /// <summary>Widens each element. The spans have one length.</summary>
+    internal static unsafe void ToSingle(ReadOnlySpan<BFloat16> source, Span<float> destination)
+    {
+        int i = 0;
+        fixed (BFloat16* from = source)
+        fixed (float* to = destination)
+        {
+            for (; Vector.IsHardwareAccelerated && i <= source.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
+            {
+                var (low, high) = Load(from + i);
+                Vector.Store(low, to + i);
+                Vector.Store(high, to + i + Vector<float>.Count);
+            }
+        }
+        for (; i < source.Length; i++)
+            destination[i] = source[i];
+    }
+
+    /// <summary>Rounds each element to nearest, ties to even. The spans have one length.</summary>
+    internal static unsafe void FromSingle(ReadOnlySpan<float> source, Span<BFloat16> destination)
+    {
+        int i = 0;
+        fixed (float* from = source)
+        fixed (BFloat16* to = destination)
+        {
+            for (; Vector.IsHardwareAccelerated && i <= source.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
+                Store(Vector.Load(from + i), Vector.Load(from + i + Vector<float>.Count), to + i);
+        }
+        for (; i < source.Length; i++)
+            destination[i] = (BFloat16)source[i];
     }
 }

@@ -19,6 +19,7 @@ Check("StepLR keeps to its formula", () => Schedule(o => new StepLR(o, stepSize:
 Check("CosineAnnealingLR keeps to its formula", () => Schedule(o => new CosineAnnealingLR(o, tMax: 10), e => (1 + Math.Cos(Math.PI * e / 10)) / 2));
 Check("CosineAnnealingLR goes on from its state", Resume);
 Check("checkpoints are saved and loaded", Checkpoints);
+Check("averages keep to their formulas, are saved and swapped in", Averages);
 Console.WriteLine($"{passed} passed, {failed} failed");
 return passed > 0 && failed == 0 ? 0 : 1;
 
@@ -40,6 +41,32 @@ void Check(string name, Func<string?> problem)
     else
         failed++;
     Console.WriteLine(found is null ? $"passed  {name}" : $"FAILED  {name}: {found}");
+}
+
+static string? Averages()
+{
+    var w = Parameter.Of("w", new float[1]);
+    var half = Parameter.Of("half", new BFloat16[1]);
+    using AveragedParameters equal = new([w, half]), ema = new([w, half], Averaging.Ema(0.5)), own = new([w, half], Averaging.PerTensor((average, model, _) => average[0] += model[0]));
+    foreach (float value in new[] { 1f, 3, 8 })
+    {
+        (w.Values.Span[0], half.Values.Span[0]) = (value, (BFloat16)value);
+        foreach (var averages in new[] { equal, ema, own })
+            averages.Update();
+    }
+    foreach (var (averages, expected) in new[] { (equal, 4.0), (ema, 5), (own, 12) }) // (1 + 3 + 8)/3; ½(½(1 + 3) + 8); 1 + 3 + 8
+    {
+        using var loaded = new AveragedParameters([w, half]);
+        loaded.LoadStateDict(averages.StateDict());
+        using (loaded.SwapIn())
+        {
+            if (w.Values.Span[0] != expected || half.Values.Span[0] != (BFloat16)(float)expected)
+                return $"{averages} is {w.Values.Span[0]} and {half.Values.Span[0]}, not {expected}";
+        }
+        if (w.Values.Span[0] != 8)
+            return "the parameter is not what it was";
+    }
+    return null;
 }
 
 static string? Checkpoints()

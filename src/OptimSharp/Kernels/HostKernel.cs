@@ -52,6 +52,13 @@ internal static unsafe class HostKernel<TRule, T>
         }
         else
         {
+            if (typeof(T) == typeof(float) && wide && Vector.IsHardwareAccelerated
+                && work.ParamType == ElementType.BFloat16 && work.GradType == ElementType.BFloat16 && (TRule.Slots == 0 || work.StateType == type))
+            {
+                nint done = BFloat16Kernel<TRule, T>.Run(rule, (BFloat16*)(p + param), (BFloat16*)(g + grad),
+                    (T*)(a + state), (T*)(b + state), (T*)(c + state), count);
+                (param, grad, state, count) = (param + done * sizeof(BFloat16), grad + done * sizeof(BFloat16), state + done * sizeof(float), count - done);
+            }
             Staged(rule, work, p + param, g + grad, a + state, b + state, c + state, count, wide);
         }
     }

@@ -167,6 +167,18 @@ public sealed class AveragingSnippets : IDisposable
         }
     }
 
+    [Fact]
+    public void State_of_a_module()
+    {
+        double before = Loss(model);
+
+        StateDict weights = model.StateDict();
+        model.LoadStateDict(weights);
+
+        Assert.Equal(before, Loss(model));
+        Assert.Equal(9, weights.Count);
+    }
+
     void Evaluate(Net net) => Assert.True(double.IsFinite(Loss(net)));
 
     double Loss(Net net)

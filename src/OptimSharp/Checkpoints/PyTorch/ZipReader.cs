@@ -7,6 +7,10 @@ namespace OptimSharp.PyTorch;
 /// Reads a zip file as PyTorch writes it, and believes nothing: every place and size is checked against the file and the other entries before it is
 /// used. What such a file never has (compression, encryption, several disks, entries that overlap, paths that lead outside) is refused.
 /// </summary>
+/// <remarks>
+/// .NET's own ZipArchive does not do: it can't put data on 64-byte boundaries when writing, and when reading it does not tell where entries are, so that
+/// overlaps could not be refused.
+/// </remarks>
 internal sealed unsafe class ZipReader
 {
     const uint HeaderSignature = 0x04034B50, DirectorySignature = 0x02014B50, EndSignature = 0x06054B50, Zip64EndSignature = 0x06064B50, Zip64LocatorSignature = 0x07064B50;

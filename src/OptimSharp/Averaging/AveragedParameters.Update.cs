@@ -1,0 +1,111 @@
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+// How a model enters the averages: in one pass of the engine, or in that of a training step.
+public sealed partial class AveragedParameters
+{
+    readonly StepPlan plan = new();
+    readonly bool[] done; // which averages a training step has updated by itself
+    Dictionary<object, int>? byIdentity;
+
+    /// <summary>
+    /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="TakeOnHost"/>, each
+    /// to be changed as the result says (<see cref="AverageRule{T}.Next"/>), and then calls <see cref="Finish"/> or <see cref="Cancel"/>. Throws when
+    /// the update could not be done.
+    /// </summary>
+    /// <returns>How the model enters; null for a function of the user's: then nothing may be taken, and <see cref="Finish"/> does all.</returns>
+    internal AverageStep? Begin()
+    {
+        Refresh();
+        Check(live);
+        byIdentity ??= live.Take(parameterCount).Select((p, i) => (p.Identity, i)).ToDictionary(x => x.Identity, x => x.i);
+        return Averaging.Next(Count);
+    }
+
+    /// <summary>The average of a parameter, which the caller will change. Null when the parameter is not averaged, or its average is elsewhere.</summary>
+    internal HostTensor? TakeOnHost(Parameter parameter)
+    {
+        if (!byIdentity!.TryGetValue(parameter.Identity, out int i) || averages[i] is not HostTensor host)
+            return null;
+        done[i] = true;
+        return host;
+    }
+
+    /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
+    internal void Finish() => Update(live);
+
+    /// <summary>Gives back what was taken: the step did not come about.</summary>
+    internal void Cancel() => Array.Clear(done);
+
+    void Check(Parameter[] models)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (SwapScope.IsOpenFor(models))
+            throw new InvalidOperationException("Averages are swapped into the parameters, so the parameters can't be averaged: dispose the scope of SwapIn first.");
+        foreach (var model in models)
+            model.Locate(); // throws for those that can't be used
+    }
+
+    void Update(Parameter[] models)
+    {
+        try
+        {
+            if (Averaging.Next(Count) is { } step)
+                PlanAll(models, step);
+            else
+                Average(models);
+            plan.Run(Execution.ThreadCount);
+            UpdateWhole(models);
+            Count++;
+            Version++;
+        }
+        finally
+        {
+            plan.Clear();
+            Array.Clear(done);
+            GC.KeepAlive(this);
+        }
+    }
+
+    AverageStep StepFor(int i, AverageStep step) => i < parameterCount || options.UseBuffers ? step : AverageStep.Copy;
+
+    void PlanAll(Parameter[] models, AverageStep step)
+    {
+        for (int i = 0; i < models.Length; i++)
+        {
+            if (!done[i])
+                Plan(models[i], averages[i], StepFor(i, step));
+        }
+    }
+
+    /// <summary>By a function; buffers that are only copied are planned.</summary>
+    void Average(Parameter[] models)
+    {
+        int[] chosen = [.. Enumerable.Range(0, models.Length).Where(i => (i < parameterCount || options.UseBuffers) && models[i].ElementType.IsTrainable())];
+        for (int i = parameterCount; i < models.Length && !options.UseBuffers; i++)
+            Plan(models[i], averages[i], AverageStep.Copy);
+        Averaging.Average([.. chosen.Select(i => averages[i])], [.. chosen.Select(i => models[i])], Count);
+    }
+
+    void Plan(Parameter model, StateTensor average, AverageStep step)
+    {
+        if (model.Numbers == 0 || !average.Type.IsTrainable())
+            return;
+        if (average.Type.Compute() == ElementType.Float64)
+            model.Backend.PlanAverage(plan, new AverageRule<double>(step), model, average);
+        else
+            model.Backend.PlanAverage(plan, new AverageRule<float>(step), model, average);
+    }
+
+    /// <summary>Buffers of whole numbers. A function of the user's does not get them: they are copied.</summary>
+    void UpdateWhole(Parameter[] models)
+    {
+        var step = Averaging.Next(Count) ?? AverageStep.Copy;
+        for (int i = parameterCount; i < models.Length; i++)
+        {
+            if (!averages[i].Type.IsTrainable())
+                WholeAverage.Update(models[i], (HostTensor)averages[i], StepFor(i, step));
+        }
+    }
+}
