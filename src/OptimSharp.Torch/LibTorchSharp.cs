@@ -21,6 +21,10 @@ internal static unsafe partial class LibTorchSharp
     [LibraryImport(Library, EntryPoint = "THSTensor_dispose")]
     public static partial void Dispose(nint tensor);
 
+    /// <summary>Gives back a handle to a tensor that something else holds, too: so nothing is freed, and the call is short.</summary>
+    [LibraryImport(Library, EntryPoint = "THSTensor_dispose"), SuppressGCTransition]
+    public static partial void Release(nint tensor);
+
     /// <summary>The address of the first element; the storage offset is included.</summary>
     [LibraryImport(Library, EntryPoint = "THSTensor_data"), SuppressGCTransition]
     public static partial void* Data(nint tensor);

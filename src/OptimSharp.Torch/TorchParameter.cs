@@ -118,7 +118,7 @@ public sealed unsafe class TorchParameter : Parameter
         }
         finally
         {
-            LibTorchSharp.Dispose(grad); // the tensor still has it
+            LibTorchSharp.Release(grad); // the tensor still has it
         }
         return true;
     }
