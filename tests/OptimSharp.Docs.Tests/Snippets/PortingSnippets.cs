@@ -45,6 +45,7 @@ public sealed class PortingSnippets : IDisposable
 
     void Script()
     {
+        string path = Path.Combine(folder, "ours.pt");
         var first = nn.Linear(4, 8);
         var last = nn.Linear(8, 3);
         using var model = nn.Sequential(("0", first), ("1", nn.Tanh()), ("2", last));
@@ -75,7 +76,6 @@ public sealed class PortingSnippets : IDisposable
             Print(loss.item<float>(), scheduler.LastLearningRates[1]);
         }
 
-        string path = Path.Combine(folder, "ours.pt");
         Checkpoint.Save(path, new()
         {
             { "model", model.StateDict() },

@@ -32,7 +32,7 @@ sealed class StateComparison(Func<string, double?> tolerance)
     }
 
     /// <summary>PyTorch before 2.0 has a state of SGD without momentum: {momentum_buffer: None}.</summary>
-    static object? NothingIfEmpty(object? value) => value is StateDict dict && dict.All(entry => entry.Value is null) ? null : value;
+    static object? NothingIfEmpty(object? value) => value is StateDict dict && dict.All(entry => NothingIfEmpty(entry.Value) is null) ? null : value;
 
     static IReadOnlyList<object?>? AsList(object? value) => value as IReadOnlyList<object?>;
 
