@@ -23,7 +23,7 @@ public static class Comparison
                     foreach (int threads in new[] { 1, Environment.ProcessorCount }.Distinct())
                     {
                         string name = $"{row.Optimizer.ToLowerInvariant()}/{shapeName}/{(type == ScalarType.Float32 ? "f32" : "bf16")}/{threads}t";
-                        if (only is null || name.Contains(only, StringComparison.OrdinalIgnoreCase))
+                        if (Wanted(name, only) && shapeName != row.LeavesOut)
                             results.Add(Measure(name, row, shapes, type, threads, seconds));
                     }
                 }
@@ -34,13 +34,13 @@ public static class Comparison
             foreach (int threads in new[] { 1, Environment.ProcessorCount }.Distinct())
             {
                 string name = $"whole/{shapeName}/f32/{threads}t";
-                if (only is null || name.Contains(only, StringComparison.OrdinalIgnoreCase))
+                if (Wanted(name, only))
                     results.Add(MeasureWhole(name, shapes, threads, seconds));
             }
         }
         foreach (var (name, work) in SparseRows.Cases)
         {
-            if (only is null || name.Contains(only, StringComparison.OrdinalIgnoreCase))
+            if (Wanted(name, only))
             {
                 using var contender = work();
                 results.Add(new(name, name.Split('/')[0], 1, 0, Execution.ThreadCount, Median([contender], seconds)[0] * 1e3, null, new(null, null)));
@@ -50,6 +50,9 @@ public static class Comparison
         if (json is not null)
             File.WriteAllText(json.FullName, JsonSerializer.Serialize(results, ResultContext.Default.ListResult) + "\n");
     }
+
+    static bool Wanted(string name, string? only) =>
+        only is null || only.Split('|').Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase));
 
     static Result Measure(string name, Row row, long[][] shapes, ScalarType type, int threads, double seconds)
     {

@@ -2,7 +2,7 @@ using System.CommandLine;
 using OptimSharp.Benchmarks;
 
 var json = new Option<FileInfo?>("--json") { Description = "also writes the results to this file" };
-var only = new Option<string?>("--case") { Description = "only cases whose name contains this (adamw, 1x16M, sparse…)" };
+var only = new Option<string?>("--case") { Description = "only cases whose name contains this (adamw, 1x16M, sparse…), or one of several: adamw|whole" };
 var seconds = new Option<double>("--seconds") { Description = "how long to measure each case", DefaultValueFactory = _ => 3 };
 var compare = new Command("compare", "Steps of every optimizer beside its peers, in one process, interleaved: medians and ratios.") { json, only, seconds };
 compare.SetAction(result => Comparison.Run(result.GetValue(only), result.GetValue(seconds), result.GetValue(json)));

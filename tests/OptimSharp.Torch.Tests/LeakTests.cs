@@ -97,6 +97,25 @@ public class LeakTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    [Fact]
+    public void A_whole_training_step_leaves_no_tensor_behind_and_allocates_nothing()
+    {
+        var tensors = Enumerable.Range(0, 200).Select(_ => randn(17).requires_grad_()).ToArray();
+        foreach (var tensor in tensors)
+            tensor.grad = ones(17);
+        var parameters = tensors.AsParameters();
+        using var optimizer = new AdamW(parameters);
+        using var averages = new AveragedParameters(parameters, OptimSharp.Averaging.Ema());
+        var step = new TrainingStep(optimizer, new() { MaxNorm = 1, Averages = averages, GradientsAfter = GradientsAfter.Zeroed });
+        for (int i = 0; i < 50; i++)
+            step.Step();
+        long live = Live(), before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 50; i++)
+            step.Step();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(live, Live());
+    }
+
     static long Live()
     {
         GC.Collect();

@@ -64,8 +64,9 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
 /// </remarks>
 internal sealed unsafe class HostTensor : StateTensor
 {
-    const long Big = 1 << 20;
-    const int Boundary = 2 << 20, Stagger = 1088, Places = 7; // a stagger is 17 cache lines
+    const long Big = 1 << 16;
+    const long Boundary = 2 << 20;
+    const int Stagger = 1088, Places = 7; // a stagger is 17 cache lines
 
     static int next;
 
@@ -77,7 +78,7 @@ internal sealed unsafe class HostTensor : StateTensor
     {
         bytes = Math.Max(checked(Count * type.Size()), 1);
         int place = bytes < Big ? 0 : Stagger * (1 + (int)((uint)Interlocked.Increment(ref next) % Places));
-        block = NativeMemory.AlignedAlloc((nuint)bytes + (nuint)place, bytes < Big ? 64 : (nuint)Boundary);
+        block = NativeMemory.AlignedAlloc((nuint)bytes + (nuint)place, bytes < Big ? 64 : (nuint)Math.Min(Boundary, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)bytes)));
         memory = (byte*)block + place;
         NativeMemory.Clear(memory, (nuint)bytes);
         GC.AddMemoryPressure(bytes);

@@ -15,9 +15,8 @@ public sealed class TrainingSnippets : IDisposable
 
     public TrainingSnippets()
     {
-        manual_seed(1);
         model = new Network();
-        input = randn(30, 4);
+        input = Numbers.Draw(new Random(2), empty(30, 4)) * 4;
         target = input[TensorIndex.Ellipsis, ..3].argmax(1);
     }
 
