@@ -4,11 +4,14 @@ using System.CommandLine.Parsing;
 namespace OptimSharp.Samples;
 
 /// <summary>What can be chosen on the command line.</summary>
-public sealed record Options(string Optimizer, double? LearningRate, double Momentum, int Epochs, int BatchSize, int Seed, int? Threads, FileInfo Output)
+public sealed record Options(string Optimizer, double? LearningRate, double Momentum, int Epochs, int BatchSize, int Seed, int? Threads, bool Resume, DirectoryInfo Checkpoints, FileInfo Output)
 {
+    /// <summary>What a checkpoint must have in common with a run that goes on from it.</summary>
+    public string Settings => FormattableString.Invariant($"--optimizer {Optimizer} --learning-rate {LearningRate} --momentum {Momentum} --epochs {Epochs} --batch-size {BatchSize} --seed {Seed}");
+
     /// <summary>Reads the command line and runs the program with what it says.</summary>
     /// <returns>The exit code.</returns>
-    public static int Invoke(string[] args, Action<Options> run)
+    public static int Invoke(string[] args, Func<Options, int> run)
     {
         var optimizer = new Option<string>("--optimizer") { Description = "sgd, adam or adamw", DefaultValueFactory = _ => "sgd" };
         optimizer.AcceptOnlyFromAmong("sgd", "adam", "adamw");
@@ -18,6 +21,8 @@ public sealed record Options(string Optimizer, double? LearningRate, double Mome
         var batchSize = new Option<int>("--batch-size") { Description = "digits a step, ≥ 1", DefaultValueFactory = _ => 32 };
         var seed = new Option<int>("--seed") { Description = "the same seed gives the same result", DefaultValueFactory = _ => 1 };
         var threads = new Option<int?>("--threads") { Description = "threads to use, ≥ 1 [default: all processors]" };
+        var resume = new Option<bool>("--resume") { Description = "save after each epoch, and go on from what an interrupted run saved" };
+        var checkpoints = new Option<DirectoryInfo>("--checkpoints") { Description = "where --resume saves", DefaultValueFactory = _ => new("train-digits-checkpoints") };
         var output = new Option<FileInfo>("--output") { Description = "where the picture of the run goes", DefaultValueFactory = _ => new("train-digits.png") };
         foreach (var count in new Option<int>[] { epochs, batchSize })
             count.Validators.Add(result => AtLeast(result, result.GetValue(count), 1));
@@ -27,11 +32,11 @@ public sealed record Options(string Optimizer, double? LearningRate, double Mome
 
         var command = new RootCommand("Trains a convolutional network on 1,797 handwritten digits.")
         {
-            optimizer, learningRate, momentum, epochs, batchSize, seed, threads, output,
+            optimizer, learningRate, momentum, epochs, batchSize, seed, threads, resume, checkpoints, output,
         };
         command.SetAction(result => run(new(
             result.GetRequiredValue(optimizer), result.GetValue(learningRate), result.GetValue(momentum), result.GetValue(epochs),
-            result.GetValue(batchSize), result.GetValue(seed), result.GetValue(threads), result.GetRequiredValue(output))));
+            result.GetValue(batchSize), result.GetValue(seed), result.GetValue(threads), result.GetValue(resume), result.GetRequiredValue(checkpoints), result.GetRequiredValue(output))));
         return command.Parse(args).Invoke();
     }
 

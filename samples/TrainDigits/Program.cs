@@ -8,15 +8,22 @@ using static TorchSharp.torch;
 
 return Options.Invoke(args, Train);
 
-static void Train(Options options)
+static int Train(Options options)
 {
+    var checkpoints = options.Resume ? new CheckpointDirectory(options.Checkpoints.FullName, new() { KeepLast = 2, Name = "digits" }) : null;
+    var saved = checkpoints?.LoadLatest();
+    if (saved is not null && saved.GetString("settings") is var settings && settings != options.Settings)
+    {
+        Console.Error.WriteLine($"{checkpoints!.Path} has a run with {settings}, but this one is with {options.Settings}: choose the same, or another folder with --checkpoints.");
+        return 1;
+    }
+
     if (options.Threads is { } threads)
     {
         Execution.ThreadCount = threads;
         set_num_threads(threads);
     }
     manual_seed(options.Seed);
-    var shuffle = new System.Random(options.Seed);
 
     var (training, heldOut) = Digits.Load();
     using var images = ToTensor(training);
@@ -29,12 +36,23 @@ static void Train(Options options)
     int batches = (training.Count + options.BatchSize - 1) / options.BatchSize;
     var scheduler = new CosineAnnealingLR(optimizer, tMax: options.Epochs * batches);
     var history = new List<Epoch>();
+    if (saved is not null)
+    {
+        model.LoadStateDict(saved.GetDict("model"));
+        optimizer.LoadStateDict(saved.GetDict("optimizer"));
+        scheduler.LoadStateDict(saved.GetDict("scheduler"));
+        history.AddRange(saved.GetDicts("history").Select((e, i) => new Epoch(i + 1, e.GetDouble("loss"), e.GetDouble("accuracy"), e.GetDouble("lr"))));
+        AnsiConsole.MarkupLineInterpolated($"goes on after epoch {history.Count}");
+    }
 
     AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn()).Start(progress =>
     {
         var task = progress.AddTask($"{options.Optimizer} on {training.Count} digits", maxValue: options.Epochs * batches);
-        for (int epoch = 1; epoch <= options.Epochs; epoch++)
+        task.Value = history.Count * batches;
+        for (int epoch = history.Count + 1; epoch <= options.Epochs; epoch++)
         {
+            manual_seed(options.Seed * 7919 + epoch); // each epoch its own random numbers: a run that goes on has the same
+            var shuffle = new System.Random(options.Seed * 7919 + epoch);
             double rate = optimizer.ParameterGroups[0].LearningRate, sum = 0;
             int[] order = [.. Enumerable.Range(0, training.Count)];
             shuffle.Shuffle(order);
@@ -52,13 +70,24 @@ static void Train(Options options)
                 task.Increment(1);
             }
             history.Add(new(epoch, sum / training.Count, Accuracy(model, testImages, testLabels), rate));
+            checkpoints?.Save(epoch, new()
+            {
+                { "settings", options.Settings },
+                { "model", model.StateDict() },
+                { "optimizer", optimizer.StateDict() },
+                { "scheduler", scheduler.StateDict() },
+                { "history", history.Select(e => new StateDict { { "loss", e.Loss }, { "accuracy", e.TestAccuracy }, { "lr", e.LearningRate } }) },
+            });
         }
     });
 
     WriteTable(history);
     Chart.Save(history, options.Output.FullName, options.Optimizer);
+    foreach (var checkpoint in checkpoints?.Checkpoints ?? []) // done: the next run begins anew
+        File.Delete(checkpoint.Path);
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"picture       {options.Output.FullName}");
     AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test accuracy {history[^1].TestAccuracy:F4}"));
+    return 0;
 }
 
 static Optimizer MakeOptimizer(Options options, IReadOnlyList<TorchParameter> parameters) => options.Optimizer switch

@@ -100,7 +100,7 @@ sealed class SchedulerCase : GoldenCase
 /// Makes schedulers from what a case says: the class by its name, its constructor's arguments by PyTorch's names
 /// (<c>T_max</c> for <c>tMax</c>). A new scheduler needs no code here, unless its arguments are of a new type.
 /// </summary>
-static class SchedulerBuilder
+public static class SchedulerBuilder
 {
     /// <summary>The schedulers to be stepped one after the other: several for "Together", else one.</summary>
     public static LRScheduler[] Build(GoldenNode node, Optimizer optimizer)
