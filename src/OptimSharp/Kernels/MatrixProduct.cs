@@ -8,12 +8,14 @@ namespace OptimSharp.Kernels;
 /// tile, the thread and the width of the vectors, which run along a row of c: so the bits are always the same.
 /// </summary>
 /// <remarks>
-/// A tile of b (k in steps of <see cref="Depth"/>) stays in the second-level cache while all rows of the tile of c pass over it. Inside, four
-/// rows by two vectors of c are kept in registers: eight sums at once hide the additions' latency.
+/// A tile of b (k in steps of <see cref="Depth"/>) is first copied into panels as wide as two vectors, one row of a panel behind the other: in the
+/// matrix its rows may lie a page apart, and then fall onto the same lines of the cache. It stays in the second-level cache while all rows of the tile of c pass
+/// over it. Inside, four rows by two vectors of c are kept in registers: eight sums at once hide the additions' latency.
 /// </remarks>
 internal unsafe struct MatrixProduct : ILoopBody
 {
-    public const nint TileRows = 64, TileColumns = 256, Depth = 256;
+    public const nint TileRows = 128, TileColumns = 128;
+    const nint Depth = 256;
 
     public nint M, N, K;
     public float Alpha, Beta;
@@ -23,62 +25,84 @@ internal unsafe struct MatrixProduct : ILoopBody
 
     readonly nint TilesAcross => (N + TileColumns - 1) / TileColumns;
 
+    /// <summary>How many columns a panel has.</summary>
+    static nint Width => 2 * Vector<float>.Count;
+
+    [SkipLocalsInit]
     public readonly void Run(nint first, nint last)
     {
+        const int Line = 64;
+        byte* memory = stackalloc byte[(int)((Depth + TileRows) * TileColumns * sizeof(float)) + Line];
+        float* panels = (float*)((nint)(memory + Line) & -Line), sums = panels + Depth * TileColumns;
         for (nint tile = first; tile < last; tile++)
         {
-            nint i0 = tile / TilesAcross * TileRows, j0 = tile % TilesAcross * TileColumns;
-            Tile(i0, Math.Min(i0 + TileRows, M), j0, Math.Min(j0 + TileColumns, N));
+            nint i = tile / TilesAcross * TileRows, j = tile % TilesAcross * TileColumns;
+            Tile(panels, sums, i, Math.Min(TileRows, M - i), j, Math.Min(TileColumns, N - j));
         }
     }
 
-    readonly void Tile(nint i0, nint i1, nint j0, nint j1)
+    /// <summary>The tile of c from row <paramref name="i0"/> and column <paramref name="j0"/> on.</summary>
+    readonly void Tile(float* panels, float* sums, nint i0, nint rows, nint j0, nint columns)
     {
-        for (nint i = i0; i < i1; i++)
-            new Span<float>(C + i * N + j0, (int)(j1 - j0)).Clear();
-        for (nint k0 = 0; k0 < K; k0 += Depth)
+        nint stride = (columns + Width - 1) / Width * Width; // the last panel is filled up with zeros
+        new Span<float>(sums, (int)(rows * stride)).Clear();
+        for (nint k = 0; k < K; k += Depth)
         {
-            nint k1 = Math.Min(k0 + Depth, K), j = j0;
-            for (; Execution.UsesWideLanes && j <= j1 - 2 * Vector<float>.Count; j += 2 * Vector<float>.Count)
+            nint depth = Math.Min(Depth, K - k);
+            Pack(panels, k, depth, j0, columns);
+            float* a = A + i0 * K + k;
+            for (nint j = 0; j < columns; j += Width)
             {
-                nint i = i0;
-                for (; i <= i1 - 4; i += 4)
-                    FourRows(i, j, k0, k1);
-                for (; i < i1; i++)
-                    OneRow(i, j, k0, k1);
-            }
-            for (; j < j1; j++)
-            {
-                for (nint i = i0; i < i1; i++)
-                {
-                    float sum = C[i * N + j];
-                    for (nint k = k0; k < k1; k++)
-                        sum += A[i * K + k] * B[k * N + j];
-                    C[i * N + j] = sum;
-                }
+                float* panel = panels + j * depth;
+                nint i = 0;
+                for (; Execution.UsesWideLanes && i <= rows - 4; i += 4)
+                    FourRows(a + i * K, panel, depth, sums + i * stride + j, stride);
+                for (; Execution.UsesWideLanes && i < rows; i++)
+                    OneRow(a + i * K, panel, depth, sums + i * stride + j);
+                for (; i < rows; i++)
+                    OneRowByNumbers(a + i * K, panel, depth, sums + i * stride + j);
             }
         }
-        for (nint i = i0; i < i1; i++)
+        for (nint i = 0; i < rows; i++)
         {
-            for (nint at = i * N + j0; at < i * N + j1; at++)
-                C[at] = D == null ? Alpha * C[at] : Alpha * C[at] + Beta * D[at];
+            nint at = (i0 + i) * N + j0;
+            for (nint j = 0; j < columns; j++)
+                C[at + j] = D == null ? Alpha * sums[i * stride + j] : Alpha * sums[i * stride + j] + Beta * D[at + j];
+        }
+    }
+
+    readonly void Pack(float* panels, nint k0, nint depth, nint j0, nint columns)
+    {
+        for (nint j = 0; j < columns; j += Width)
+        {
+            float* from = B + k0 * N + j0 + j, to = panels + j * depth;
+            int count = (int)Math.Min(Width, columns - j);
+            for (nint k = 0; k < depth; k++, from += N, to += Width)
+            {
+                if (count == Width)
+                {
+                    Vector.Load(from).Store(to);
+                    Vector.Load(from + Vector<float>.Count).Store(to + Vector<float>.Count);
+                    continue;
+                }
+                new Span<float>(from, count).CopyTo(new(to, count));
+                new Span<float>(to + count, (int)Width - count).Clear();
+            }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    readonly void FourRows(nint i, nint j, nint k0, nint k1)
+    readonly void FourRows(float* a, float* b, nint depth, float* sums, nint stride)
     {
-        nint n = N;
-        float* c0 = C + i * n + j, c1 = c0 + n, c2 = c1 + n, c3 = c2 + n;
-        float* a0 = A + i * K, a1 = a0 + K, a2 = a1 + K, a3 = a2 + K;
+        float* a1 = a + K, a2 = a1 + K, a3 = a2 + K;
+        float* c0 = sums, c1 = c0 + stride, c2 = c1 + stride, c3 = c2 + stride;
         nint v = Vector<float>.Count;
         Vector<float> s00 = Vector.Load(c0), s01 = Vector.Load(c0 + v), s10 = Vector.Load(c1), s11 = Vector.Load(c1 + v);
         Vector<float> s20 = Vector.Load(c2), s21 = Vector.Load(c2 + v), s30 = Vector.Load(c3), s31 = Vector.Load(c3 + v);
-        float* b = B + k0 * n + j;
-        for (nint k = k0; k < k1; k++, b += n)
+        for (nint k = 0; k < depth; k++, b += 2 * v)
         {
             Vector<float> b0 = Vector.Load(b), b1 = Vector.Load(b + v);
-            var x = Vector.Create(a0[k]);
+            var x = Vector.Create(a[k]);
             s00 += x * b0;
             s01 += x * b1;
             x = Vector.Create(a1[k]);
@@ -101,17 +125,26 @@ internal unsafe struct MatrixProduct : ILoopBody
         s31.Store(c3 + v);
     }
 
-    readonly void OneRow(nint i, nint j, nint k0, nint k1)
+    static void OneRow(float* a, float* b, nint depth, float* sums)
     {
-        float* c = C + i * N + j, b = B + k0 * N + j;
-        Vector<float> s0 = Vector.Load(c), s1 = Vector.Load(c + Vector<float>.Count);
-        for (nint k = k0; k < k1; k++, b += N)
+        nint v = Vector<float>.Count;
+        Vector<float> s0 = Vector.Load(sums), s1 = Vector.Load(sums + v);
+        for (nint k = 0; k < depth; k++, b += 2 * v)
         {
-            var x = Vector.Create(A[i * K + k]);
+            var x = Vector.Create(a[k]);
             s0 += x * Vector.Load(b);
-            s1 += x * Vector.Load(b + Vector<float>.Count);
+            s1 += x * Vector.Load(b + v);
         }
-        s0.Store(c);
-        s1.Store(c + Vector<float>.Count);
+        s0.Store(sums);
+        s1.Store(sums + v);
+    }
+
+    static void OneRowByNumbers(float* a, float* b, nint depth, float* sums)
+    {
+        for (nint k = 0; k < depth; k++, b += Width)
+        {
+            for (nint j = 0; j < Width; j++)
+                sums[j] += a[k] * b[j];
+        }
     }
 }

@@ -49,6 +49,7 @@ public unsafe class TensorOpsTests
     [InlineData(4, 16, 7)]
     [InlineData(65, 33, 300)]
     [InlineData(130, 300, 70)]
+    [InlineData(257, 129, 513)]
     public void A_product_is_each_elements_sum_from_first_to_last(int m, int n, int k)
     {
         float[] a = Array.ConvertAll(Numbers.Tame(m * k, 1), x => (float)x), b = Array.ConvertAll(Numbers.Tame(k * n, 2), x => (float)x);
