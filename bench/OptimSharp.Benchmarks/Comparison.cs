@@ -10,118 +10,122 @@ namespace OptimSharp.Benchmarks;
 /// <summary>Steps of every optimizer beside its peers: the contenders take turns, so that a machine that slows down slows all.</summary>
 public static class Comparison
 {
+    const int FewestRounds = 5, MostRounds = 101;
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(20); // for a case of which a round takes seconds
+
     public static void Run(string? only, double seconds, FileInfo? json)
     {
         Console.WriteLine(Machine());
         var results = new List<Result>();
+        foreach (var one in Cases())
+        {
+            if (only is not null && !only.Split('|').Any(part => one.Name.Contains(part, StringComparison.OrdinalIgnoreCase)))
+                continue;
+            Execution.ThreadCount = one.Threads;
+            set_num_threads(one.Threads);
+            results.Add(Measure(one, seconds));
+            Console.WriteLine(results[^1]);
+            if (json is not null) // after each: a run takes long
+                File.WriteAllText(json.FullName, JsonSerializer.Serialize(results, ResultContext.Default.ListResult) + "\n");
+        }
+    }
+
+    /// <summary>What is measured: a name, and who takes part, ours first.</summary>
+    sealed record Case(string Name, string Optimizer, long[][] Shapes, int Threads, Func<Contenders> Make);
+
+    sealed record Contenders(IContender Ours, IContender? Roof = null, IContender? TorchSharp = null, IContender? Fused = null, IContender? Float32 = null);
+
+    static IEnumerable<Case> Cases()
+    {
+        int[] threads = [.. new[] { 1, Environment.ProcessorCount }.Distinct()];
         foreach (var row in Rows.All)
         {
-            foreach (var (shapeName, shapes) in Shapes.All)
+            foreach (var (shapeName, shapes) in Shapes.All.Where(s => s.Key != row.LeavesOut))
             {
-                foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+                foreach (bool onHost in new[] { false, true })
                 {
-                    foreach (int threads in new[] { 1, Environment.ProcessorCount }.Distinct())
+                    foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
                     {
-                        string name = $"{row.Optimizer.ToLowerInvariant()}/{shapeName}/{(type == ScalarType.Float32 ? "f32" : "bf16")}/{threads}t";
-                        if (Wanted(name, only) && shapeName != row.LeavesOut)
-                            results.Add(Measure(name, row, shapes, type, threads, seconds));
+                        foreach (int count in threads)
+                        {
+                            string name = $"{row.Optimizer.ToLowerInvariant()}/{shapeName}/{(type == ScalarType.Float32 ? "f32" : "bf16")}/{(onHost ? "host/" : "")}{count}t";
+                            yield return new(name, row.Optimizer, shapes, count, () => Of(row, shapes, type, onHost));
+                        }
                     }
                 }
             }
         }
         foreach (var (shapeName, shapes) in Shapes.All)
         {
-            foreach (int threads in new[] { 1, Environment.ProcessorCount }.Distinct())
-            {
-                string name = $"whole/{shapeName}/f32/{threads}t";
-                if (Wanted(name, only))
-                    results.Add(MeasureWhole(name, shapes, threads, seconds));
-            }
+            foreach (int count in threads)
+                yield return new($"whole/{shapeName}/f32/{count}t", "AdamW", shapes, count, () => Whole(shapes));
         }
-        foreach (var (name, work) in SparseRows.Cases)
-        {
-            if (Wanted(name, only))
-            {
-                using var contender = work();
-                results.Add(new(name, name.Split('/')[0], 1, 0, Execution.ThreadCount, Median([contender], seconds)[0] * 1e3, null, new(null, null)));
-                Print(results[^1]);
-            }
-        }
-        if (json is not null)
-            File.WriteAllText(json.FullName, JsonSerializer.Serialize(results, ResultContext.Default.ListResult) + "\n");
+        foreach (var (name, shape, make) in SparseRows.Cases)
+            yield return new(name, name.Split('/')[0], [shape], threads[^1], () => new(make()));
     }
 
-    static bool Wanted(string name, string? only) =>
-        only is null || only.Split('|').Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase));
-
-    static Result Measure(string name, Row row, long[][] shapes, ScalarType type, int threads, double seconds)
+    static Contenders Of(Row row, long[][] shapes, ScalarType type, bool onHost)
     {
-        Execution.ThreadCount = threads;
-        set_num_threads(threads);
-        var contenders = new List<IContender?>();
-        try
+        var ours = new Ours(row, Workload.Of(shapes, type, onHost));
+        ours.Step();
+        var roof = row.Elementwise ? new Roof(Workload.Of(shapes, type, onHost), ours.Slots) : null;
+        var float32 = type == ScalarType.Float32 ? null : new Ours(row, Workload.Of(shapes, ScalarType.Float32, onHost));
+        if (onHost)
+            return new(ours, roof, Float32: float32);
+        TorchSharpPeer? torchSharp = null;
+        if (row.TorchSharp is { } theirs)
         {
             var tensors = Tensors.Make(shapes, type);
-            var optimizer = row.Ours(Tensors.AsParameters(tensors));
-            contenders.Add(new Ours(row, optimizer, tensors));
-            contenders[0]!.Step();
-            int slots = optimizer.StateOf(optimizer.ParameterGroups[0].Parameters[0])?.TensorKeys.Count() ?? 0;
-            contenders.Add(row.Elementwise ? new Roof(Tensors.Make(shapes, type), slots) : null);
-            tensors = Tensors.Make(shapes, type);
-            contenders.Add(row.TorchSharp is { } theirs ? new TorchSharpPeer(theirs(Tensors.AsModules(tensors)), tensors) : null);
-            contenders.Add(FusedPeer.For(row.Optimizer, Tensors.Make(shapes, type)));
-            double[] times = Median([.. contenders.OfType<IContender>()], seconds);
-            int next = 0;
-            double?[] all = [.. contenders.Select(c => c is null ? (double?)null : times[next++] * 1e3)];
-            var result = new Result(name, row.Optimizer, shapes.Length, shapes.Sum(s => s.Aggregate(1L, (a, b) => a * b)), threads, all[0]!.Value, all[1], new(all[2], all[3]));
-            Print(result);
-            return result;
+            torchSharp = new(theirs(Tensors.AsModules(tensors)), tensors);
         }
-        finally
-        {
-            foreach (var contender in contenders)
-                contender?.Dispose();
-        }
+        return new(ours, roof, torchSharp, FusedPeer.For(row.Optimizer, () => Tensors.Make(shapes, type)), float32);
     }
 
-    /// <summary>Clipping, AdamW, average and zeros together.</summary>
-    static Result MeasureWhole(string name, long[][] shapes, int threads, double seconds)
+    static Contenders Whole(long[][] shapes)
     {
-        Execution.ThreadCount = threads;
-        set_num_threads(threads);
-        var contenders = WholeStep.Make(shapes);
+        var (ours, torchSharp, fused) = WholeStep.Make(shapes);
+        return new(ours, TorchSharp: torchSharp, Fused: fused);
+    }
+
+    static Result Measure(Case one, double seconds)
+    {
+        var (ours, roof, torchSharp, fused, float32) = one.Make();
+        IContender?[] all = [ours, roof, torchSharp, fused, float32];
+        IContender[] present = [.. all.OfType<IContender>()];
         try
         {
-            double[] times = Median(contenders, seconds);
-            var result = new Result(name, "AdamW", shapes.Length, shapes.Sum(s => s.Aggregate(1L, (a, b) => a * b)), threads, times[0] * 1e3, null, new(times[1] * 1e3, times[2] * 1e3));
-            Print(result);
-            return result;
+            var rounds = Rounds(present, seconds);
+            double? Time(IContender? contender) => contender is null ? null : Median(rounds.Select(r => r[Array.IndexOf(present, contender)] * 1e3));
+            double? Ratio(IContender? contender) => contender is null ? null : Median(rounds.Select(r => r[Array.IndexOf(present, contender)] / r[0]));
+            return new(one.Name, one.Optimizer, one.Shapes.Length, one.Shapes.Sum(s => s.Aggregate(1L, (a, b) => a * b)), one.Threads,
+                Time(ours)!.Value, Time(roof), new(Time(torchSharp), Time(fused)), new(Ratio(roof), Ratio(torchSharp), Ratio(fused), Ratio(float32)));
         }
         finally
         {
-            foreach (var contender in contenders)
+            foreach (var contender in present)
                 contender.Dispose();
         }
     }
 
-    /// <summary>Each contender's median time of a step in seconds.</summary>
-    static double[] Median(IContender[] contenders, double seconds)
+    /// <summary>Each contender's time of a step in seconds, round by round.</summary>
+    static List<double[]> Rounds(IContender[] contenders, double seconds)
     {
         int[] repeats = [.. contenders.Select(contender =>
         {
             contender.Step();
-            double time = Time(contender, 1);
-            return Math.Clamp((int)(0.02 / time), 1, 1000); // a measurement of at least about 20 ms
+            return Math.Clamp((int)(0.02 / Time(contender, 1)), 1, 1000); // a measurement of at least about 20 ms
         })];
-        var times = contenders.Select(_ => new List<double>()).ToArray();
-        var clock = Stopwatch.StartNew();
-        while (times[0].Count < 5 || clock.Elapsed.TotalSeconds < seconds && times[0].Count < 101)
+        var rounds = new List<double[]>();
+        for (var clock = Stopwatch.StartNew(); rounds.Count < MostRounds;)
         {
-            for (int i = 0; i < contenders.Length; i++)
-                times[i].Add(Time(contenders[i], repeats[i]));
+            if (clock.Elapsed.TotalSeconds > seconds && (rounds.Count >= FewestRounds || clock.Elapsed > Patience))
+                break;
+            rounds.Add([.. contenders.Select((contender, i) => Time(contender, repeats[i]))]);
         }
-        return [.. times.Select(t => t.Order().ElementAt(t.Count / 2))];
+        return rounds;
     }
+
+    static double Median(IEnumerable<double> values) => values.Order().ToArray() is var sorted ? sorted[sorted.Length / 2] : 0;
 
     static double Time(IContender contender, int repeats)
     {
@@ -129,13 +133,6 @@ public static class Comparison
         for (int i = 0; i < repeats; i++)
             contender.Step();
         return Stopwatch.GetElapsedTime(start).TotalSeconds / repeats;
-    }
-
-    static void Print(Result r)
-    {
-        string Ratio(double? peer) => peer is { } p ? string.Create(CultureInfo.InvariantCulture, $"{p,10:F3} ({p / r.OursMs,6:F2}×)") : new string(' ', 20);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{r.Case,-34} ours {r.OursMs,9:F3} ms   roof {Ratio(r.RoofMs)}   torchsharp {Ratio(r.Peers.TorchSharpMs)}   fused {Ratio(r.Peers.LibtorchFusedMs)}"));
     }
 
     public static string Machine()
@@ -156,12 +153,28 @@ public sealed record Result(
     [property: JsonPropertyName("threads")] int Threads,
     [property: JsonPropertyName("ours_ms")] double OursMs,
     [property: JsonPropertyName("roof_ms")] double? RoofMs,
-    [property: JsonPropertyName("peers")] Peers Peers);
+    [property: JsonPropertyName("peers")] Peers Peers,
+    [property: JsonPropertyName("ratios")] Ratios Ratios)
+{
+    public override string ToString()
+    {
+        string Peer(double? ms, double? ratio) => string.Create(CultureInfo.InvariantCulture, $"{ms,10:F3} {(ratio is null ? "" : $"({ratio,6:F2}×)"),9}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{Case,-34} ours {OursMs,9:F3} ms   roof {Peer(RoofMs, Ratios.Roof)}   torchsharp {Peer(Peers.TorchSharpMs, Ratios.TorchSharp)}   fused {Peer(Peers.LibtorchFusedMs, Ratios.LibtorchFused)}{(Ratios.Float32 is { } f ? $"   float32 ({f,4:F2}×)" : "")}");
+    }
+}
 
 /// <summary>The peers' times; null where a peer has no such optimizer.</summary>
 public sealed record Peers(
     [property: JsonPropertyName("torchsharp_ms")] double? TorchSharpMs,
     [property: JsonPropertyName("libtorch_fused_ms")] double? LibtorchFusedMs);
+
+/// <summary>The others' times divided by ours, medians over the rounds: above 1 ours is faster. Float32: our own step with float32 parameters.</summary>
+public sealed record Ratios(
+    [property: JsonPropertyName("roof")] double? Roof,
+    [property: JsonPropertyName("torchsharp")] double? TorchSharp,
+    [property: JsonPropertyName("libtorch_fused")] double? LibtorchFused,
+    [property: JsonPropertyName("float32")] double? Float32);
 
 [JsonSerializable(typeof(List<Result>))]
 [JsonSourceGenerationOptions(WriteIndented = true)]

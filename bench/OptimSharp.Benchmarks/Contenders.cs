@@ -9,13 +9,18 @@ public interface IContender : IDisposable
     void Step();
 }
 
-/// <summary>Our optimizer on TorchSharp parameters, whose gradients it fetches anew at each step, as training does.</summary>
-sealed class Ours(Row row, Optimizer optimizer, Tensor[] tensors) : IContender
+/// <summary>Our optimizer. Of TorchSharp parameters it fetches the gradients anew at each step, as training does.</summary>
+sealed class Ours(Row row, Workload workload) : IContender
 {
+    readonly Optimizer optimizer = row.Ours(workload.Parameters);
+
+    /// <summary>How many state tensors a parameter has, once it was stepped.</summary>
+    public int Slots => optimizer.StateOf(optimizer.ParameterGroups[0].Parameters[0])?.TensorKeys.Count() ?? 0;
+
     public void Step()
     {
         if (row.Step is { } step)
-            step(optimizer, tensors);
+            step(optimizer, workload);
         else
             optimizer.Step();
     }
@@ -23,7 +28,7 @@ sealed class Ours(Row row, Optimizer optimizer, Tensor[] tensors) : IContender
     public void Dispose()
     {
         optimizer.Dispose();
-        Tensors.Dispose(tensors);
+        workload.Dispose();
     }
 }
 

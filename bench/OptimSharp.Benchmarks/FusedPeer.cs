@@ -24,8 +24,11 @@ sealed unsafe partial class FusedPeer : IContender
         this.numbers = numbers.ToArray();
     }
 
-    /// <summary>The fused operator of an optimizer; null when libtorch has none.</summary>
-    public static FusedPeer? For(string optimizer, Tensor[] tensors)
+    /// <summary>The fused operator of an optimizer; null, and nothing made, when libtorch has none.</summary>
+    public static FusedPeer? For(string optimizer, Func<Tensor[]> make) =>
+        optimizer is "Adam" or "AdamW" or "SGD" or "Adagrad" ? For(optimizer, make()) : null;
+
+    public static FusedPeer For(string optimizer, Tensor[] tensors)
     {
         const ulong No = 0, Null = 0; // false, and no tensor
         return optimizer switch
@@ -39,7 +42,7 @@ sealed unsafe partial class FusedPeer : IContender
             "Adagrad" => new("aten::_fused_adagrad_", tensors,
                 [Zeros(), Steps()],
                 Number(1e-2), Number(0), Number(0), Number(1e-10), No, Null, Null),
-            _ => null,
+            _ => throw new ArgumentException($"libtorch has no fused {optimizer}.", nameof(optimizer)),
         };
 
         Tensor[] Zeros() => [.. tensors.Select(t => zeros_like(t, requires_grad: false))];

@@ -1,6 +1,4 @@
 using OptimSharp.Kernels;
-using OptimSharp.Torch;
-using static TorchSharp.torch;
 
 namespace OptimSharp.Benchmarks;
 
@@ -10,16 +8,16 @@ namespace OptimSharp.Benchmarks;
 sealed class Roof : IContender
 {
     readonly StepPlan plan = new();
-    readonly TorchParameter[] parameters;
+    readonly Parameter[] parameters;
     readonly HostTensor[][] states;
-    readonly Tensor[] tensors;
+    readonly Workload workload;
     readonly int slots;
 
-    public Roof(Tensor[] tensors, int slots)
+    public Roof(Workload workload, int slots)
     {
-        this.tensors = tensors;
+        this.workload = workload;
         this.slots = slots;
-        parameters = [.. Tensors.AsParameters(tensors)];
+        parameters = [.. workload.Parameters];
         states = [.. parameters.Select(p => Enumerable.Range(0, slots)
             .Select(_ => new HostTensor(p.Shape, p.ElementType.Compute())).ToArray())];
     }
@@ -58,7 +56,7 @@ sealed class Roof : IContender
     {
         foreach (var state in states.SelectMany(s => s))
             state.Dispose();
-        Tensors.Dispose(tensors);
+        workload.Dispose();
     }
 
     interface ICount

@@ -14,7 +14,7 @@ public sealed record Row(
     bool Elementwise = true)
 {
     /// <summary>Takes a step; null: without a closure.</summary>
-    public Action<Optimizer, Tensor[]>? Step { get; init; }
+    public Action<Optimizer, Workload>? Step { get; init; }
 
     /// <summary>The shapes that it is not measured on.</summary>
     public string? LeavesOut { get; init; }
@@ -40,12 +40,9 @@ public static class Rows
         // ½‖x‖², so slowly that it never arrives: what is measured is the two-loop recursion and the closure's copy.
         new("LBFGS", p => new LBFGS(p, new() { LearningRate = 1e-6, MaxIterations = 1, HistorySize = 10 }), Elementwise: false)
         {
-            Step = (optimizer, tensors) => optimizer.Step(() =>
+            Step = (optimizer, workload) => optimizer.Step(() =>
             {
-                using var noGrad = no_grad();
-                using var scope = NewDisposeScope();
-                foreach (var tensor in tensors)
-                    tensor.grad!.copy_(tensor);
+                workload.SetGradientsToValues();
                 return 1.0;
             }),
         },

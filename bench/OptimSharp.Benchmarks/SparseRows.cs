@@ -8,7 +8,7 @@ static class SparseRows
     const int Width = 64, Touched = 100;
     static readonly int[] Lengths = [1_000, 100_000, 1_000_000];
 
-    public static IEnumerable<(string Name, Func<IContender> Make)> Cases =>
+    public static IEnumerable<(string Name, long[] Shape, Func<IContender> Make)> Cases =>
         from rows in Lengths
         from optimizer in new (string Name, Func<Parameter, Optimizer> Make)[]
         {
@@ -16,7 +16,7 @@ static class SparseRows
             ("sgd", p => new SGD([p])),
             ("adagrad", p => new Adagrad([p])),
         }
-        select ($"{optimizer.Name}/sparse-{rows}x{Width}", (Func<IContender>)(() => new Table(rows, optimizer.Make)));
+        select ($"{optimizer.Name}/sparse-{rows}x{Width}", new long[] { rows, Width }, (Func<IContender>)(() => new Table(rows, optimizer.Make)));
 
     sealed class Table : IContender
     {

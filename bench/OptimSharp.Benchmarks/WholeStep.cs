@@ -11,8 +11,8 @@ static class WholeStep
     const double MaxNorm = 1, Decay = 0.999;
 
     /// <summary>Ours, TorchSharp's calls, and libtorch's: fused where it has that.</summary>
-    public static IContender[] Make(long[][] shapes) =>
-        [new Ours(Tensors.Make(shapes, ScalarType.Float32)), new Calls(Tensors.Make(shapes, ScalarType.Float32)), new Fused(Tensors.Make(shapes, ScalarType.Float32))];
+    public static (IContender Ours, IContender TorchSharp, IContender Fused) Make(long[][] shapes) =>
+        (new Ours(Tensors.Make(shapes, ScalarType.Float32)), new Calls(Tensors.Make(shapes, ScalarType.Float32)), new Fused(Tensors.Make(shapes, ScalarType.Float32)));
 
     sealed class Ours : IContender
     {
@@ -77,7 +77,7 @@ static class WholeStep
     /// </summary>
     sealed class Fused(Tensor[] tensors) : IContender
     {
-        readonly FusedPeer optimizer = FusedPeer.For("AdamW", tensors)!;
+        readonly FusedPeer optimizer = FusedPeer.For("AdamW", tensors);
         readonly Tensor[] averages = Copies(tensors);
         int steps;
 
