@@ -204,6 +204,22 @@ public class OptimizerStateDictTests
     }
 
     [Fact]
+    public void What_is_refused_is_told_in_short()
+    {
+        object?[] many = [.. Enumerable.Repeat(new string('a', 1 << 20), 1 << 12)];
+        foreach (object value in (object[])[many, (many, many), new StateDict { { "x", many } }])
+        {
+            foreach (string key in (string[])["lr", "betas", "amsgrad", "initial_lr", "params", "param_names"])
+            {
+                using var optimizer = Trained(out _);
+                var dict = optimizer.StateDict();
+                dict.GetDicts("param_groups")[0][key] = value;
+                Assert.InRange(Assert.Throws<StateDictException>(() => optimizer.LoadStateDict(dict)).Message.Length, 1, 400);
+            }
+        }
+    }
+
+    [Fact]
     public void A_state_of_another_optimizer_is_refused()
     {
         using var adam = Trained(out _);
