@@ -6,7 +6,7 @@ namespace OptimSharp.PyTorch;
 /// <summary>PyTorch's file format since 1.6: a zip file with a pickle, and an entry for each storage.</summary>
 internal sealed unsafe class TorchArchive
 {
-    const int LargestPickle = 1 << 28, LargestVersion = 10, MostRepetitions = 1 << 18;
+    const int LargestPickle = 1 << 28, LargestVersion = 10, MostRepetitions = 1 << 16;
 
     readonly ZipReader zip;
     readonly CheckpointSource source;
