@@ -222,6 +222,9 @@ public abstract class Optimizer : IStateful, IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>The options as they are when nobody says otherwise.</summary>
+    internal abstract OptimizerOptions StandardOptions { get; }
+
     /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
     internal abstract IReadOnlyList<StateEntry> StateEntries(Parameter parameter);
 

@@ -41,6 +41,8 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     private protected override IReadOnlyList<ParameterGroup> Groups => groups;
 
+    internal override OptimizerOptions StandardOptions => new TOptions();
+
     /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already, or the
     /// group belongs to an optimizer. Nothing was added.</exception>

@@ -72,8 +72,8 @@ public abstract class ParameterGroup
     /// <summary>Writes the options under PyTorch's names.</summary>
     internal abstract void SaveOptions(StateDict to);
 
-    /// <summary>Reads and checks options, all but those to be kept, and changes nothing.</summary>
-    internal abstract OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep);
+    /// <summary>Reads and checks options, all but those to be kept, and changes nothing. What older checkpoints may lack is as in <paramref name="standard"/>.</summary>
+    internal abstract OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep, OptimizerOptions standard);
 
     /// <summary>Takes over what was read.</summary>
     internal void Load(OptimizerOptions options, OrderedDictionary<string, double> extras)
@@ -179,14 +179,14 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
             to[option.Key] = option.Get(saved) is object?[] parts ? new StateTuple(parts) : option.Get(saved);
     }
 
-    internal override OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep)
+    internal override OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep, OptimizerOptions standard)
     {
         OptimizerOptions read = Options;
         foreach (var option in OptionSchema<TOptions>.Options)
         {
-            if (keep.Contains(option.Key) || option.MayBeMissing && !from.ContainsKey(option.Key))
+            if (keep.Contains(option.Key))
                 continue;
-            object? value = OptimizerState.Plain(from[option.Key]);
+            object? value = option.MayBeMissing && !from.ContainsKey(option.Key) ? option.Get(standard) : OptimizerState.Plain(from[option.Key]);
             try
             {
                 read = option.With(read, value);

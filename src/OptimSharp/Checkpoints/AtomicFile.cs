@@ -18,8 +18,14 @@ internal static partial class AtomicFile
         string temporary = Path.Combine(folder, $".{Path.GetFileName(target)}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{Unfinished}");
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            UnixFileMode? mode = null;
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 16 };
+            if (!OperatingSystem.IsWindows() && File.Exists(target))
+                options.UnixCreateMode = mode = File.GetUnixFileMode(target); // what only the owner may read stays so
+            using (var stream = new FileStream(temporary, options))
             {
+                if (!OperatingSystem.IsWindows() && mode is { } old && File.GetUnixFileMode(stream.SafeFileHandle) != old)
+                    File.SetUnixFileMode(stream.SafeFileHandle, old);
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
@@ -27,7 +33,14 @@ internal static partial class AtomicFile
         }
         catch
         {
-            File.Delete(temporary);
+            try
+            {
+                File.Delete(temporary);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // what went wrong before is what to tell
+            }
             throw;
         }
         if (!OperatingSystem.IsWindows())

@@ -23,6 +23,7 @@ public static class Checkpoint
     /// <param name="state">What to save. Tensors are written one by one, and not copied.</param>
     /// <exception cref="ArgumentException">The extension is none that is known, or the state has what the format can't hold.</exception>
     /// <exception cref="IOException">It can't be written. What was there is as it was.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written. What was there is as it was.</exception>
     public static void Save(string path, StateDict state)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -53,6 +54,7 @@ public static class Checkpoint
     /// <returns>The state dict. Tensors are in main memory, wherever they were.</returns>
     /// <exception cref="CheckpointException">The file is damaged, or has what can't be read.</exception>
     /// <exception cref="IOException">The file is missing, or can't be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>
     public static StateDict Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -78,12 +80,12 @@ public static class Checkpoint
         CheckByteOrder();
         Span<byte> start = stackalloc byte[(int)Math.Min(source.Length, 16)];
         source.Read(0, start, "its first bytes");
-        if (isSafetensors)
+        if (start.Length > 8 && start[8] == (byte)'{') // in a zip file a method of compression that there is not
             return SafetensorsFile.Read(source);
         if (start.StartsWith("PK\x03\x04"u8))
             return TorchArchive.Read(source);
-        if (start.Length > 8 && start[8] == (byte)'{')
-            return SafetensorsFile.Read(source);
+        if (isSafetensors)
+            return SafetensorsFile.Read(source); // which says what is wrong
         throw source.Error(null, start switch
         {
             [] => "is empty",

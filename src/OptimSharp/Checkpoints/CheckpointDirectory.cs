@@ -35,7 +35,7 @@ public sealed class CheckpointDirectory
             throw new ArgumentOutOfRangeException(nameof(options), Options.KeepBest, $"KeepBest must be ≥ 0, but is {Options.KeepBest}.");
         if (string.IsNullOrEmpty(Options.Name) || Options.Name.AsSpan().IndexOfAny(System.IO.Path.GetInvalidFileNameChars()) >= 0)
             throw new ArgumentException($"Name must be the beginning of a file's name, but is '{Options.Name}'.", nameof(options));
-        if (Options.Extension is not { } extension || Checkpoint.FormatOf("x" + extension) is null)
+        if (Options.Extension is not { } extension || Checkpoint.FormatOf("x" + extension) is null || extension.AsSpan().IndexOfAny(System.IO.Path.GetInvalidFileNameChars()) >= 0)
             throw new ArgumentException($"Extension must be one that Checkpoint.Save knows, as .pt or .safetensors, but is '{Options.Extension}'.", nameof(options));
         Path = Directory.CreateDirectory(path).FullName;
     }
@@ -46,9 +46,11 @@ public sealed class CheckpointDirectory
     /// <summary>What is kept.</summary>
     public CheckpointDirectoryOptions Options { get; }
 
-    /// <summary>The checkpoints that there are, by steps, the newest first. Whether they are whole is seen when they are loaded.</summary>
+    /// <summary>
+    /// The checkpoints that there are, by steps, the newest first; of one step, which a run that was killed may leave two of, the one written last. Whether they are whole is seen when they are loaded.
+    /// </summary>
     public IReadOnlyList<SavedCheckpoint> Checkpoints =>
-        [.. Files($"{Options.Name}-").Select(Find).OfType<SavedCheckpoint>().OrderByDescending(c => c.Step).ThenBy(c => c.Path, StringComparer.Ordinal)];
+        [.. Files($"{Options.Name}-").Select(Find).OfType<SavedCheckpoint>().OrderByDescending(c => c.Step).ThenByDescending(c => File.GetLastWriteTimeUtc(c.Path))];
 
     /// <summary>The checkpoint with the best metric, the earliest of several; null when none has one. NaN is never the best.</summary>
     public SavedCheckpoint? Best => ByMetric(Checkpoints).FirstOrDefault();

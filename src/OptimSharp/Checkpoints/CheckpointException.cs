@@ -1,7 +1,7 @@
 namespace OptimSharp;
 
 /// <summary>A checkpoint file is damaged, or holds what can't be read. Nothing was changed.</summary>
-/// <remarks>A file that is missing or that may not be read is another <see cref="IOException"/>, the system's.</remarks>
+/// <remarks>A file that is missing or that may not be read is another <see cref="IOException"/> or an <see cref="UnauthorizedAccessException"/>, the system's.</remarks>
 public sealed class CheckpointException : IOException
 {
     /// <param name="file">The file's path; null for a stream without one.</param>

@@ -74,7 +74,8 @@ internal static class OptimizerState
         var saved = dict.GetDicts("param_groups");
         if (saved.Length != groups.Count)
             throw new StateDictException(PathIn(dict, "param_groups"), $"must have the optimizer's {groups.Count} groups, but has {saved.Length}");
-        var read = groups.Zip(saved, (group, from) => (ReadOptions(group, from, options), ReadExtras(group, from, options))).ToArray();
+        var standard = optimizer.StandardOptions;
+        var read = groups.Zip(saved, (group, from) => (ReadOptions(group, from, options, standard), ReadExtras(group, from, options))).ToArray();
         var states = dict.GetDict("state");
         var ids = saved.Select(ReadIds).ToArray();
         var known = ids.SelectMany(x => x).ToHashSet();
@@ -123,7 +124,7 @@ internal static class OptimizerState
         }
     }
 
-    static OptimizerOptions ReadOptions(ParameterGroup group, StateDict from, LoadStateOptions options)
+    static OptimizerOptions ReadOptions(ParameterGroup group, StateDict from, LoadStateOptions options, OptimizerOptions standard)
     {
         foreach (var key in from.Keys)
         {
@@ -133,7 +134,7 @@ internal static class OptimizerState
                     + string.Join(", ", group.OptionKeys));
             }
         }
-        return group.ReadOptions(from, options.Keep);
+        return group.ReadOptions(from, options.Keep, standard);
     }
 
     static OrderedDictionary<string, double> ReadExtras(ParameterGroup group, StateDict from, LoadStateOptions options)

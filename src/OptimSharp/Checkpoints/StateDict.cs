@@ -2,6 +2,7 @@ using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 
 namespace OptimSharp;
 
@@ -24,7 +25,7 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
 {
     readonly OrderedDictionary<StateKey, object?> entries = [];
     StateDict? parent;
-    string nameInParent = "";
+    Func<string>? nameInParent; // made only when asked for: files may have long keys and long lists
 
     /// <summary>How many entries there are.</summary>
     public int Count => entries.Count;
@@ -45,14 +46,14 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     public StateDict? Attributes { get; init; }
 
     /// <summary>Where the dictionary is in those that hold it, as <c>_schedulers[1]</c>; empty for the outermost.</summary>
-    public string Path => parent is null ? "" : parent.PathOf(nameInParent);
+    public string Path => parent is null ? "" : parent.PathOf(nameInParent!());
 
     /// <summary>An entry's value.</summary>
     /// <exception cref="StateDictException">Get: the key is missing. Set: the value is of a kind that a state can't hold.</exception>
     public object? this[StateKey key]
     {
         get => entries.TryGetValue(key, out object? value) ? value : throw Missing(key);
-        set => entries[key] = Plain(value, key.ToString());
+        set => entries[key] = IsPlain(value) ? value : Plain(value, key.ToString);
     }
 
     /// <summary>Whether there is an entry.</summary>
@@ -141,62 +142,105 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <summary>Adds an entry: what makes <c>new StateDict { { "lr", 0.1 } }</c> work.</summary>
     /// <exception cref="ArgumentException">The key is there already.</exception>
     /// <exception cref="StateDictException">The value is of a kind that a state can't hold.</exception>
-    public void Add(StateKey key, object? value) => entries.Add(key, Plain(value, key.ToString()));
+    public void Add(StateKey key, object? value) => entries.Add(key, IsPlain(value) ? value : Plain(value, key.ToString));
 
     /// <summary>The entries as people read them: <c>{gamma: 0.5, milestones: {2: 1}}</c>.</summary>
-    public override string ToString() => $"{{{string.Join(", ", entries.Select(e => $"{e.Key}: {Text(e.Value)}"))}}}";
+    public override string ToString() => Text(this);
 
     internal StateDictException Wrong(StateKey key, object? value, string expected) =>
-        new(PathOf(key.ToString()), $"must be {expected}, but is {Text(value)}");
+        new(PathOf(key.ToString()), $"must be {expected}, but is {Text(value, most: 200)}");
 
     StateDictException Missing(StateKey key) => new(PathOf(key.ToString()), "is missing");
 
-    string PathOf(string name) => (Path.Length, name.StartsWith('[')) switch
+    string PathOf(string name)
     {
-        (0, _) => name,
-        (_, true) => Path + name,
-        _ => $"{Path}.{name}",
-    };
+        string path = Path;
+        return path.Length == 0 ? name : name.StartsWith('[') ? path + name : $"{path}.{name}";
+    }
 
-    object? Plain(object? value, string name)
+    static bool IsPlain(object? value) => value is null or bool or long or double or string or TensorData or StateDevice;
+
+    object? Plain(object? value, Func<string> name)
     {
         switch (value)
         {
-            case null or bool or long or double or string or TensorData or StateDevice:
-                return value;
             case int or short or sbyte or byte or ushort or uint:
                 return Convert.ToInt64(value, CultureInfo.InvariantCulture);
             case float or Half or BFloat16:
                 return value switch { float f => f, Half h => (double)h, var b => (double)(float)(BFloat16)b };
             case ElementType type:
-                return Enum.IsDefined(type) ? type : throw new StateDictException(PathOf(name), $"can't be the element type {type}, which there is not");
+                return Enum.IsDefined(type) ? type : throw new StateDictException(PathOf(name()), $"can't be the element type {type}, which there is not");
             case StateDict dict:
                 for (var outer = this; outer is not null; outer = outer.parent)
                 {
                     if (outer == dict)
-                        throw new StateDictException(PathOf(name), "can't be a dictionary that it is in itself");
+                        throw new StateDictException(PathOf(name()), "can't be a dictionary that it is in itself");
                 }
                 (dict.parent, dict.nameInParent) = (this, name);
                 return dict;
             case StateTuple tuple:
-                return new StateTuple(tuple.Select((item, i) => Plain(item, $"{name}[{i}]")), tuple.PythonType);
+                return new StateTuple(tuple.Select(Item), tuple.PythonType);
             case ITuple tuple:
-                return new StateTuple(Enumerable.Range(0, tuple.Length).Select(i => Plain(tuple[i], $"{name}[{i}]")));
+                return new StateTuple(Enumerable.Range(0, tuple.Length).Select(i => Item(tuple[i], i)));
             case IEnumerable list and not IDictionary:
-                return list.Cast<object?>().Select((item, i) => Plain(item, $"{name}[{i}]")).ToArray();
+                return list.Cast<object?>().Select(Item).ToArray();
             default:
-                throw new StateDictException(PathOf(name), $"can't be a {value.GetType().Name}: a state holds null, bools, numbers, texts, tensors, lists and state dicts");
+                throw new StateDictException(PathOf(name()), $"can't be a {value!.GetType().Name}: a state holds null, bools, numbers, texts, tensors, lists and state dicts");
         }
+
+        object? Item(object? item, int i) => IsPlain(item) ? item : Plain(item, NameOf(i));
+
+        Func<string> NameOf(int i) => () => $"{name()}[{i}]";
     }
 
-    internal static string Text(object? value) => value switch
+    /// <summary>A value as people read it, cut off after about as many letters.</summary>
+    internal static string Text(object? value, int most = int.MaxValue)
     {
-        null => "null",
-        bool flag => flag ? "true" : "false",
-        string text => $"'{text}'",
-        object?[] list => $"[{string.Join(", ", list.Select(Text))}]",
-        StateTuple { Count: 1 } tuple => $"({Text(tuple[0])},)",
-        StateTuple tuple => $"({string.Join(", ", tuple.Select(Text))})",
-        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
-    };
+        var text = new StringBuilder();
+        Write(value);
+        return text.Length <= most ? text.ToString() : text.ToString(0, most) + "…";
+
+        void Write(object? value)
+        {
+            switch (value)
+            {
+                case null:
+                    text.Append("null");
+                    break;
+                case bool flag:
+                    text.Append(flag ? "true" : "false");
+                    break;
+                case string letters:
+                    text.Append('\'').Append(letters.AsSpan(0, Math.Min(letters.Length, most))).Append('\'');
+                    break;
+                case StateDict dict:
+                    Items('{', dict, entry => { text.Append(entry.Key).Append(": "); Write(entry.Value); }, "}");
+                    break;
+                case object?[] list:
+                    Items('[', list, Write, "]");
+                    break;
+                case StateTuple tuple:
+                    Items('(', tuple, Write, tuple.Count == 1 ? ",)" : ")");
+                    break;
+                default:
+                    text.Append(Convert.ToString(value, CultureInfo.InvariantCulture));
+                    break;
+            }
+        }
+
+        void Items<T>(char start, IEnumerable<T> items, Action<T> write, string end)
+        {
+            text.Append(start);
+            string comma = "";
+            foreach (var item in items)
+            {
+                if (text.Length > most)
+                    return;
+                text.Append(comma);
+                write(item);
+                comma = ", ";
+            }
+            text.Append(end);
+        }
+    }
 }

@@ -75,9 +75,9 @@ public sealed unsafe class TensorData
     public static TensorData Of<T>(ReadOnlySpan<T> values, params ReadOnlySpan<long> shape) where T : unmanaged
     {
         var type = Kernels.Storage.Find<T>() ?? throw new ArgumentException($"A tensor's elements can't be of type {typeof(T).Name}.", nameof(values));
-        long count = 1;
+        Int128 count = 1; // of which 2⁶⁴ is already too many
         foreach (long size in shape)
-            count = size >= 0 ? checked(count * size) : throw new ArgumentException($"A size in a shape must be ≥ 0, but is {size}.", nameof(shape));
+            count = size >= 0 ? Int128.Min(count * size, (Int128)1 << 64) : throw new ArgumentException($"A size in a shape must be ≥ 0, but is {size}.", nameof(shape));
         if (count != values.Length)
             throw new ArgumentException($"The shape [{string.Join(", ", shape.ToArray())}] has {count} elements, but {values.Length} were given.", nameof(values));
         fixed (T* start = values)
@@ -214,7 +214,7 @@ public sealed unsafe class TensorData
         for (int i = shape.Length - 1; i >= 0; i--)
         {
             strides[i] = stride;
-            stride *= Math.Max(shape[i], 1);
+            stride = (long)Int128.Min((Int128)stride * Math.Max(shape[i], 1), long.MaxValue); // too large only where there is no element
         }
         return strides;
     }

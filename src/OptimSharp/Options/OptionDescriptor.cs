@@ -79,7 +79,7 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
         }
         catch (Exception e) when (e is InvalidCastException or FormatException or OverflowException or ArgumentException)
         {
-            throw new ArgumentException($"{Name} ('{Key}') is {(Type.IsEnum ? $"one of {string.Join(", ", attribute.Choices.Select(Text))}" : $"of type {Type.Name}")} and cannot be {Text(value)}.", Key, e);
+            throw new ArgumentException($"{Name} ('{Key}') is {(Type.IsEnum ? $"one of {string.Join(", ", attribute.Choices.Select(Text))}" : $"of type {Type.Name}")} and cannot be {(value is StateDict or object?[] ? StateDict.Text(value, most: 200) : Text(value))}.", Key, e);
         }
     }
 

@@ -55,6 +55,30 @@ public sealed class CheckpointDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void Of_two_with_one_step_the_later_is_the_newest()
+    {
+        var checkpoints = new CheckpointDirectory(folder);
+        string first = checkpoints.Save(3, At(0), 0.5).Path, kept = Path.Combine(folder, "kept");
+        File.Move(first, kept);
+        string second = checkpoints.Save(3, At(1), 0.75).Path;
+        File.Move(kept, first); // as when it is killed before it deletes the first
+        File.SetLastWriteTimeUtc(second, File.GetLastWriteTimeUtc(first).AddSeconds(1));
+        Assert.Equal([second, first], checkpoints.Checkpoints.Select(c => c.Path));
+        Assert.Equal(1, checkpoints.LoadLatest()!.GetInt64("epoch"));
+    }
+
+    [Fact]
+    public void Metrics_that_are_not_finite_are_kept_and_read()
+    {
+        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 9 });
+        double[] metrics = [double.NaN, double.PositiveInfinity, -0.0, double.Epsilon, double.MinValue];
+        for (int step = 0; step < metrics.Length; step++)
+            checkpoints.Save(step, At(step), metrics[step]);
+        Assert.Equal(metrics.Reverse(), checkpoints.Checkpoints.Select(c => c.Metric!.Value));
+        Assert.Equal(4, checkpoints.Best!.Step);
+    }
+
+    [Fact]
     public void Damaged_files_are_left_out_with_a_warning()
     {
         var checkpoints = new CheckpointDirectory(folder);
@@ -102,6 +126,7 @@ public sealed class CheckpointDirectoryTests : IDisposable
         Check("KeepBest must be ≥ 0, but is -1.", new() { KeepBest = -1 });
         Check("Name must be the beginning of a file's name, but is 'a/b'.", new() { Name = "a/b" });
         Check("Extension must be one that Checkpoint.Save knows, as .pt or .safetensors, but is '.txt'.", new() { Extension = ".txt" });
+        Check("Extension must be one that Checkpoint.Save knows, as .pt or .safetensors, but is '/a.pt'.", new() { Extension = "/a.pt" });
         Assert.Throws<ArgumentOutOfRangeException>(() => new CheckpointDirectory(folder).Save(-1, []));
 
         void Check(string message, CheckpointDirectoryOptions options) =>

@@ -32,6 +32,9 @@ public sealed class CheckpointTests : IDisposable
         string other = Path.Combine(folder, "any.name"); // the content tells
         File.Move(path, other);
         Assert.True(JsonNode.DeepEquals(Contents.Of(Sample()), Contents.Of(Checkpoint.Load(other))));
+        string misnamed = Path.ChangeExtension(other, name.EndsWith("tensors", StringComparison.Ordinal) ? ".pt" : ".safetensors");
+        File.Move(other, misnamed);
+        Assert.True(JsonNode.DeepEquals(Contents.Of(Sample()), Contents.Of(Checkpoint.Load(misnamed))));
     }
 
     [Fact]
@@ -73,6 +76,44 @@ public sealed class CheckpointTests : IDisposable
         Checkpoint.Save(link, new() { { "x", 2 } });
         Assert.NotNull(File.ResolveLinkTarget(link, false));
         Assert.Equal(2, Checkpoint.Load(path).GetInt64("x"));
+        File.Delete(path);
+        Checkpoint.Save(link, new() { { "x", 3 } });
+        Assert.NotNull(File.ResolveLinkTarget(link, false));
+        Assert.Equal(3, Checkpoint.Load(path).GetInt64("x"));
+    }
+
+    [Fact]
+    public void Who_may_read_a_file_stays()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        string path = Path.Combine(folder, "a.pt");
+        foreach (var mode in (UnixFileMode[])[UnixFileMode.UserRead | UnixFileMode.UserWrite, (UnixFileMode)0b110_110_110])
+        {
+            Checkpoint.Save(path, new() { { "x", 1 } });
+            File.SetUnixFileMode(path, mode);
+            Checkpoint.Save(path, new() { { "x", 2 } });
+            Assert.Equal(mode, File.GetUnixFileMode(path));
+        }
+    }
+
+    [Fact]
+    public void A_path_may_have_no_folder_and_may_not_be_one()
+    {
+        string name = $"optimsharp-{Guid.NewGuid()}.pt";
+        Checkpoint.Save(name, new() { { "x", 1 } });
+        try
+        {
+            Assert.Equal(1, Checkpoint.Load(Path.Combine(Environment.CurrentDirectory, name)).GetInt64("x"));
+        }
+        finally
+        {
+            File.Delete(name);
+        }
+        string inner = Directory.CreateDirectory(Path.Combine(folder, "folder.pt")).FullName;
+        Assert.ThrowsAny<Exception>(() => Checkpoint.Save(inner, [])).GetType();
+        Assert.Throws<UnauthorizedAccessException>(() => Checkpoint.Load(inner));
+        Assert.Equal([inner], Directory.GetFileSystemEntries(folder));
     }
 
     [Fact]

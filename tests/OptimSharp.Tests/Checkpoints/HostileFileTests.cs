@@ -95,12 +95,16 @@ public class HostileFileTests
     [InlineData("} 'x ( 'storage :torch.Size '0 'cpu #3 t Q s .", "of the class torch.Size")]
     [InlineData("} 'x ( 'storage :torch.FloatStorage '0 'cpu #3 t Q ( 'storage :torch.IntStorage '0 'cpu #3 t Q \u0086 s .", "with two types or sizes")]
     [InlineData("} 'x h\u0007 s .", "refers to the object 7")]
+    [InlineData("} q\u0007 .", "numbers an object 7, but has 0 before it")]
+    [InlineData("} r\u0001\0\0\0 .", "numbers an object 1, but has 0 before it")]
     [InlineData("} 'x s .", "takes more from its stack")]
     [InlineData("} ( 'x u .", "a key without a value")]
     [InlineData("] 'x #1 s .", "no a dictionary")]
     [InlineData("} 'x a .", "no a list")]
     [InlineData("} t .", "the end of a list without its start")]
     [InlineData("} } b .", "gives attributes")]
+    [InlineData(":collections.OrderedDict ) R } b } b .", "or has some")]
+    [InlineData(":collections.OrderedDict ] \u0085 R .", "calls collections.OrderedDict with arguments")]
     [InlineData("} . .", "goes on after its end")]
     [InlineData("} } .", "goes on after its end")]
     [InlineData("} ", "is cut off")]
@@ -110,6 +114,41 @@ public class HostileFileTests
     [InlineData("} i .", "the instruction 0x69")]
     public void A_pickle_that_is_none_of_PyTorchs_is_refused(string program, string message) =>
         Assert.Contains(message.Replace("no a ", "not a ", StringComparison.Ordinal), Refused(Archive(Pickle(program))), StringComparison.Ordinal);
+
+    /// <summary>What refers to something large takes two bytes: doing it often must not take long, nor make a large thing of a small file.</summary>
+    [Theory]
+    [InlineData(":collections.OrderedDict ) R } q\0 (", "'{0} N", 20_000, "u b", "h\0 b", 20_000, ".", "or has some")] // attributes
+    [InlineData("} 'x ] q\0 (", "}", 100_000, "e s 'y ] (", "h\0", 31, "e s .", "in so many places")]
+    [InlineData("} 'x ] q\0 (", "N", 100_000, "e s 'y ] (", "h\0", 50_000, "e s .", "in so many places")]
+    [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'y (", ":torch.Size h\0 \u0085 R", 10_000, "t s .", "calls torch.Size with arguments")]
+    [InlineData("} 'x } q\0 (", "'{0} N", 20_000, "u s 'y (", ":collections.Counter h\0 \u0085 R", 10_000, "t s .", "in so many places")]
+    [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'w :torch._utils._rebuild_tensor_v2 ( ( 'storage :torch.FloatStorage '0 'cpu #3 t Q #0", "h\0", 2, "\u0089 } t R s .", "100000 sizes")]
+    [InlineData("} '", "letters", 1_000, " q\0 N s (", "h\0 N", 10_000, "u .", "a key of 7000 letters")]
+    [InlineData("} '", "letters", 100, " ] (", "}", 50_000, "e s .", null)] // the paths of so many dictionaries would be 40 MB
+    [InlineData("} 'x ( 'storage :torch.FloatStorage '", "0", 1_000, " 'cpu #3 t q\0 Q (", "h\0 Q", 10_000, "e s .", "names a storage as torch.save does not")]
+    public void Small_files_take_little_time_and_memory(string start, string first, int firstTimes, string middle, string second, int secondTimes, string end, string? message)
+    {
+        string between = start.EndsWith('\'') ? "" : " ";
+        string program = start + between + string.Join(between, Enumerable.Range(0, firstTimes).Select(i => first.Replace("{0}", $"{i}", StringComparison.Ordinal)))
+            + between + $"{middle} {string.Join(' ', Enumerable.Repeat(second, secondTimes))} {end}";
+        byte[] file = Archive(Pickle(program));
+        long memory = GC.GetAllocatedBytesForCurrentThread(), time = System.Diagnostics.Stopwatch.GetTimestamp();
+        if (message is null)
+            _ = Checkpoint.Load(new MemoryStream(file));
+        else
+            Assert.Contains(message, Refused(file), StringComparison.Ordinal);
+        Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(time).TotalSeconds, 0, 2);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - memory, 0, 256 << 20);
+    }
+
+    [Fact]
+    public void What_is_in_several_places_is_in_each_of_them()
+    {
+        var state = Checkpoint.Load(new MemoryStream(Archive(Pickle("} 'x ] q\0 ( #1 } e s 'y h\0 s ."))));
+        Assert.Equal("{x: [1, {}], y: [1, {}]}", state.ToString());
+        ((StateDict)state.GetList("x")[1]!)["changed"] = true;
+        Assert.Equal("{x: [1, {changed: true}], y: [1, {}]}", state.ToString());
+    }
 
     [Fact]
     public void The_zip_files_places_and_sizes_are_checked()
@@ -140,6 +179,10 @@ public class HostileFileTests
         Check("so goes past its end", end + 12, BitConverter.GetBytes(int.MaxValue));
         Check("bytes more than its 2 entries", end + 8, [2, 0, 2, 0]);
         Check("spans several disks", end + 4, [1]);
+        byte[] large = File.ReadAllBytes(Path.Combine(FixtureTests.Folder, "pytorch-2.14", "training.pt")); // PyTorch always writes the 64-bit end, too
+        Assert.Equal(0x07064B50, BinaryPrimitives.ReadInt32LittleEndian(large.AsSpan(large.Length - 42)));
+        large[^6]++;
+        Assert.Contains("another in its 64-bit end", Refused(large), StringComparison.Ordinal);
         Check("is damaged at its entry 0", directory, [0]);
 
         void Check(string message, int at, byte[] bytes)

@@ -1,36 +1,18 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace OptimSharp.Tests.Checkpoints;
 
-/// <summary>A training program of its own (tests/OptimSharp.Resume) that saves after every step, stopped and killed, goes on to the same bits.</summary>
+/// <summary>A training program of its own (tests/OptimSharp.Resume) that saves after every step, killed again and again, goes on to the same bits.</summary>
 public class KilledRunTests
 {
     const int Kills = 200, Lanes = 2, Steps = 300;
-
-    [Fact]
-    public async Task It_goes_on_in_a_new_process_from_every_step()
-    {
-        const int Steps = 12;
-        using var whole = new Folder();
-        string expected = (await RunAsync(whole.Path, Steps)).Hash;
-        for (int k = 1; k < Steps; k++)
-        {
-            using var folder = new Folder();
-            var first = await RunAsync(folder.Path, Steps, until: k);
-            Assert.NotEqual(expected, first.Hash);
-            var second = await RunAsync(folder.Path, Steps);
-            Assert.Equal((k, expected), (second.Begun, second.Hash));
-        }
-    }
 
     /// <summary>Killed at random moments of its work, in two lanes side by side; after each kill every checkpoint is whole, and no step is lost.</summary>
     [Fact]
     public async Task It_loses_nothing_when_it_is_killed()
     {
         using var whole = new Folder();
-        string expected = (await RunAsync(whole.Path, Steps)).Hash;
+        string expected = (await ResumeProgram.RunAsync(Arguments(whole.Path)))[^1];
         var lanes = await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => Task.Run(() => KillAsync(lane, Kills / Lanes, expected))));
         Assert.Equal(Kills, lanes.Sum(l => l.Kills));
         Assert.True(lanes.Sum(l => l.Advanced) > Kills / 2, "Most kills came before the first save: they show little.");
@@ -48,7 +30,7 @@ public class KilledRunTests
             long last = 0;
             while (true)
             {
-                using var process = Start(folder.Path, Steps);
+                using var process = ResumeProgram.Start(Arguments(folder.Path));
                 int begun = int.Parse((await process.StandardOutput.ReadLineAsync())!, CultureInfo.InvariantCulture);
                 Assert.Equal(last, begun); // what was there is what it goes on from
                 string? next = null;
@@ -80,22 +62,7 @@ public class KilledRunTests
         return (done, advanced, unfinished, ends);
     }
 
-    static async Task<(int Begun, string Hash)> RunAsync(string folder, int steps, int? until = null)
-    {
-        using var process = Start(folder, steps, until);
-        var errors = process.StandardError.ReadToEndAsync();
-        string[] lines = (await process.StandardOutput.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, await errors);
-        return (int.Parse(lines[0], CultureInfo.InvariantCulture), lines[^1]);
-    }
-
-    static Process Start(string folder, int steps, int? until = null)
-    {
-        string host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
-        string[] arguments = [Path.Combine(AppContext.BaseDirectory, "OptimSharp.Resume.dll"), folder, steps.ToString(CultureInfo.InvariantCulture), .. until is { } k ? [k.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
-        return Process.Start(new ProcessStartInfo(host, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-    }
+    static string[] Arguments(string folder) => ["killed", folder, Steps.ToString(CultureInfo.InvariantCulture)];
 
     sealed class Folder : IDisposable
     {

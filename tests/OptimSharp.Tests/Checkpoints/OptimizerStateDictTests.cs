@@ -204,6 +204,22 @@ public class OptimizerStateDictTests
     }
 
     [Fact]
+    public void What_is_refused_is_told_in_short()
+    {
+        object?[] many = [.. Enumerable.Repeat(new string('a', 1 << 20), 1 << 12)];
+        foreach (object value in (object[])[many, (many, many), new StateDict { { "x", many } }])
+        {
+            foreach (string key in (string[])["lr", "betas", "amsgrad", "initial_lr", "params", "param_names"])
+            {
+                using var optimizer = Trained(out _);
+                var dict = optimizer.StateDict();
+                dict.GetDicts("param_groups")[0][key] = value;
+                Assert.InRange(Assert.Throws<StateDictException>(() => optimizer.LoadStateDict(dict)).Message.Length, 1, 400);
+            }
+        }
+    }
+
+    [Fact]
     public void A_state_of_another_optimizer_is_refused()
     {
         using var adam = Trained(out _);
@@ -333,7 +349,7 @@ public class OptimizerStateDictTests
     }
 
     [Fact] // test_can_load_older_state_dict
-    public void What_older_checkpoints_lack_stays_as_it_is()
+    public void What_older_checkpoints_lack_is_filled_in_as_in_PyTorch()
     {
         using var saved = Trained(out _);
         var dict = saved.StateDict();
@@ -344,9 +360,10 @@ public class OptimizerStateDictTests
             foreach (string key in (string[])["foreach", "fused", "capturable", "differentiable"])
                 group[key] = null; // and what PyTorch's newer ones have, we do not need
         }
-        using var other = Adam(new() { AMSGrad = true });
-        other.LoadStateDict(dict);
-        Assert.True(other.ParameterGroups[0].Options.AMSGrad);
+        using var other = Adam(new() { AMSGrad = true, Maximize = true });
+        other.LoadStateDict(dict, new() { Keep = ["maximize"] });
+        Assert.False(other.ParameterGroups[0].Options.AMSGrad); // it was trained without, whatever this one was made with
+        Assert.True(other.ParameterGroups[0].Options.Maximize);
         Assert.Equal(2, other.StateOf(other.ParameterGroups[0].Parameters[0])!.Step);
     }
 

@@ -99,6 +99,18 @@ public class SafetensorsTests
     }
 
     [Fact]
+    public void Depth_is_bounded_in_both_directions()
+    {
+        string structure = string.Concat(Enumerable.Repeat("[", 250)) + string.Concat(Enumerable.Repeat("]", 250));
+        byte[] file = Make($$$"""{"__metadata__":{"optimsharp":"{\"dict\":[[\"x\",{{{structure}}}]]}"}}""", 0);
+        Assert.Contains("more than 200 levels", Assert.Throws<CheckpointException>(() => Checkpoint.Load(new MemoryStream(file))).Message, StringComparison.Ordinal);
+        StateDict a = [], b = [], x = [];
+        (a["x"], b["x"], x["a"]) = (x, x, a); // within itself, by a way that is not seen when it is made
+        foreach (var format in Enum.GetValues<CheckpointFormat>())
+            Assert.Throws<ArgumentException>(() => Checkpoint.Save(Stream.Null, a, format));
+    }
+
+    [Fact]
     public void Names_that_meet_are_told_apart_and_wide_types_come_first()
     {
         var one = TensorData.Of([true], 1);

@@ -31,6 +31,18 @@ public class StateDictTests
     }
 
     [Fact]
+    public void What_is_deep_or_long_is_told_soon_and_in_short()
+    {
+        StateDict deep = [];
+        var dict = deep;
+        for (int i = 0; i < 100; i++)
+            dict = new() { { "x", new[] { dict } } };
+        Assert.Equal(string.Join(".", Enumerable.Repeat("x[0]", 100)), deep.Path);
+        var list = new StateDict { { "list", Enumerable.Repeat(new string('a', 1 << 20), 1 << 12) } };
+        Assert.Equal($"State 'list' must be a number, but is ['{new string('a', 198)}….", Assert.Throws<StateDictException>(() => list.GetDouble("list")).Message);
+    }
+
+    [Fact]
     public void A_clone_shares_nothing()
     {
         var dict = new StateDict { { "inner", new StateDict { { "x", 1 } } }, { "list", new[] { new StateDict { { "y", 1 } } } } };

@@ -68,6 +68,25 @@ public unsafe class TensorDataTests
     }
 
     [Fact]
+    public void Sizes_may_be_larger_than_any_memory_where_one_is_zero()
+    {
+        foreach (long[] shape in (long[][])[[0, 1L << 62, 4], [long.MaxValue, long.MaxValue, 0]])
+        {
+            var tensor = TensorData.Of(Array.Empty<float>(), shape.Contains(long.MaxValue) ? [3, 0] : shape);
+            foreach (var format in Enum.GetValues<CheckpointFormat>())
+            {
+                using var stream = new MemoryStream();
+                Checkpoint.Save(stream, new() { { "t", tensor } }, format);
+                stream.Position = 0;
+                var loaded = Checkpoint.Load(stream).GetTensor("t");
+                Assert.Equal(tensor.Shape.ToArray(), loaded.Shape.ToArray());
+                Assert.Empty(loaded.ToDoubles());
+            }
+        }
+        Assert.Throws<ArgumentException>(() => TensorData.Of(new float[1], long.MaxValue, 2));
+    }
+
+    [Fact]
     public void Any_byte_but_zero_is_true()
     {
         var storage = new TensorStorage(3);

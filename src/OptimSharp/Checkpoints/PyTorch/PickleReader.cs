@@ -12,7 +12,7 @@ internal sealed class PickleReader(byte[] pickle, PythonCalls calls, Func<string
 {
     readonly List<object?> stack = [];
     readonly List<int> marks = [];
-    readonly Dictionary<uint, object?> memo = [];
+    readonly List<object?> memo = [];
     int at;
 
     public object? Read()
@@ -113,10 +113,10 @@ internal sealed class PickleReader(byte[] pickle, PythonCalls calls, Func<string
                     stack.Add(calls.Storage(Pop()));
                     break;
                 case Opcode.BinPut:
-                    memo[Next(1)[0]] = Top();
+                    Remember(Next(1)[0]);
                     break;
                 case Opcode.LongBinPut:
-                    memo[BinaryPrimitives.ReadUInt32LittleEndian(Next(4))] = Top();
+                    Remember(BinaryPrimitives.ReadUInt32LittleEndian(Next(4)));
                     break;
                 case Opcode.BinGet:
                     stack.Add(Recall(Next(1)[0]));
@@ -214,7 +214,18 @@ internal sealed class PickleReader(byte[] pickle, PythonCalls calls, Func<string
 
     T Top<T>(string what) where T : class => Top() as T ?? throw Error($"adds to what is not {what}, before byte {at}");
 
-    object? Recall(uint place) => memo.TryGetValue(place, out object? thing) ? thing : throw Error($"refers to the object {place}, which it has not");
+    /// <summary>Objects are numbered one after the other.</summary>
+    void Remember(uint place)
+    {
+        if (place > memo.Count)
+            throw Error($"numbers an object {place}, but has {memo.Count} before it");
+        if (place == memo.Count)
+            memo.Add(Top());
+        else
+            memo[(int)place] = Top();
+    }
+
+    object? Recall(uint place) => place < memo.Count ? memo[(int)place] : throw Error($"refers to the object {place}, which it has not");
 
     void Set(object?[] pairs)
     {
@@ -228,11 +239,9 @@ internal sealed class PickleReader(byte[] pickle, PythonCalls calls, Func<string
     /// <summary>Attributes of an object: only ordered dictionaries have them, as the _metadata of a module's state dict.</summary>
     void Build(object? state)
     {
-        if (Top() is not PythonDict { Type: PythonClass.OrderedDict } dict || state is not PythonDict attributes)
-            throw Error($"gives attributes to what is no {PythonClass.OrderedDict}, before byte {at}");
-        dict.Attributes ??= new();
-        foreach (var (key, value) in attributes.Items)
-            dict.Attributes.Items[key] = value;
+        if (Top() is not PythonDict { Type: PythonClass.OrderedDict, Attributes: null } dict || state is not PythonDict { Type: null } attributes)
+            throw Error($"gives attributes to what is no {PythonClass.OrderedDict} or has some, before byte {at}");
+        dict.Attributes = attributes;
     }
 
     CheckpointException Error(string reason) => error(reason);

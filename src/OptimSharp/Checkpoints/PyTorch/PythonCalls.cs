@@ -8,7 +8,8 @@ namespace OptimSharp.PyTorch;
 /// </summary>
 internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointException> error)
 {
-    const int MostDimensions = 64;
+    // As long as honest ones get, and some: what refers to a thing takes two bytes, so that nothing may be done again and again that takes longer for a larger thing.
+    const int MostDimensions = 64, LongestKey = 1024, LongestStorageName = 64;
     const long MostElements = 1L << 56; // of a view that repeats its elements; others end with their storage
 
     readonly Dictionary<string, PythonStorage> storages = [];
@@ -37,10 +38,9 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
     public object? Call(PythonGlobal function, object?[] arguments) => (function.FullName, arguments) switch
     {
         ("collections.OrderedDict", []) => new PythonDict(PythonClass.OrderedDict),
-        ("collections.OrderedDict", [PythonList pairs]) => Ordered(pairs),
         ("collections.Counter", []) => new PythonDict(PythonClass.Counter),
-        ("collections.Counter", [PythonDict { Type: null } counts]) => Copy(counts),
-        ("torch.Size", [PythonTuple { Type: null } sizes]) => new PythonTuple([.. sizes.Items.Select(size => size is long ? size : throw error("has a torch.Size of something other than whole numbers"))], PythonClass.Size),
+        ("collections.Counter", [PythonDict { Type: null } counts]) => new PythonDict(PythonClass.Counter, counts),
+        ("torch.Size", [PythonTuple { Type: null, Items.Length: <= MostDimensions } sizes]) => new PythonTuple([.. sizes.Items.Select(size => size is long ? size : throw error("has a torch.Size of something other than whole numbers"))], PythonClass.Size),
         ("torch.device", [string type]) => new StateDevice(type),
         ("torch.device", [string type, long index]) => new StateDevice(type, index),
         ("torch._utils._rebuild_parameter", [TensorData tensor, bool, PythonDict]) => tensor,
@@ -54,7 +54,7 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
     /// <summary>The storage that a persistent id names: ("storage", type, key, device, elements). All devices' are read to main memory.</summary>
     public object Storage(object? id)
     {
-        if (id is not PythonTuple { Items: ["storage", PythonGlobal { Module: "torch" } type, string key, string device, long count] })
+        if (id is not PythonTuple { Items: ["storage", PythonGlobal { Module: "torch" } type, string { Length: <= LongestStorageName } key, string device, long count] })
             throw error("names a storage as torch.save does not");
         var element = TorchTypes.OfStorage(type.Name);
         if (element is null && type.Name != TorchTypes.UntypedStorage)
@@ -73,7 +73,8 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
 
     public StateKey Key(object? key) => key switch
     {
-        string name => name,
+        string { Length: <= LongestKey } name => name,
+        string name => throw error($"has a dictionary with a key of {name.Length} letters; keys may have {LongestKey}"),
         long number => number,
         _ => throw error($"has a dictionary with a key that is {Describe(key)}; keys are texts or whole numbers"),
     };
@@ -83,9 +84,9 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
         if (metadata is not [] and not [null] and not [PythonDict { Items.Count: 0 }])
             throw Refuse(metadata is [PythonDict m] && (m.Items.ContainsKey("conj") || m.Items.ContainsKey("neg"))
                 ? "a tensor that is a conjugate or negative view (save tensor.resolve_conj().resolve_neg() instead)" : "a tensor with metadata");
+        if (shape.Items.Length != strides.Items.Length || shape.Items.Length > MostDimensions)
+            throw error($"has a tensor with {shape.Items.Length} sizes and {strides.Items.Length} strides");
         long[] sizes = Sizes(shape, "shape"), steps = Sizes(strides, "strides");
-        if (sizes.Length != steps.Length || sizes.Length > MostDimensions)
-            throw error($"has a tensor with {sizes.Length} sizes and {steps.Length} strides");
         long elements = storage.Bytes / type.Size();
         Int128 count = 1, last = offset;
         for (int i = 0; i < sizes.Length; i++)
@@ -110,25 +111,6 @@ internal sealed class PythonCalls(TorchArchive archive, Func<string, CheckpointE
         for (int i = 0; i < sizes.Length; i++)
             sizes[i] = tuple.Items[i] is long size and >= 0 ? size : throw error($"has a tensor whose {what} have {Describe(tuple.Items[i])}");
         return sizes;
-    }
-
-    PythonDict Ordered(PythonList pairs)
-    {
-        var dict = new PythonDict(PythonClass.OrderedDict);
-        foreach (object? pair in pairs.Items)
-        {
-            object?[] items = pair switch { PythonList { Items: { Count: 2 } list } => [.. list], PythonTuple { Items: { Length: 2 } tuple } => tuple, _ => throw error("has an OrderedDict of something other than pairs") };
-            dict.Items[Key(items[0])] = items[1];
-        }
-        return dict;
-    }
-
-    static PythonDict Copy(PythonDict counts)
-    {
-        var counter = new PythonDict(PythonClass.Counter);
-        foreach (var (key, value) in counts.Items)
-            counter.Items[key] = value;
-        return counter;
     }
 
     static string Describe(object? value) => value switch

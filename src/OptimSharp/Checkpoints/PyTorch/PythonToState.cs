@@ -4,6 +4,8 @@ namespace OptimSharp.PyTorch;
 /// Makes a state dict of what a pickle was read to. An object that is in several places is in each of them then; a bound on how many there are in all
 /// keeps a small file from becoming a large one so, and a bound on the depth ends what is within itself.
 /// </summary>
+/// <param name="budget">How many values there may be in all places together. Each takes a byte at least where it is no repetition.</param>
+/// <param name="error">Makes the exception for what is wrong.</param>
 internal sealed class PythonToState(long budget, Func<string, CheckpointException> error)
 {
     public StateDict Dictionary(PythonDict dict, int depth = 0)

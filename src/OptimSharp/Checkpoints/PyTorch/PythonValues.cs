@@ -18,9 +18,11 @@ internal sealed class PythonTuple(object?[] items, string? type = null)
 }
 
 /// <summary>A dictionary. When a key is set twice, the later value counts, in the earlier place.</summary>
-internal sealed class PythonDict(string? type = null)
+/// <param name="type">The class when it isn't a plain <c>dict</c>.</param>
+/// <param name="of">A dictionary that it has the items of, if any: calls copy nothing, because a file may call many times.</param>
+internal sealed class PythonDict(string? type = null, PythonDict? of = null)
 {
-    public OrderedDictionary<StateKey, object?> Items { get; } = [];
+    public OrderedDictionary<StateKey, object?> Items { get; } = of?.Items ?? [];
 
     public string? Type => type;
 

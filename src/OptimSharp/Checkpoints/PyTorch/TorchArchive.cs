@@ -6,7 +6,7 @@ namespace OptimSharp.PyTorch;
 /// <summary>PyTorch's file format since 1.6: a zip file with a pickle, and an entry for each storage.</summary>
 internal sealed unsafe class TorchArchive
 {
-    const int LargestPickle = 1 << 28, LargestVersion = 10;
+    const int LargestPickle = 1 << 28, LargestVersion = 10, MostRepetitions = 1 << 16;
 
     readonly ZipReader zip;
     readonly CheckpointSource source;
@@ -25,6 +25,8 @@ internal sealed unsafe class TorchArchive
     public static void Write(Stream stream, StateDict state)
     {
         var (pickle, storages) = PickleWriter.Write(state);
+        if (pickle.Length > LargestPickle)
+            throw new ArgumentException($"What is no tensor would take {pickle.Length} bytes; a file may have {LargestPickle}.", nameof(state));
         var zip = new ZipWriter(stream);
         zip.Add("archive/data.pkl", pickle);
         zip.Add("archive/.format_version", "1"u8);
@@ -52,7 +54,7 @@ internal sealed unsafe class TorchArchive
         byte[] pickle = archive.zip.Read(name, LargestPickle);
         CheckpointException Error(string reason) => source.Error($"entry '{name}'", reason);
         object? root = new PickleReader(pickle, new(archive, Error), Error).Read();
-        return root is PythonDict dict ? new PythonToState(16L * pickle.Length + 1000, Error).Dictionary(dict)
+        return root is PythonDict dict ? new PythonToState(pickle.Length + MostRepetitions, Error).Dictionary(dict)
             : throw Error($"holds no dictionary, but {(root is TensorData ? "a tensor" : root is PythonList ? "a list" : "something else")}");
     }
 

@@ -114,7 +114,10 @@ internal sealed unsafe class ZipReader
             ulong where = U64(large[8..]);
             if (where > (ulong)position || Read((long)where, large) != Zip64EndSignature)
                 throw source.Error(Directory, "is not where its end says");
+            var usual = (count, length, start);
             (count, length, start) = ((long)U64(large[32..]), (long)U64(large[40..]), (long)U64(large[48..]));
+            if (!Agree(usual.count, ushort.MaxValue, count) || !Agree(usual.length, uint.MaxValue, length) || !Agree(usual.start, uint.MaxValue, start))
+                throw source.Error(Directory, "has one place or size at its end and another in its 64-bit end");
             position = (long)where;
         }
         if (start < 0 || length < 0 || start > position || length > position - start)
@@ -123,6 +126,8 @@ internal sealed unsafe class ZipReader
             throw source.Error(Directory, $"has {length} bytes, more than the {LargestDirectory} that it may have");
         return count >= 0 && count <= length / DirectoryEntrySize ? (start, length, count)
             : throw source.Error(Directory, $"has {count} entries in {length} bytes, which can't be");
+
+        static bool Agree(long usual, long full, long large) => usual == full || usual == large;
 
         uint Read(long position, Span<byte> to)
         {

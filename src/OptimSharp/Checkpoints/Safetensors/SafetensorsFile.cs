@@ -17,7 +17,7 @@ internal static unsafe class SafetensorsFile
     {
         var names = new Dictionary<TensorData, string>();
         var tensors = new List<(string Name, TensorData Tensor)>();
-        Collect(state, "", names, tensors, []);
+        Collect(state, "", 0, names, tensors, []);
         var metadata = MetadataOf(state);
         if (!IsFlat(state))
             metadata[Structure.Key] = Structure.Write(WithoutMetadata(state), tensor => names[tensor]);
@@ -122,8 +122,9 @@ internal static unsafe class SafetensorsFile
     }
 
     /// <summary>Gives each tensor a name: the keys that lead to it, with dots between.</summary>
-    static void Collect(object? value, string path, Dictionary<TensorData, string> names, List<(string, TensorData)> tensors, HashSet<string> taken)
+    static void Collect(object? value, string path, int depth, Dictionary<TensorData, string> names, List<(string, TensorData)> tensors, HashSet<string> taken)
     {
+        PythonClass.CheckDepth(depth);
         switch (value)
         {
             case TensorData tensor when !names.ContainsKey(tensor):
@@ -135,13 +136,13 @@ internal static unsafe class SafetensorsFile
                 break;
             case StateDict dict:
                 foreach (var (key, item) in dict)
-                    Collect(item, Join(key.ToString()), names, tensors, taken);
+                    Collect(item, Join(key.ToString()), depth + 1, names, tensors, taken);
                 if (dict.Attributes is { } attributes)
-                    Collect(attributes, Join("__dict__"), names, tensors, taken);
+                    Collect(attributes, Join("__dict__"), depth + 1, names, tensors, taken);
                 break;
             case IReadOnlyList<object?> list:
                 foreach (var (i, item) in list.Index())
-                    Collect(item, Join(i.ToString(System.Globalization.CultureInfo.InvariantCulture)), names, tensors, taken);
+                    Collect(item, Join(i.ToString(System.Globalization.CultureInfo.InvariantCulture)), depth + 1, names, tensors, taken);
                 break;
         }
 

@@ -132,7 +132,7 @@ internal static class Structure
         try
         {
             using var document = JsonDocument.Parse(text, new() { MaxDepth = Deepest });
-            return Read(document.RootElement, find, error) as StateDict ?? throw error("is no dictionary");
+            return Read(document.RootElement, 0, find, error) as StateDict ?? throw error("is no dictionary");
         }
         catch (JsonException e)
         {
@@ -144,8 +144,10 @@ internal static class Structure
         }
     }
 
-    static object? Read(JsonElement element, Func<string, bool, TensorData?> find, Func<string, CheckpointException> error)
+    static object? Read(JsonElement element, int depth, Func<string, bool, TensorData?> find, Func<string, CheckpointException> error)
     {
+        if (depth > PythonClass.Deepest)
+            throw error($"has more than {PythonClass.Deepest} levels within each other");
         switch (element.ValueKind)
         {
             case JsonValueKind.Null:
@@ -171,7 +173,7 @@ internal static class Structure
             {
                 StateDict? attributes = null;
                 if (element.TryGetProperty("attributes", out var more))
-                    attributes = Read(more, find, error) as StateDict ?? throw error("has attributes that are no dictionary");
+                    attributes = Read(more, depth + 1, find, error) as StateDict ?? throw error("has attributes that are no dictionary");
                 if (!PythonClass.IsKnown(type, attributes))
                     throw error($"has a dictionary {(attributes is null ? "" : "with attributes ")}of the class '{type}'");
                 var dict = new StateDict { PythonType = type, Attributes = attributes };
@@ -179,10 +181,10 @@ internal static class Structure
                 {
                     if (entry.ValueKind != JsonValueKind.Array || entry.GetArrayLength() != 2)
                         throw error("has an entry of a dictionary that is no pair");
-                    StateKey key = Read(entry[0], find, error) switch { string name => name, long number => number, _ => throw error("has a key that is neither text nor whole number") };
+                    StateKey key = Read(entry[0], depth + 1, find, error) switch { string name => name, long number => number, _ => throw error("has a key that is neither text nor whole number") };
                     if (dict.ContainsKey(key))
                         throw error($"has the key '{key}' twice in one dictionary");
-                    dict.Add(key, Read(entry[1], find, error));
+                    dict.Add(key, Read(entry[1], depth + 1, find, error));
                 }
                 return dict;
             }
@@ -212,7 +214,7 @@ internal static class Structure
                 : value.ValueKind == JsonValueKind.String ? value.GetString() : throw error($"has a '{property}' that is no text");
         }
 
-        object?[] Items(JsonElement array) => [.. Array(array).Select(item => Read(item, find, error))];
+        object?[] Items(JsonElement array) => [.. Array(array).Select(item => Read(item, depth + 1, find, error))];
 
         JsonElement.ArrayEnumerator Array(JsonElement array) => array.ValueKind == JsonValueKind.Array ? array.EnumerateArray() : throw error("has no list where one must be");
     }

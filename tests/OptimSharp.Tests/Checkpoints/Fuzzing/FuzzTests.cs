@@ -26,6 +26,7 @@ public class FuzzTests(ITestOutputHelper output)
         var mutator = new Mutator(seeds);
         int read = 0, taken = 0, refusedByOptimizer = 0;
         long slowest = 0, largest = 0;
+        int slow = 0;
         Parallel.For(first, first + count, () => new Victim(), (number, _, victim) =>
         {
             var (seed, file) = mutator.Next(new Random(number));
@@ -37,6 +38,8 @@ public class FuzzTests(ITestOutputHelper output)
                 memory = GC.GetAllocatedBytesForCurrentThread() - memory + (state is null ? 0 : NativeMemory(state));
                 Assert.True(time < MostTime, $"took {time}");
                 Assert.True(memory < MostMemory, $"took {memory} bytes");
+                if (time.Ticks > slowest)
+                    slow = number; // about: others may come in between
                 Largest(ref slowest, time.Ticks);
                 Largest(ref largest, memory);
                 if (state is not null)
@@ -58,7 +61,7 @@ public class FuzzTests(ITestOutputHelper output)
             return victim;
         }, victim => victim.Dispose());
         output.WriteLine($"{count} files of {seeds.Count} real ones: {read} still read ({taken} taken by an optimizer, {refusedByOptimizer} refused by it), {count - read} refused; "
-            + $"slowest {new TimeSpan(slowest).TotalMilliseconds:f0} ms, largest {largest >> 20} MiB");
+            + $"slowest {new TimeSpan(slowest).TotalMilliseconds:f0} ms (number {slow}), largest {largest >> 20} MiB");
         Assert.True(count < 10_000 || read > count / 20 && read < count && taken > 0 && refusedByOptimizer > 0, "The mutations are too wild or too tame.");
     }
 
