@@ -19,7 +19,7 @@ public static class Comparison
         var results = new List<Result>();
         foreach (var one in Cases())
         {
-            if (only is not null && !only.Split('|').Any(part => one.Name.Contains(part, StringComparison.OrdinalIgnoreCase)))
+            if (!IsWanted(one.Name, only))
                 continue;
             Execution.ThreadCount = one.Threads;
             set_num_threads(one.Threads);
@@ -29,6 +29,22 @@ public static class Comparison
                 File.WriteAllText(json.FullName, JsonSerializer.Serialize(results, ResultContext.Default.ListResult) + "\n");
         }
     }
+
+    /// <summary>Writes results that were saved as a table in Markdown.</summary>
+    public static void WriteTable(FileInfo json, string? only)
+    {
+        Console.WriteLine("| case | ours, ms | M parameters/s | roof | libtorch fused | TorchSharp | ours in float32 |");
+        Console.WriteLine("|---|---|---|---|---|---|---|");
+        foreach (var r in JsonSerializer.Deserialize(File.ReadAllText(json.FullName), ResultContext.Default.ListResult)!.Where(r => IsWanted(r.Case, only)))
+        {
+            string Cell(double? ratio) => ratio?.ToString("F2", CultureInfo.InvariantCulture) ?? "–";
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"| `{r.Case}` | {r.OursMs:G4} | {r.Parameters / r.OursMs / 1e3:N0} | {Cell(r.Ratios.Roof)} | {Cell(r.Ratios.LibtorchFused)} | {Cell(r.Ratios.TorchSharp)} | {Cell(r.Ratios.Float32)} |"));
+        }
+    }
+
+    static bool IsWanted(string name, string? only) =>
+        only is null || only.Split('|').Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>What is measured: a name, and who takes part, ours first.</summary>
     sealed record Case(string Name, string Optimizer, long[][] Shapes, int Threads, Func<Contenders> Make);

@@ -6,6 +6,9 @@ var only = new Option<string?>("--case") { Description = "only cases whose name 
 var seconds = new Option<double>("--seconds") { Description = "how long to measure each case", DefaultValueFactory = _ => 3 };
 var compare = new Command("compare", "Steps of every optimizer beside its peers, in one process, interleaved: medians and ratios.") { json, only, seconds };
 compare.SetAction(result => Comparison.Run(result.GetValue(only), result.GetValue(seconds), result.GetValue(json)));
+var results = new Argument<FileInfo>("results") { Description = "what compare --json wrote" };
+var table = new Command("table", "Results as a table in Markdown.") { results, only };
+table.SetAction(result => Comparison.WriteTable(result.GetRequiredValue(results), result.GetValue(only)));
 var gib = new Option<double>("--gib") { Description = "how large the checkpoint is", DefaultValueFactory = _ => 1 };
 var part = new Option<string?>("--part") { Hidden = true };
 var file = new Option<string?>("--file") { Hidden = true };
@@ -16,4 +19,4 @@ var scaling = new Command("scaling", "AdamW's step by the number of tensors and 
 scaling.SetAction(result => Scaling.Run(result.GetValue(seconds)));
 var all = new Command("all", "The engine's parts by themselves, with BenchmarkDotNet.");
 all.SetAction(_ => EngineBenchmarks.Run());
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, scaling, all, checkpoints }.Parse(args).Invoke();
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, all, checkpoints }.Parse(args).Invoke();
