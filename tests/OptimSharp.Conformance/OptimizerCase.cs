@@ -112,7 +112,7 @@ sealed class OptimizerCase : GoldenCase
             [.. (node.Optional("set")?.Items() ?? []).Select(ReadChange)],
             [.. node["grads"].Items(n).Zip(parameters, ReadGradient)],
             [.. node["params"].Items(n).Select(x => x.Numbers())],
-            [.. node["state"].Items(n).Select(x => x.Fields().ToDictionary(f => f.Key, f => f.Value.Numbers()))]);
+            [.. node["state"].Items(n).Select(x => x.Fields().Where(f => !f.Value.IsNull).ToDictionary(f => f.Key, f => f.Value.Numbers()))]);
     }
 
     (int Group, KeyValuePair<string, object?>[] Options) ReadChange(GoldenNode node)

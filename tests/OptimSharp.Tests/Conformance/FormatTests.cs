@@ -23,6 +23,7 @@ public class FormatTests
     public void A_right_case_passes()
     {
         Run(Good);
+        Run(Replace(Good, "\"momentum_buffer\": [2, 4]", "\"momentum_buffer\": [2, 4], \"other\": null"));
         Run(GoodSchedule);
     }
 
@@ -48,6 +49,8 @@ public class FormatTests
     [InlineData("\"SGD\", \"options\": { \"lr\": 0.5 }, \"groups\": [ {}, { \"lr\": 8 } ]", "\"LBFGS\", \"groups\": [ {} ]", "[0.5, 8], [0.5, 8], [0.25, 4], [100, 4], [50, 2]", "[1], [1], [0.5], [100], [50]")]
     [InlineData("\"SGD\", \"options\": { \"lr\": 0.5 }", "\"Muon\", \"options\": { \"lr\": 0.5 }", "50", "50")]
     [InlineData("\"StepLR\", \"step_size\": 2, \"gamma\": 0.5", "\"CyclicLR\", \"base_lr\": [0.5, 8], \"max_lr\": [1, 9], \"step_size_up\": 1, \"step_size_down\": null, \"scale_fn\": null, \"cycle_momentum\": false", "[0.5, 8], [0.25, 4], [100, 4], [50, 2]", "[1, 9], [0.5, 8], [100, 9], [0.5, 8]")]
+    [InlineData("\"StepLR\", \"step_size\": 2, \"gamma\": 0.5", "\"LambdaLR\", \"lambdas\": [\"1.0\"]", "[0.25, 4], [100, 4], [50, 2]", "[0.5, 8], [100, 8], [0.5, 8]")] // one function for all groups
+    [InlineData("\"name\"", "\"seed\": 1, \"name\"", "[100, 4]", "[0.25, 4]")] // the rate before it was set
     public void A_schedule_may_be_written_in_other_ways(string right, string other, string rates, string otherRates) =>
         Run(Replace(Replace(GoodSchedule, right, other), rates, otherRates));
 
