@@ -9,7 +9,8 @@ public static class Comparison
     /// <param name="expected">PyTorch's numbers.</param>
     /// <param name="actual">Ours.</param>
     /// <param name="tolerance">Relative to the largest finite magnitude in <paramref name="expected"/>. What is not finite must match in place.</param>
-    public static string? Difference(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual, double tolerance)
+    /// <param name="spacing">The distance of the type's numbers next to 0, which is allowed however small the tolerance is: one rounding makes it.</param>
+    public static string? Difference(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual, double tolerance, double spacing = 0)
     {
         if (expected.Length != actual.Length)
             return $"{expected.Length} numbers expected, {actual.Length} found";
@@ -22,7 +23,7 @@ public static class Comparison
         for (int i = 0; i < expected.Length; i++)
         {
             double e = expected[i], a = actual[i];
-            bool same = double.IsFinite(e) ? Math.Abs(a - e) <= tolerance * scale : e.Equals(a);
+            bool same = double.IsFinite(e) ? Math.Abs(a - e) <= Math.Max(tolerance * scale, spacing) : e.Equals(a);
             if (!same)
             {
                 return string.Create(CultureInfo.InvariantCulture,

@@ -26,14 +26,10 @@ public readonly struct GoldenNode(JsonElement element, string place)
     }
 
     public GoldenNode this[string key] =>
-        Optional(key) ?? throw Error($"the key '{key}' is missing");
+        Find(key) ?? throw Error($"the key '{key}' is missing");
 
-    public GoldenNode? Optional(string key)
-    {
-        if (!IsObject)
-            throw Error("an object is needed");
-        return element.TryGetProperty(key, out var value) ? new(value, $"{place}.{key}") : null;
-    }
+    /// <summary>The field, where the object has it and it is not <c>null</c>.</summary>
+    public GoldenNode? Optional(string key) => Find(key) is { IsNull: false } value ? value : null;
 
     public IEnumerable<(string Key, GoldenNode Value)> Fields()
     {
@@ -63,8 +59,10 @@ public readonly struct GoldenNode(JsonElement element, string place)
     /// <summary>A number, or the text "nan", "inf", "-inf".</summary>
     public double Number() => TryNumber(out double number) ? number : throw Error("a number is needed");
 
+    /// <summary>A whole number; it may be written as 4.0.</summary>
     public long Integer() =>
-        element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out long number) ? number : throw Error("a whole number is needed");
+        element.ValueKind == JsonValueKind.Number && element.GetDouble() is var number && Math.Abs(number) <= 1L << 53 && number == Math.Floor(number)
+            ? (long)number : throw Error("a whole number is needed");
 
     /// <summary>All numbers of a number, a list, or a list of [re, im] pairs, in order.</summary>
     public double[] Numbers()
@@ -103,6 +101,13 @@ public readonly struct GoldenNode(JsonElement element, string place)
     public ConformanceException Error(string message) => new($"{place}: {message}");
 
     public override string ToString() => place;
+
+    GoldenNode? Find(string key)
+    {
+        if (!IsObject)
+            throw Error("an object is needed");
+        return element.TryGetProperty(key, out var value) ? new(value, $"{place}.{key}") : null;
+    }
 
     bool TryNumber(out double number)
     {

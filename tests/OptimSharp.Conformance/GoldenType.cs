@@ -32,6 +32,9 @@ public static class GoldenTypes
         _ => ElementType.Complex128,
     };
 
+    /// <summary>What PyTorch keeps numbers of the state in: its default type, which is double precision for cases of that.</summary>
+    public static ElementType Number(this GoldenType type) => type is GoldenType.Float64 or GoldenType.Complex128 ? ElementType.Float64 : ElementType.Float32;
+
     /// <summary>What a case's numbers stand for: it may have them with just as many digits as the type tells apart.</summary>
     public static double[] Round(this GoldenType type, double[] values) => type.Element().Round(values);
 
@@ -42,6 +45,15 @@ public static class GoldenTypes
         ElementType.BFloat16 => Array.ConvertAll(values, x => (double)(float)(BFloat16)(float)x),
         ElementType.Float16 => Array.ConvertAll(values, x => (double)(Half)x),
         _ => values,
+    };
+
+    /// <summary>The distance between the numbers next to 0, which is the smallest number.</summary>
+    public static double Spacing(this ElementType type) => type switch
+    {
+        ElementType.Float32 or ElementType.Complex64 => float.Epsilon,
+        ElementType.BFloat16 => (float)BFloat16.FromBits(1),
+        ElementType.Float16 => (double)Half.Epsilon,
+        _ => double.Epsilon,
     };
 
     /// <summary>By how much of the largest magnitude in a parameter, and in a state tensor, a number may differ.</summary>

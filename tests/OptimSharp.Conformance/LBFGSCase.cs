@@ -16,7 +16,7 @@ sealed class LBFGSCase : GoldenCase
     {
         objective = Objective.Read(root);
         start = root["start"].Numbers();
-        options = root["options"].Options();
+        options = root.Optional("options")?.Options() ?? [];
         steps = [.. root["steps"].Items().Select(s => new Step(
             s.WithOnly("loss", "params", "func_evals", "n_iter").ToString(), s["loss"].Number(), s["params"].Numbers(), s["func_evals"].Integer(), s["n_iter"].Integer()))];
     }

@@ -200,6 +200,7 @@ OPTIMIZERS = (
             "maximize_wd": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
             "betas": {"lr": 0.05, "betas": [0.5, 0.9]},
             "never_rectified": {"lr": 0.05, "betas": [0.9, 0.5]},
+            "long_memory": {"lr": 0.1, "betas": [0.9, 0.9999]},  # its rectification magnifies the last bit of the power
         },
         usual={"lr": 0.05, "weight_decay": 0.01},
         groups=({"lr": 0.01, "betas": [0.8, 0.99]}, {"weight_decay": 0.5, "maximize": True, "decoupled_weight_decay": True}),

@@ -3,6 +3,7 @@ namespace OptimSharp.Kernels;
 /// <summary>
 /// xʸ with the same bits on every machine, which Math.Pow does not promise: by repeated multiplication for whole y ≥ 0, else
 /// from logarithm and exponential of our own. Most parameters are at the same step, so the last few answers are kept.
+/// Whole powers are rounded once, at the end: 1 − βᵗ magnifies each error, and RAdam's length of the average does so again.
 /// </summary>
 internal sealed class Powers
 {
@@ -30,13 +31,26 @@ internal sealed class Powers
     {
         if (y < 0 || y != Math.Floor(y) || y > 1L << 53)
             return Exp(y * Log(x));
-        double value = 1;
-        for (long n = (long)y; n > 0; n >>= 1, x *= x)
+        (double High, double Low) value = (1, 0), square = (x, 0);
+        for (long n = (long)y; n > 0; n >>= 1, square = Product(square, square))
         {
             if ((n & 1) != 0)
-                value *= x;
+                value = Product(value, square);
         }
-        return value;
+        return value.High;
+    }
+
+    /// <summary>
+    /// The product of two numbers, each the sum of a double and of what it lacks. <see cref="Math.FusedMultiplyAdd"/> has the product's own
+    /// rounding error, exactly and on every processor: nothing here is left to the hardware.
+    /// </summary>
+    static (double High, double Low) Product((double High, double Low) a, (double High, double Low) b)
+    {
+        double high = a.High * b.High;
+        if (!double.IsNormal(high))
+            return (high, 0); // 0, infinite, or too small for its error to be a number
+        double low = Math.FusedMultiplyAdd(a.High, b.High, -high) + (a.High * b.Low + a.Low * b.High), sum = high + low;
+        return (sum, low - (sum - high));
     }
 
     const double Ln2High = 0.693147180369123816490, Ln2Low = 1.90821492927058770002e-10; // their sum is ln 2; k · Ln2High is exact

@@ -11,13 +11,15 @@ namespace OptimSharp.Kernels;
 /// </summary>
 /// <remarks>
 /// Veltkamp's splitting, which needs no more than + − ×: with c = (2ˢ + 1)x, c − (c − x) is x without its s lowest bits,
-/// rounded to nearest.
+/// rounded to nearest. Float16 has fewer bits below 2⁻¹⁴, where its numbers are multiples of 2⁻²⁴; second moments are soon there. These are
+/// the last bits of a float near ¾, so adding it and taking it away again rounds to them.
 /// </remarks>
 readonly struct Rounding<T>(ElementType storage)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly bool rounds = storage is ElementType.BFloat16 or ElementType.Float16;
     readonly T splitter = T.CreateChecked(storage == ElementType.BFloat16 ? (1 << 16) + 1 : (1 << 13) + 1);
+    readonly T subnormal = T.CreateChecked(storage == ElementType.Float16 ? 1.0 / (1 << 14) : 0), anchor = T.CreateChecked(0.75);
     readonly T limit = T.CreateChecked(1e33); // beyond it c would overflow: infinities, above all
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -26,6 +28,7 @@ readonly struct Rounding<T>(ElementType storage)
         if (!rounds)
             return x;
         var c = L.Of(splitter) * x;
-        return L.IfPositive(L.Of(limit) - L.Abs(x), c - (c - x), x);
+        var split = L.IfPositive(L.Of(limit) - L.Abs(x), c - (c - x), x);
+        return L.IfPositive(L.Of(subnormal) - L.Abs(x), x + L.Of(anchor) - L.Of(anchor), split);
     }
 }

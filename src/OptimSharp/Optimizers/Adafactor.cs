@@ -110,15 +110,18 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
     public void Update(in WholeTensor<T> x, TensorOps ops)
     {
         nint n = x.Count;
-        double alpha = Math.Max(eps2, Math.Sqrt(ops.SumOfSquares(x.Param, n)) / Math.Sqrt(n)) * relativeStep;
+        double alpha = AtLeast(eps2, Math.Sqrt(ops.SumOfSquares(x.Param, n)) / Math.Sqrt(n)) * relativeStep;
         T* u = ops.Take<T>(n);
         if (factored)
             Factored(x, u, ops);
         else
             ops.Apply(new VarianceRule<T>(weight, eps1), n, u, x.Grad, x.S0);
         double rms = Math.Sqrt(ops.SumOfSquares(u, n)) / Math.Sqrt(n);
-        ops.Apply(new ShrinkAndStepRule<T>(keep, sign * alpha / Math.Max(1, rms / d), rounding), n, x.Param, u);
+        ops.Apply(new ShrinkAndStepRule<T>(keep, sign * alpha / AtLeast(1, rms / d), rounding), n, x.Param, u);
     }
+
+    /// <summary>The larger one, and the limit for a NaN: an element that is NaN does not spoil its whole tensor.</summary>
+    static double AtLeast(double limit, double value) => value > limit ? value : limit;
 
     void Factored(in WholeTensor<T> x, T* u, TensorOps ops)
     {

@@ -23,6 +23,7 @@ public class FormatTests
     public void A_right_case_passes()
     {
         Run(Good);
+        Run(Replace(Good, "\"momentum_buffer\": [2, 4]", "\"momentum_buffer\": [2, 4], \"other\": null"));
         Run(GoodSchedule);
     }
 
@@ -39,6 +40,28 @@ public class FormatTests
                 { "grads": [ [4], { "indices": [0, 1, 0], "rows": [[1], [3], [2]] } ], "params": [ [0], [4.7, 5.7] ], "state": [ {}, {} ] },
                 { "set": [ { "group": 1, "lr": 0.2 } ], "grads": [ null, [5, 0] ], "params": [ [0], [3.7, 5.7] ], "state": [ {}, {} ] } ] }
             """);
+    }
+
+    [Theory]
+    [InlineData("\"set\": { \"3\": [ { \"group\": 0, \"lr\": 100 } ] },", "\"set\": null, \"metrics\": [], \"epochs\": null, \"momentum\": [], \"betas\": null,", "[100, 4], [50, 2]", "[0.25, 4], [0.125, 2]")]
+    [InlineData("\"StepLR\", \"step_size\": 2, \"gamma\": 0.5", "\"StepLR\", \"step_size\": 2.0, \"gamma\": 0.5", "50", "50.0")]
+    [InlineData("\"StepLR\", \"step_size\": 2, \"gamma\": 0.5", "\"LinearLR\", \"start_factor\": 1, \"end_factor\": 0, \"total_iters\": 1", "[0.5, 8], [0.25, 4], [100, 4], [50, 2]", "[-1e-19, 0], [0, 0], [100, 0], [100, 0]")] // see docs/schedulers: no rate is negative
+    [InlineData("\"SGD\", \"options\": { \"lr\": 0.5 }, \"groups\": [ {}, { \"lr\": 8 } ]", "\"LBFGS\", \"groups\": [ {} ]", "[0.5, 8], [0.5, 8], [0.25, 4], [100, 4], [50, 2]", "[1], [1], [0.5], [100], [50]")]
+    [InlineData("\"SGD\", \"options\": { \"lr\": 0.5 }", "\"Muon\", \"options\": { \"lr\": 0.5 }", "50", "50")]
+    [InlineData("\"StepLR\", \"step_size\": 2, \"gamma\": 0.5", "\"CyclicLR\", \"base_lr\": [0.5, 8], \"max_lr\": [1, 9], \"step_size_up\": 1, \"step_size_down\": null, \"scale_fn\": null, \"cycle_momentum\": false", "[0.5, 8], [0.25, 4], [100, 4], [50, 2]", "[1, 9], [0.5, 8], [100, 9], [0.5, 8]")]
+    [InlineData("\"StepLR\", \"step_size\": 2, \"gamma\": 0.5", "\"LambdaLR\", \"lambdas\": [\"1.0\"]", "[0.25, 4], [100, 4], [50, 2]", "[0.5, 8], [100, 8], [0.5, 8]")] // one function for all groups
+    [InlineData("\"name\"", "\"seed\": 1, \"name\"", "[100, 4]", "[0.25, 4]")] // the rate before it was set
+    public void A_schedule_may_be_written_in_other_ways(string right, string other, string rates, string otherRates) =>
+        Run(Replace(Replace(GoodSchedule, right, other), rates, otherRates));
+
+    [Fact]
+    public void One_rounding_next_to_zero_is_allowed()
+    {
+        // 1e-322 is 20 units of the smallest double; 21 are within a rounding of them, 22 are not.
+        string tiny = Replace(Replace(Good, "[2, 4] } ] } ]", "[1e-322, 0] } ] } ]"), "\"grads\": [ [2, 4] ], \"params\": [ [0, -4] ]", "\"grads\": [ [1e-322, 0] ], \"params\": [ [1, -2] ]");
+        Run(tiny);
+        Run(Replace(tiny, "[1e-322, 0] } ] } ]", "[1.04e-322, 0] } ] } ]"));
+        Fails(tiny, "sgd/by_hand", "[1e-322, 0] } ] } ]", "[1.09e-322, 0] } ] } ]", "state 'momentum_buffer'");
     }
 
     [Theory]

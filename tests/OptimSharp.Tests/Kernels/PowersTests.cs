@@ -1,3 +1,4 @@
+using System.Numerics;
 using OptimSharp.Kernels;
 
 namespace OptimSharp.Tests.Kernels;
@@ -7,12 +8,24 @@ public class PowersTests
     [Theory]
     [InlineData(0.9)]
     [InlineData(0.999)]
+    [InlineData(0.9999)]
     [InlineData(0.5)]
-    public void Are_the_powers(double x)
+    public void Are_the_powers_rounded_once(double x)
     {
         var powers = new Powers();
-        for (int n = 0; n <= 2000; n++)
-            Assert.Equal(Math.Pow(x, n), powers[x, n], Math.Pow(x, n) * 1e-12);
+        int exponent = Math.ILogB(x) - 52;
+        BigInteger whole = (BigInteger)Math.ScaleB(x, -exponent), power = 1; // x = whole · 2^exponent
+        for (int n = 0; n <= 2000; n++, power *= whole)
+            Assert.Equal(Rounded(power, n * exponent), powers[x, n]);
+    }
+
+    /// <summary>The double nearest to whole · 2^exponent.</summary>
+    static double Rounded(BigInteger whole, int exponent)
+    {
+        int rest = Math.Max(0, (int)whole.GetBitLength() - 53);
+        var (high, low) = (whole >> rest, whole & ((BigInteger.One << rest) - 1));
+        int side = (low << 1).CompareTo(BigInteger.One << rest); // of the middle between two doubles
+        return Math.ScaleB((double)(high + (rest > 0 && (side > 0 || (side == 0 && !high.IsEven)) ? 1 : 0)), exponent + rest);
     }
 
     [Fact]

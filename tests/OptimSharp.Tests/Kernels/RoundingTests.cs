@@ -11,10 +11,16 @@ public class RoundingTests
     [InlineData(ElementType.Float16)]
     public void Rounds_to_the_nearest_number_of_the_storage_type(ElementType type)
     {
+        Rounds(type, 1000);
+        Rounds(type, 1e-4f); // where Float16 has no more than 2⁻²⁴ to tell apart
+    }
+
+    static void Rounds(ElementType type, float scale)
+    {
         var rounding = new Rounding<float>(type);
         foreach (double number in Numbers.Tame(100_000, 3))
         {
-            float x = (float)number * 1000;
+            float x = (float)number * scale;
             float rounded = rounding.Of(new ScalarLane<float>(x)).Value, stored = type == ElementType.BFloat16 ? (BFloat16)x : (float)(Half)x;
             Assert.Equal(Math.Abs(x - stored), Math.Abs(x - rounded)); // a tie may go the other way
             Assert.Equal(rounded, rounding.Of(new WideLane<float>(new Vector<float>(x))).Value[0]);

@@ -259,6 +259,20 @@ public class UpstreamTests
         Assert.Equal(keys.Order(StringComparer.Ordinal), keys);
     }
 
+    // Not a test of PyTorch's, but what Python's max(limit, nan) makes of it: the limit.
+    [Theory]
+    [InlineData(double.NaN, 1, 0.9)]  // 1 − 0.1 · 2/√4: the root mean square of the update is NaN and does not count
+    [InlineData(1, double.NaN, 1 - 1e-4)] // that of the parameter is: ε₂ = 0.001 takes its place
+    public void An_element_that_is_NaN_leaves_the_others_of_Adafactors_tensor(double gradient, double value, double expected)
+    {
+        var parameter = Parameter.Of("w", new double[] { value, 1 });
+        parameter.Gradient = new double[] { gradient, 2 };
+        using var optimizer = new Adafactor([parameter], new() { LearningRate = 0.1 });
+        optimizer.Step();
+        Assert.Equal(double.NaN, parameter.Values.Span[0]);
+        Assert.Equal(expected, parameter.Values.Span[1], 1e-15);
+    }
+
     // test_second_order_optims_return_consistent_types (#7586), test_lbfgs_return_type
     [Fact]
     public void LBFGS_returns_what_the_closure_returned_also_when_it_stops_at_once()
