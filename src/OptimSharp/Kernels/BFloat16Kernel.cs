@@ -15,6 +15,7 @@ internal static unsafe class BFloat16Kernel<TRule, T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Updates elements in place, as many of the <paramref name="count"/> as fill registers; returns how many.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static nint Run(TRule rule, BFloat16* param, BFloat16* grad, T* s0, T* s1, T* s2, nint count)
     {
         nint i = 0;
