@@ -56,7 +56,13 @@ sealed class MemoryWorkload<T>(long[][] shapes, Func<float, T> round) : Workload
         var random = new Random(1);
         return [.. shapes.Select(shape =>
         {
-            T[] Draw(float size) => [.. Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => round((random.NextSingle() - 0.5f) * size))];
+            T[] Draw(float size)
+            {
+                var numbers = new T[shape.Aggregate(1L, (a, b) => a * b)];
+                foreach (ref var number in numbers.AsSpan())
+                    number = round((random.NextSingle() - 0.5f) * size);
+                return numbers;
+            }
             var parameter = Parameter.Of("", Draw(0.04f), shape);
             parameter.Gradient = Draw(0.02f);
             return parameter;

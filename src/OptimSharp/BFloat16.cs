@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace OptimSharp;
 
@@ -52,6 +54,11 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe (Vector<float> Low, Vector<float> High) Load(BFloat16* source)
     {
+        if (Avx2.IsSupported && Vector<ushort>.Count == Vector256<ushort>.Count) // widened by the load itself, half a register at a time
+        {
+            return (Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)source), 16).AsSingle().AsVector(),
+                Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)source + Vector256<int>.Count), 16).AsSingle().AsVector());
+        }
         Vector.Widen(Vector.Load((ushort*)source), out Vector<uint> low, out Vector<uint> high);
         return (Vector.AsVectorSingle(low << 16), Vector.AsVectorSingle(high << 16));
     }
@@ -60,7 +67,11 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe void Store(Vector<float> low, Vector<float> high, BFloat16* destination)
     {
-        Vector.Store(Vector.Narrow(Round(low), Round(high)), (ushort*)destination);
+        Vector<uint> a = Round(low), b = Round(high); // no bits above the lower 16
+        if (Avx2.IsSupported && Vector<ushort>.Count == Vector256<ushort>.Count) // which Narrow would clear before it packs
+            Avx2.Permute4x64(Avx2.PackUnsignedSaturate(a.AsVector256().AsInt32(), b.AsVector256().AsInt32()).AsUInt64(), 0b11_01_10_00).AsUInt16().Store((ushort*)destination);
+        else
+            Vector.Store(Vector.Narrow(a, b), (ushort*)destination);
 
         static Vector<uint> Round(Vector<float> x)
         {

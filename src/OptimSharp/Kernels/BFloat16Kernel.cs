@@ -16,25 +16,25 @@ internal static unsafe class BFloat16Kernel<TRule, T>
 {
     /// <summary>Updates elements in place, as many of the <paramref name="count"/> as fill registers; returns how many.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static nint Run(TRule rule, BFloat16* param, BFloat16* grad, T* s0, T* s1, T* s2, nint count)
+    public static nint Run<TRounds>(TRule rule, BFloat16* param, BFloat16* grad, T* s0, T* s1, T* s2, nint count) where TRounds : struct, IFlag
     {
         nint i = 0;
         for (nint last = count - Vector<ushort>.Count; i <= last; i += Vector<ushort>.Count)
         {
             var (p, q) = BFloat16.Load(param + i);
             var (g, h) = BFloat16.Load(grad + i);
-            Update(ref rule, ref p, g, s0 + i, s1 + i, s2 + i);
+            Update<TRounds>(ref rule, ref p, g, s0 + i, s1 + i, s2 + i);
             nint j = i + Vector<float>.Count;
-            Update(ref rule, ref q, h, s0 + j, s1 + j, s2 + j);
+            Update<TRounds>(ref rule, ref q, h, s0 + j, s1 + j, s2 + j);
             BFloat16.Store(p, q, param + i);
         }
         return i;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Update(ref TRule rule, ref Vector<float> param, Vector<float> grad, T* s0, T* s1, T* s2)
+    static void Update<TRounds>(ref TRule rule, ref Vector<float> param, Vector<float> grad, T* s0, T* s1, T* s2) where TRounds : struct, IFlag
     {
-        Cell<WideLane<T>> x;
+        Cell<WideLane<T, TRounds>> x;
         Unsafe.SkipInit(out x);
         x.Param = new(Vector.As<float, T>(param));
         x.Grad = new(Vector.As<float, T>(grad));

@@ -13,8 +13,9 @@ internal static unsafe class ElementwiseKernel<TRule, T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Updates <paramref name="count"/> elements in place. Pointers of slots beyond the rule's are not read.</summary>
+    /// <typeparam name="TRounds">Whether the rule may have to round in the middle (<see cref="Rounding{T}"/>): only where half types are stored.</typeparam>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Run(TRule rule, T* param, T* grad, T* s0, T* s1, T* s2, nint count, bool wide)
+    public static void Run<TRounds>(TRule rule, T* param, T* grad, T* s0, T* s1, T* s2, nint count, bool wide) where TRounds : struct, IFlag
     {
         nint i = 0;
         if (wide && Vector.IsHardwareAccelerated)
@@ -22,20 +23,20 @@ internal static unsafe class ElementwiseKernel<TRule, T>
             for (nint last = count - 2 * Vector<T>.Count; i <= last; i += 2 * Vector<T>.Count)
             {
                 nint j = i + Vector<T>.Count;
-                Wide(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
-                Wide(ref rule, param + j, grad + j, s0 + j, s1 + j, s2 + j);
+                Wide<TRounds>(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
+                Wide<TRounds>(ref rule, param + j, grad + j, s0 + j, s1 + j, s2 + j);
             }
             for (nint last = count - Vector<T>.Count; i <= last; i += Vector<T>.Count)
-                Wide(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
+                Wide<TRounds>(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
         }
         for (; i < count; i++)
-            Scalar(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
+            Scalar<TRounds>(ref rule, param + i, grad + i, s0 + i, s1 + i, s2 + i);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Wide(ref TRule rule, T* param, T* grad, T* s0, T* s1, T* s2)
+    static void Wide<TRounds>(ref TRule rule, T* param, T* grad, T* s0, T* s1, T* s2) where TRounds : struct, IFlag
     {
-        Cell<WideLane<T>> x;
+        Cell<WideLane<T, TRounds>> x;
         Unsafe.SkipInit(out x);
         x.Param = new(Vector.Load(param));
         x.Grad = new(Vector.Load(grad));
@@ -50,9 +51,9 @@ internal static unsafe class ElementwiseKernel<TRule, T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Scalar(ref TRule rule, T* param, T* grad, T* s0, T* s1, T* s2)
+    static void Scalar<TRounds>(ref TRule rule, T* param, T* grad, T* s0, T* s1, T* s2) where TRounds : struct, IFlag
     {
-        Cell<ScalarLane<T>> x;
+        Cell<ScalarLane<T, TRounds>> x;
         Unsafe.SkipInit(out x);
         x.Param = new(*param);
         x.Grad = new(*grad);

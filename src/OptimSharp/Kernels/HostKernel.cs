@@ -47,7 +47,7 @@ internal static unsafe class HostKernel<TRule, T>
         var type = Storage.Of<T>();
         if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
         {
-            ElementwiseKernel<TRule, T>.Run(rule, (T*)(p + param), (T*)(g + grad),
+            ElementwiseKernel<TRule, T>.Run<Off>(rule, (T*)(p + param), (T*)(g + grad),
                 (T*)(a + state), (T*)(b + state), (T*)(c + state), count, wide);
         }
         else
@@ -55,8 +55,9 @@ internal static unsafe class HostKernel<TRule, T>
             if (typeof(T) == typeof(float) && wide && Vector.IsHardwareAccelerated
                 && work.ParamType == ElementType.BFloat16 && work.GradType == ElementType.BFloat16 && (TRule.Slots == 0 || work.StateType == type))
             {
-                nint done = BFloat16Kernel<TRule, T>.Run(rule, (BFloat16*)(p + param), (BFloat16*)(g + grad),
-                    (T*)(a + state), (T*)(b + state), (T*)(c + state), count);
+                nint done = TRule.Slots > 0 // where state is float, nothing is rounded but the parameter in the end
+                    ? BFloat16Kernel<TRule, T>.Run<Off>(rule, (BFloat16*)(p + param), (BFloat16*)(g + grad), (T*)(a + state), (T*)(b + state), (T*)(c + state), count)
+                    : BFloat16Kernel<TRule, T>.Run<On>(rule, (BFloat16*)(p + param), (BFloat16*)(g + grad), null, null, null, count);
                 (param, grad, state, count) = (param + done * sizeof(BFloat16), grad + done * sizeof(BFloat16), state + done * sizeof(float), count - done);
             }
             Staged(rule, work, p + param, g + grad, a + state, b + state, c + state, count, wide);
@@ -76,7 +77,7 @@ internal static unsafe class HostKernel<TRule, T>
             if (TRule.Slots > 0) Storage.Load(a, work.StateType, s0, n);
             if (TRule.Slots > 1) Storage.Load(b, work.StateType, s1, n);
             if (TRule.Slots > 2) Storage.Load(c, work.StateType, s2, n);
-            ElementwiseKernel<TRule, T>.Run(rule, param, grad, s0, s1, s2, n, wide);
+            ElementwiseKernel<TRule, T>.Run<On>(rule, param, grad, s0, s1, s2, n, wide);
             Storage.Save(param, p, work.ParamType, n);
             if (TRule.Slots > 0) Storage.Save(s0, a, work.StateType, n);
             if (TRule.Slots > 1) Storage.Save(s1, b, work.StateType, n);

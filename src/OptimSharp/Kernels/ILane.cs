@@ -3,8 +3,8 @@ using System.Numerics;
 namespace OptimSharp.Kernels;
 
 /// <summary>
-/// The numbers a rule computes with: one (<see cref="ScalarLane{T}"/>), a SIMD register of them
-/// (<see cref="WideLane{T}"/>), or a whole tensor on another device. A rule written over a lane is
+/// The numbers a rule computes with: one (<see cref="ScalarLane{T, TRounds}"/>), a SIMD register of them
+/// (<see cref="WideLane{T, TRounds}"/>), or a whole tensor on another device. A rule written over a lane is
 /// the algorithm; how many elements go at once is the engine's business.
 /// </summary>
 /// <remarks>
@@ -18,6 +18,9 @@ internal interface ILane<TSelf, T> :
     IDivisionOperators<TSelf, TSelf, TSelf>
     where TSelf : struct, ILane<TSelf, T>
 {
+    /// <summary>Whether <see cref="Rounding{T}"/> may have to round: where not, the compiler leaves that out of the rule.</summary>
+    static virtual bool Rounds => true;
+
     /// <summary>The same value in every element.</summary>
     static abstract TSelf Of(T value);
 

@@ -25,7 +25,7 @@ readonly struct Rounding<T>(ElementType storage)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L Of<L>(L x) where L : struct, ILane<L, T>
     {
-        if (!rounds)
+        if (!L.Rounds || !rounds)
             return x;
         var c = L.Of(splitter) * x;
         var split = L.IfPositive(L.Of(limit) - L.Abs(x), c - (c - x), x);

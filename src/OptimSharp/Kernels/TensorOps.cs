@@ -135,7 +135,7 @@ internal unsafe class TensorOps
         public T* Param, Grad, S0;
 
         public readonly void Run(nint first, nint last) =>
-            ElementwiseKernel<TRule, T>.Run(Rule, Param + first, Grad + first, S0 + first, null, null, last - first, Execution.UsesWideLanes);
+            ElementwiseKernel<TRule, T>.Run<On>(Rule, Param + first, Grad + first, S0 + first, null, null, last - first, Execution.UsesWideLanes);
     }
 
     struct RowLoop<T> : ILoopBody

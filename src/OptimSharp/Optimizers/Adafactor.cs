@@ -153,7 +153,7 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
             {
                 nint batch = i / Tensor.Rows, at = i * Tensor.Columns;
                 var rule = new FactoredRule<T>(Tensor.S0[i], Mean[batch], Eps1);
-                ElementwiseKernel<FactoredRule<T>, T>.Run(rule, U + at, Tensor.Grad + at, Tensor.S1 + batch * Tensor.Columns, null, null, Tensor.Columns, Execution.UsesWideLanes);
+                ElementwiseKernel<FactoredRule<T>, T>.Run<Off>(rule, U + at, Tensor.Grad + at, Tensor.S1 + batch * Tensor.Columns, null, null, Tensor.Columns, Execution.UsesWideLanes);
             }
         }
     }

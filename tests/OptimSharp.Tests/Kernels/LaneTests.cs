@@ -27,9 +27,9 @@ public class LaneTests
         Assert.Equal(3, Max(2, 3));
         Assert.Equal(2, Min(2, 3));
 
-        static double Max(double x, double y) => ScalarLane<double>.Max(new(x), new(y)).Value;
+        static double Max(double x, double y) => ScalarLane<double, On>.Max(new(x), new(y)).Value;
 
-        static double Min(double x, double y) => ScalarLane<double>.Min(new(x), new(y)).Value;
+        static double Min(double x, double y) => ScalarLane<double, On>.Min(new(x), new(y)).Value;
     }
 
     [Theory]
@@ -40,7 +40,7 @@ public class LaneTests
     [InlineData(-1, 2)]
     [InlineData(double.NaN, 2)]
     public void Only_what_is_above_zero_is_positive(double x, double chosen) =>
-        Assert.Equal(chosen, ScalarLane<double>.IfPositive(new(x), new(1), new(2)).Value);
+        Assert.Equal(chosen, ScalarLane<double, On>.IfPositive(new(x), new(1), new(2)).Value);
 
     static void AllOperators<T>(ElementType type, Func<double, T> store) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -64,10 +64,10 @@ public class LaneTests
         var y = Array.ConvertAll(Numbers.Wild(Count, 2, type), v => store(v));
         for (int i = 0; i < Count; i += Vector<T>.Count)
         {
-            var wide = TOperation.Of<WideLane<T>, T>(new(new(x, i)), new(new(y, i))).Value;
+            var wide = TOperation.Of<WideLane<T, On>, T>(new(new(x, i)), new(new(y, i))).Value;
             for (int k = 0; k < Vector<T>.Count; k++)
             {
-                var scalar = TOperation.Of<ScalarLane<T>, T>(new(x[i + k]), new(y[i + k])).Value;
+                var scalar = TOperation.Of<ScalarLane<T, On>, T>(new(x[i + k]), new(y[i + k])).Value;
                 bool same = T.IsNaN(scalar) ? T.IsNaN(wide[k]) : scalar == wide[k] && T.IsNegative(scalar) == T.IsNegative(wide[k]);
                 Assert.True(same, $"{typeof(TOperation).Name}({x[i + k]}, {y[i + k]}) is {scalar} or {wide[k]}");
             }

@@ -21,9 +21,9 @@ public class RoundingTests
         foreach (double number in Numbers.Tame(100_000, 3))
         {
             float x = (float)number * scale;
-            float rounded = rounding.Of(new ScalarLane<float>(x)).Value, stored = type == ElementType.BFloat16 ? (BFloat16)x : (float)(Half)x;
+            float rounded = rounding.Of(new ScalarLane<float, On>(x)).Value, stored = type == ElementType.BFloat16 ? (BFloat16)x : (float)(Half)x;
             Assert.Equal(Math.Abs(x - stored), Math.Abs(x - rounded)); // a tie may go the other way
-            Assert.Equal(rounded, rounding.Of(new WideLane<float>(new Vector<float>(x))).Value[0]);
+            Assert.Equal(rounded, rounding.Of(new WideLane<float, On>(new Vector<float>(x))).Value[0]);
         }
     }
 
@@ -33,12 +33,12 @@ public class RoundingTests
     [InlineData(float.NaN)]
     [InlineData(3e38f)]
     public void Leaves_alone_what_it_would_overflow(float x) =>
-        Assert.Equal(x, new Rounding<float>(ElementType.BFloat16).Of(new ScalarLane<float>(x)).Value);
+        Assert.Equal(x, new Rounding<float>(ElementType.BFloat16).Of(new ScalarLane<float, On>(x)).Value);
 
     [Fact]
     public void Leaves_full_precision_alone()
     {
-        Assert.Equal(0.1f, new Rounding<float>(ElementType.Float32).Of(new ScalarLane<float>(0.1f)).Value);
-        Assert.Equal(0.1, new Rounding<double>(ElementType.Float64).Of(new ScalarLane<double>(0.1)).Value);
+        Assert.Equal(0.1f, new Rounding<float>(ElementType.Float32).Of(new ScalarLane<float, On>(0.1f)).Value);
+        Assert.Equal(0.1, new Rounding<double>(ElementType.Float64).Of(new ScalarLane<double, On>(0.1)).Value);
     }
 }
