@@ -11,7 +11,7 @@ namespace OptimSharp.Benchmarks;
 public static class Comparison
 {
     const int FewestRounds = 5, MostRounds = 101;
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(20); // for a case of which a round takes seconds
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(8); // for a case of which a round takes seconds
 
     public static void Run(string? only, double seconds, FileInfo? json)
     {
