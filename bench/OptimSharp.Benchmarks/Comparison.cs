@@ -11,15 +11,16 @@ namespace OptimSharp.Benchmarks;
 public static class Comparison
 {
     const int FewestRounds = 5, MostRounds = 101;
+    static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.25);
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(8); // for a case of which a round takes seconds
 
-    public static void Run(string? only, double seconds, FileInfo? json)
+    public static void Run(string? only, int? threads, double seconds, FileInfo? json)
     {
         Console.WriteLine(Machine());
         var results = new List<Result>();
         foreach (var one in Cases())
         {
-            if (!IsWanted(one.Name, only))
+            if (!IsWanted(one.Name, only) || threads is { } count && one.Threads != count)
                 continue;
             Execution.ThreadCount = one.Threads;
             set_num_threads(one.Threads);
@@ -128,7 +129,8 @@ public static class Comparison
     {
         int[] repeats = [.. contenders.Select(contender =>
         {
-            contender.Step();
+            for (var clock = Stopwatch.StartNew(); clock.Elapsed < WarmUp;) // until the compiler has seen what is worth its time
+                contender.Step();
             return Math.Clamp((int)(0.02 / Time(contender, 1)), 1, 1000); // a measurement of at least about 20 ms
         })];
         var rounds = new List<double[]>();

@@ -38,9 +38,10 @@ sealed class SchedulerCase : GoldenCase
         {
             using var optimizer = driver.Create(parameters.Zip(groups, (p, g) => ((IReadOnlyList<Parameter>)[p.Parameter], g)), options);
             var built = SchedulerBuilder.Build(scheduler, optimizer);
+            double largest = rates.SelectMany(r => r).Select(Math.Abs).DefaultIfEmpty(0).Max();
             for (int k = 0; k < rates.Length; k++)
             {
-                double[] expected = [.. rates[k].Select(rate => Math.Max(0, rate))], before = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];
+                double[] expected = [.. rates[k].Select(rate => rate < 0 && -rate <= Tolerance * largest ? 0 : rate)], before = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];
                 foreach (var (group, change) in changes.GetValueOrDefault(k) ?? [])
                     driver.Change(optimizer.ParameterGroups[group], change);
                 double[] after = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];

@@ -36,11 +36,11 @@ internal static unsafe class BFloat16Kernel<TRule, T>
     {
         Cell<WideLane<T, TRounds>> x;
         Unsafe.SkipInit(out x);
-        x.Param = new(Vector.As<float, T>(param));
-        x.Grad = new(Vector.As<float, T>(grad));
-        if (TRule.Slots > 0) x.S0 = new(Vector.Load(s0));
-        if (TRule.Slots > 1) x.S1 = new(Vector.Load(s1));
-        if (TRule.Slots > 2) x.S2 = new(Vector.Load(s2));
+        x.Param.Value = Vector.As<float, T>(param);
+        x.Grad.Value = Vector.As<float, T>(grad);
+        if (TRule.Slots > 0) x.S0.Value = Vector.Load(s0);
+        if (TRule.Slots > 1) x.S1.Value = Vector.Load(s1);
+        if (TRule.Slots > 2) x.S2.Value = Vector.Load(s2);
         rule.Update(ref x);
         param = Vector.As<T, float>(x.Param.Value);
         if (TRule.Slots > 0) Vector.Store(x.S0.Value, s0);
