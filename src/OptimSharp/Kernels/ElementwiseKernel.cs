@@ -5,8 +5,8 @@ namespace OptimSharp.Kernels;
 
 /// <summary>Runs a rule over contiguous memory: wide lanes for the bulk, scalar ones for the tail.</summary>
 /// <remarks>
-/// Two registers at a time: the one's arithmetic fills the waits of the other's. And never inlined: a rule is some hundred small methods
-/// that the compiler has to inline into one, and its budget for that is a caller's; where it ends within the rule, the step takes three times as long.
+/// Two registers at a time: the one's arithmetic fills the waits of the other's. Each loop is a method of its own, never inlined: a rule is some hundred small
+/// methods that the compiler has to inline into the loop, and its budget for that is the whole method's; where it ends within the rule, a step takes two to six times as long.
 /// </remarks>
 internal static unsafe class ElementwiseKernel<TRule, T>
     where TRule : struct, IUpdateRule<T>
