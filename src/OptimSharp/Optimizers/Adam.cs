@@ -108,7 +108,7 @@ readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, Rounding<T> rounding, doubl
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
-        x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);                       // v ← β₂v + (1 − β₂)g²
+        x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
         var v = x.S1;
         if (TAMSGrad.On)
             v = x.S2 = L.Max(x.S2, v);                                      // v̂ ← max(v̂, v)

@@ -104,7 +104,7 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
         if (decays)
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
-        x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);                       // v ← β₂v + (1 − β₂)g²
+        x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
         var denominator = L.Sqrt(x.S1 / L.Of(bias2)) + L.Of(eps);
         var p = rounding.Of(x.Param * L.Of(keep));                          // θ ← θ(1 − ηλ), when decoupled
         p = rounding.Of(p - L.Of(a) * g / denominator);                     // θ ← θ − η(1 − μₜ)/(1 − M) · g/(…)

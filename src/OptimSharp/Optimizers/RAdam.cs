@@ -110,7 +110,7 @@ readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, d
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
-        x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);                       // v ← β₂v + (1 − β₂)g²
+        x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
         var step = x.S0 / L.Of(bias1) * L.Of(lr);                           // η·m̂
         if (TRectified.On)
             step = step * (L.Of(sqrtBias2) / (L.Sqrt(x.S1) + L.Of(eps))) * L.Of(r);
