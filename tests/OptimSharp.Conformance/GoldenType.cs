@@ -47,12 +47,14 @@ public static class GoldenTypes
         _ => values,
     };
 
-    /// <summary>The distance between the numbers next to 0, which is the smallest number.</summary>
+    /// <summary>
+    /// The distance between the numbers next to 0, which is the smallest number. None for float16, whose smallest number is as large as second moments often are.
+    /// </summary>
     public static double Spacing(this ElementType type) => type switch
     {
         ElementType.Float32 or ElementType.Complex64 => float.Epsilon,
         ElementType.BFloat16 => (float)BFloat16.FromBits(1),
-        ElementType.Float16 => (double)Half.Epsilon,
+        ElementType.Float16 => 0,
         _ => double.Epsilon,
     };
 
