@@ -85,7 +85,7 @@ public abstract class Parameter
     /// <summary>
     /// Opens the parameter for a step. Checks that values and gradient can be used and throws when they can't,
     /// before anything is changed. False when there is no gradient. Each call that returns true is followed by one of
-    /// <see cref="EndStep"/>.
+    /// <see cref="EndStep"/>, unless <see cref="HostMemory.IsPlain"/> says that there is nothing to close.
     /// </summary>
     /// <param name="memory">Where values and gradient lie, for host memory; else both are null.</param>
     internal abstract bool BeginStep(out HostMemory memory);
@@ -161,7 +161,11 @@ public abstract class Parameter
 /// <param name="Gradient">The gradient, when it is dense.</param>
 /// <param name="Rows">The gradient, when it is sparse.</param>
 /// <param name="IsCopy">Whether the gradient is a copy, made because the original can't be used as it lies: it may be changed without effect.</param>
-internal readonly record struct HostMemory(Address Values, Address Gradient, SparseRows? Rows = null, bool IsCopy = false);
+internal readonly record struct HostMemory(Address Values, Address Gradient, SparseRows? Rows = null, bool IsCopy = false)
+{
+    /// <summary>Whether nothing was made to open it.</summary>
+    public bool IsPlain => !IsCopy && Rows is null;
+}
 
 /// <summary>
 /// A sparse gradient as it comes: rows of the parameter's first dimension, in any order, the same one any number of times.

@@ -22,6 +22,8 @@ internal readonly unsafe struct Address
 
     public bool IsNull => array is null && offset == 0;
 
+    public bool IsArray => array is not null;
+
     /// <summary>The first byte. Valid to pin with <c>fixed</c>.</summary>
     public ref byte Start
     {

@@ -30,7 +30,7 @@ internal abstract class Backend
             AverageOnHost<T>.Plan(plan, rule, model, average);
             return;
         }
-        plan.Add<AverageRule<T>, T>(rule, new()
+        plan.Add<AverageRule<T>, T>(rule, new StepPlan.Work
         {
             Param = host.Address,
             Grad = values,
@@ -69,26 +69,5 @@ internal sealed class HostBackend : Backend
 
     public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
 
-    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
-    {
-        var s0 = (HostTensor?)target.S0;
-        var average = target.Frame?.TakeAverage(target.Parameter);
-        plan.Add<TRule, T>(rule, new()
-        {
-            Param = target.Memory.Values,
-            Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient,
-            S0 = s0?.Address ?? default,
-            S1 = ((HostTensor?)target.S1)?.Address ?? default,
-            S2 = ((HostTensor?)target.S2)?.Address ?? default,
-            ParamType = target.Parameter.ElementType.Real(),
-            GradType = (target.Rows?.Type ?? target.GradType).Real(),
-            StateType = s0?.Type.Real() ?? default,
-            Rows = target.Rows?.Indices,
-            RowSize = target.Rows?.RowSize ?? 0,
-            Count = target.Rows?.Numbers ?? (nint)target.Parameter.Numbers,
-            Frame = target.Frame,
-            Average = average?.Address ?? default,
-            AverageType = average?.Type.Real() ?? default,
-        });
-    }
+    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.Add<TRule, T>(rule, target);
 }

@@ -31,7 +31,7 @@ internal static unsafe class FramedKernel<TRule, T>
                 frame.Change.Apply(stored, gradient, work.GradType, count);
             }
             HostKernel<TRule, T>.Stretch(rule, work, p, gradient, a, b, c, first, 0, count, wide);
-            if (!work.Average.IsNull)
+            if (work.Average != null)
                 frame.TakeIntoAverage(work, first, first + count, wide);
             if (frame.After == GradientsAfter.Zeroed)
                 NativeMemory.Clear(stored, (nuint)(count * work.GradType.Size()));

@@ -17,8 +17,8 @@ internal static unsafe class HostKernel<TRule, T>
     public static void Run(in TRule rule, in StepPlan.Work work, nint first, nint last, bool wide)
     {
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
-        fixed (byte* a = &work.S0.Start, b = &work.S1.Start, c = &work.S2.Start)
         {
+            byte* a = work.S0, b = work.S1, c = work.S2;
             if (work.Frame is not null)
             {
                 FramedKernel<TRule, T>.Run(rule, work, p, g, a, b, c, first, last, wide);

@@ -28,7 +28,7 @@ internal readonly ref struct GroupUpdate<T>(StepContext context, int group)
             while (++i < last)
             {
                 ref var entry = ref context[i];
-                if (entry.Present && entry.Parameter.ElementType.Compute() == Storage.Of<T>())
+                if (entry.Present && entry.Type.Compute() == Storage.Of<T>())
                     return true;
             }
             return false;
@@ -57,7 +57,7 @@ internal readonly ref struct ParameterUpdate<T>
     }
 
     /// <summary>Rounds what PyTorch stores in the middle of a step.</summary>
-    public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Parameter.ElementType));
+    public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Type));
 
     /// <summary>xʸ, the same on every machine. For x &gt; 0, or whole y ≥ 0.</summary>
     public double Power(double x, double y) => context.Powers[x, y];
@@ -81,7 +81,7 @@ internal readonly ref struct ParameterUpdate<T>
 
     public ReadOnlySpan<long> Shape => entry.Parameter.Shape;
 
-    public ElementType ElementType => entry.Parameter.ElementType;
+    public ElementType ElementType => entry.Type;
 
     /// <summary>A state tensor, zeros at first.</summary>
     public StateTensor State(string key) => context.State(ref entry, key);

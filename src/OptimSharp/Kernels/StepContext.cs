@@ -16,6 +16,8 @@ internal sealed class StepContext
     internal struct Entry
     {
         public Parameter Parameter;
+        public ElementType Type;
+        public bool OnHost; // its rules run on this process's memory
         public ParameterState? State; // null before its first step with a gradient
         public StateSlot S0, S1, S2;
 
@@ -47,7 +49,8 @@ internal sealed class StepContext
     Entry[] entries = [];
     Group[] groupsOf = [];
     Dictionary<object, ParameterState>? bound; // the states that the entries' are from
-    bool done;
+    bool done;   // there is nothing to take back
+    bool counts; // the step was taken
 
     struct Group
     {
@@ -66,7 +69,7 @@ internal sealed class StepContext
     public void Begin<TOptions>(Optimizer<TOptions> optimizer, List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
         where TOptions : OptimizerOptions, new()
     {
-        done = false;
+        done = counts = false;
         Bind(groups, states);
         opening.Run(entries, Execution.ThreadCount);
         for (int i = 0; i < groups.Count; i++)
@@ -74,13 +77,14 @@ internal sealed class StepContext
             ref var group = ref groupsOf[i];
             (group.HasFloat, group.HasDouble) = (false, false);
             var options = groups[i].Options;
+            string? refusal = optimizer.Refuses(sparse: false, options);
             foreach (ref var entry in entries.AsSpan(group.First, group.Last - group.First))
             {
                 if (!entry.Present)
                     continue;
-                if (optimizer.Refuses(entry.Memory.Rows is not null, options) is { } refusal)
-                    throw new InvalidOperationException($"{refusal} (Parameter {entry.Parameter}.)");
-                entry.GradType = entry.Parameter.ElementType;
+                if ((entry.Memory.Rows is null ? refusal : optimizer.Refuses(sparse: true, options)) is { } reason)
+                    throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
+                entry.GradType = entry.Type;
                 entry.Precision = options.StatePrecision;
                 (entry.Counts, entry.Fused) = (false, false);
                 if (entry.GradType.Compute() == ElementType.Float64)
@@ -119,7 +123,10 @@ internal sealed class StepContext
         for (int i = 0; i < groups.Count; i++)
         {
             for (int j = groupsOf[i].First; j < groupsOf[i].Last; j++)
-                entries[j].Parameter = groupsOf[i].Parameters[j - groupsOf[i].First];
+            {
+                var parameter = groupsOf[i].Parameters[j - groupsOf[i].First];
+                entries[j] = new() { Parameter = parameter, Type = parameter.ElementType, OnHost = parameter.Backend is HostBackend };
+            }
         }
         bound = states;
     }
@@ -130,6 +137,7 @@ internal sealed class StepContext
         bound = null;
         groupsOf = [];
         entries = [];
+        plan.Forget();
     }
 
     /// <summary>Whether the group has a parameter in this step that is computed in <typeparamref name="T"/>.</summary>
@@ -151,12 +159,7 @@ internal sealed class StepContext
         Frame?.AfterRules(entries);
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
-        foreach (ref var entry in entries.AsSpan())
-        {
-            if (entry.Present && entry.Counts)
-                entry.State!.Step++;
-        }
-        done = true;
+        done = counts = true;
     }
 
     /// <summary>Closes the parameters; after a failure, takes back what the step had prepared.</summary>
@@ -168,7 +171,10 @@ internal sealed class StepContext
         {
             if (!entry.Present)
                 continue;
-            entry.Parameter.EndStep();
+            if (counts && entry.Counts)
+                entry.State!.Step++;
+            if (!entry.Memory.IsPlain)
+                entry.Parameter.EndStep();
             entry.Present = false;
             entry.Memory = default; // lets go of the arrays
             entry.Rows = null;
@@ -245,8 +251,8 @@ internal sealed class StepContext
         Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
         entry.Fused = Frame is not null && StepFrame.CanFuse(entry);
         var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2, entry.Fused ? Frame : null);
-        if (entry.Parameter.Backend is HostBackend host) // a call of a generic virtual method costs more than all the rest
-            host.Plan<TRule, T>(plan, rule, target);
+        if (entry.OnHost) // a call of a generic virtual method costs more than all the rest
+            plan.Add<TRule, T>(rule, target);
         else
             entry.Parameter.Backend.Plan<TRule, T>(plan, rule, target);
     }

@@ -151,11 +151,11 @@ internal sealed class StepFrame
     }
 
     /// <summary>Updates a stretch of an average by the parameter that was just updated.</summary>
-    public void TakeIntoAverage(in StepPlan.Work work, nint first, nint last, bool wide)
+    public unsafe void TakeIntoAverage(in StepPlan.Work work, nint first, nint last, bool wide)
     {
         var taken = new StepPlan.Work
         {
-            Param = work.Average,
+            Param = new(work.Average),
             Grad = work.Param,
             ParamType = work.AverageType,
             GradType = work.ParamType,

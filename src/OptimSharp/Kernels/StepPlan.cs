@@ -7,7 +7,8 @@ namespace OptimSharp.Kernels;
 /// <summary>
 /// One step's elementwise work over all parameters: a flat list of (rule, parameter, gradient, states), cut into
 /// pieces that threads share. One parallel region per step, whatever the number of tensors; none at all for small
-/// work. The lists are reused, so a warm step allocates nothing.
+/// work. The lists are reused, so a warm step allocates nothing; and what is known of a parameter's memory stays, so
+/// that a step of the same parameters writes little.
 /// </summary>
 internal sealed class StepPlan : ISharedWork
 {
@@ -26,18 +27,31 @@ internal sealed class StepPlan : ISharedWork
     long total;
     long next;
     long piece;
+    bool borrows; // holds arrays or a frame that are not to be kept beyond the step
 
     public StepPlan() => team = new WorkerTeam(this);
 
     /// <summary>Adds a parameter's update.</summary>
+    public void Add<TRule, T>(in TRule rule, in StepTarget target)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var batch = BatchOf<TRule, T>();
+        ref var work = ref batch.Next(rule);
+        work.Describe(target);
+        total += batch.Include(work.Count);
+        borrows |= target.Frame is not null || target.Rows is not null || target.Memory.Values.IsArray || target.Memory.Gradient.IsArray;
+    }
+
+    /// <summary>Adds a rule over memory.</summary>
     public void Add<TRule, T>(in TRule rule, in Work work)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (work.Count == 0)
-            return;
-        BatchOf<TRule, T>().Add(rule, work);
-        total += Math.Max(work.Count, TensorCost);
+        var batch = BatchOf<TRule, T>();
+        batch.Next(rule) = work;
+        total += batch.Include(work.Count);
+        borrows = true;
     }
 
     /// <summary>Adds work that a backend does by itself, on the caller's thread.</summary>
@@ -63,14 +77,18 @@ internal sealed class StepPlan : ISharedWork
         }
     }
 
-    /// <summary>Forgets what was added.</summary>
+    /// <summary>Removes what was added. What is known of parameters' own memory stays for their next step.</summary>
     public void Clear()
     {
         foreach (var batch in batches)
-            batch.Clear();
+            batch.Clear(borrows);
         others.Clear();
         total = 0;
+        borrows = false;
     }
+
+    /// <summary>Forgets parameters and states.</summary>
+    public void Forget() => batches.Clear();
 
     void ISharedWork.TakePart()
     {
@@ -107,9 +125,10 @@ internal sealed class StepPlan : ISharedWork
     }
 
     /// <summary>One parameter's memory: where it lies and how it is stored.</summary>
-    public struct Work
+    public unsafe struct Work
     {
-        public Address Param, Grad, S0, S1, S2;
+        public Address Param, Grad;
+        public byte* S0, S1, S2;
         public ElementType ParamType, GradType, StateType; // real ones: a complex element is two elements here
         public nint Count;
 
@@ -122,8 +141,49 @@ internal sealed class StepPlan : ISharedWork
 
         /// <summary>Not null: what is done around the rule. Then there are no <see cref="Rows"/>.</summary>
         public StepFrame? Frame;
-        public Address Average; // the parameter's, to be updated with it; null for none
+        public byte* Average; // the parameter's, to be updated with it; null for none
         public ElementType AverageType;
+
+        // Whose memory it is: then counts, types and state are as they were in its last step.
+        Parameter? parameter;
+        StateTensor? state;
+
+        /// <summary>Describes a parameter in this step.</summary>
+        public void Describe(in StepTarget target)
+        {
+            if (target.Rows is not null || Rows is not null || parameter != target.Parameter || state != target.S0)
+                DescribeAnew(target);
+            Param = target.Memory.Values;
+            Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient;
+            GradType = (target.Rows?.Type ?? target.GradType).Real();
+            Frame = target.Frame;
+            var average = target.Frame?.TakeAverage(target.Parameter);
+            Average = average is null ? null : (byte*)average.Start;
+            AverageType = average?.Type.Real() ?? default;
+        }
+
+        void DescribeAnew(in StepTarget target)
+        {
+            var s0 = (HostTensor?)target.S0;
+            this = new()
+            {
+                parameter = target.Parameter,
+                state = s0,
+                S0 = Start(s0),
+                S1 = Start(target.S1),
+                S2 = Start(target.S2),
+                ParamType = target.Parameter.ElementType.Real(),
+                StateType = s0?.Type.Real() ?? default,
+                Rows = target.Rows?.Indices,
+                RowSize = target.Rows?.RowSize ?? 0,
+                Count = target.Rows?.Numbers ?? (nint)target.Parameter.Numbers,
+            };
+
+            static byte* Start(StateTensor? state) => state is null ? null : (byte*)((HostTensor)state).Start;
+        }
+
+        /// <summary>Lets go of arrays and of what is around the rule.</summary>
+        public void Return() => (Param, Grad, Rows, Frame) = (default, default, null, null);
     }
 
     abstract class Batch
@@ -133,7 +193,7 @@ internal sealed class StepPlan : ISharedWork
 
         public abstract void Run(long from, long to);
 
-        public abstract void Clear();
+        public abstract void Clear(bool returns);
     }
 
     sealed class Batch<TRule, T> : Batch
@@ -150,7 +210,8 @@ internal sealed class StepPlan : ISharedWork
         long[] ends = new long[8]; // where each item's share ends: the running sum of costs
         int count;
 
-        public void Add(in TRule rule, in Work work)
+        /// <summary>The next item's work, as it was when the item was last used.</summary>
+        public ref Work Next(in TRule rule)
         {
             if (count == items.Length)
             {
@@ -158,14 +219,22 @@ internal sealed class StepPlan : ISharedWork
                 Array.Resize(ref ends, 2 * count);
             }
             items[count].Rule = rule;
-            items[count].Work = work;
-            Cost += Math.Max(work.Count, TensorCost);
-            ends[count++] = Cost;
+            return ref items[count].Work;
         }
 
-        public override void Clear()
+        /// <summary>Takes the next item in, which has this many elements; returns what it costs.</summary>
+        public long Include(nint elements)
         {
-            Array.Clear(items, 0, count); // lets go of the arrays
+            long cost = Math.Max(elements, TensorCost);
+            Cost += cost;
+            ends[count++] = Cost;
+            return cost;
+        }
+
+        public override void Clear(bool returns)
+        {
+            for (int i = 0; returns && i < count; i++)
+                items[i].Work.Return();
             count = 0;
             Cost = 0;
         }
@@ -174,23 +243,21 @@ internal sealed class StepPlan : ISharedWork
         /// Has the processor fetch a tensor's first lines, while the one before it is worked on. By itself it fetches ahead only after a few
         /// lines of each stream, and a small tensor has no more.
         /// </summary>
-        static void Prefetch(in Work work)
+        static unsafe void Prefetch(in Work work)
         {
             nint bytes = Math.Min(work.Count * work.ParamType.Size(), PrefetchedBytes);
             if (!Sse.IsSupported || work.Rows is not null)
                 return;
-            ref byte p = ref work.Param.Start, g = ref work.Grad.Start, a = ref work.S0.Start, b = ref work.S1.Start, c = ref work.S2.Start;
+            // An address that is no longer good does no harm here.
+            byte* p = (byte*)Unsafe.AsPointer(ref work.Param.Start), g = (byte*)Unsafe.AsPointer(ref work.Grad.Start);
             for (nint i = 0; i < bytes; i += 64)
             {
-                Line(ref p, i);
-                Line(ref g, i);
-                if (TRule.Slots > 0) Line(ref a, i);
-                if (TRule.Slots > 1) Line(ref b, i);
-                if (TRule.Slots > 2) Line(ref c, i);
+                Sse.Prefetch0(p + i);
+                Sse.Prefetch0(g + i);
+                if (TRule.Slots > 0) Sse.Prefetch0(work.S0 + i);
+                if (TRule.Slots > 1) Sse.Prefetch0(work.S1 + i);
+                if (TRule.Slots > 2) Sse.Prefetch0(work.S2 + i);
             }
-
-            // An address that is no longer good does no harm here.
-            static unsafe void Line(ref byte start, nint offset) => Sse.Prefetch0((byte*)Unsafe.AsPointer(ref start) + offset);
         }
 
         public override void Run(long from, long to)

@@ -7,15 +7,12 @@ namespace OptimSharp.Kernels;
 /// <summary>What is known of an element type: its size, the type it is computed in, and the conversions between.</summary>
 internal static unsafe class Storage
 {
-    public static int Size(this ElementType type) => type switch
-    {
-        ElementType.Complex128 => 2 * sizeof(double),
-        ElementType.Float64 or ElementType.Complex64 or ElementType.Int64 or ElementType.UInt64 => sizeof(double),
-        ElementType.Float32 or ElementType.Int32 or ElementType.UInt32 => sizeof(float),
-        ElementType.Float16 or ElementType.BFloat16 or ElementType.Int16 or ElementType.UInt16 => sizeof(ushort),
-        ElementType.Bool or ElementType.UInt8 or ElementType.Int8 => sizeof(byte),
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No element type."),
-    };
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Size(this ElementType type) => (uint)type < (uint)Sizes.Length ? Sizes[(int)type]
+        : throw new ArgumentOutOfRangeException(nameof(type), type, "No element type.");
+
+    // In the order of the enumeration.
+    static ReadOnlySpan<byte> Sizes => [4, 8, 2, 2, 8, 16, 1, 1, 1, 2, 4, 8, 2, 4, 8];
 
     /// <summary>Whether parameters can have it. The others, whole numbers and bool, are stored and read, but never computed in.</summary>
     public static bool IsTrainable(this ElementType type) => type <= ElementType.Complex128;
@@ -41,10 +38,12 @@ internal static unsafe class Storage
     public static ElementType TypeFor(this StatePrecision precision, ElementType parameter) =>
         precision == StatePrecision.Parameter || parameter.IsComplex() ? parameter : parameter.Compute();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ElementType Of<T>() where T : unmanaged =>
         Find<T>() ?? throw new ArgumentException($"There is no element type {typeof(T)}.", nameof(T));
 
     /// <summary>The element type of a .NET type; null for one that tensors can't have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ElementType? Find<T>() where T : unmanaged =>
         typeof(T) == typeof(float) ? ElementType.Float32
         : typeof(T) == typeof(double) ? ElementType.Float64
