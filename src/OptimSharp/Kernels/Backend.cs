@@ -30,7 +30,7 @@ internal abstract class Backend
             AverageOnHost<T>.Plan(plan, rule, model, average);
             return;
         }
-        plan.Add<AverageRule<T>, T>(rule, new StepPlan.Work
+        plan.Add<AverageRule<T>, T>(rule, new()
         {
             Param = host.Address,
             Grad = values,
@@ -69,5 +69,5 @@ internal sealed class HostBackend : Backend
 
     public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
 
-    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.Add<TRule, T>(rule, target);
+    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddParameter<TRule, T>(rule, target);
 }

@@ -22,10 +22,14 @@ readonly struct Rounding<T>(ElementType storage)
     readonly T subnormal = T.CreateChecked(storage == ElementType.Float16 ? 1.0 / (1 << 14) : 0), anchor = T.CreateChecked(0.75);
     readonly T limit = T.CreateChecked(1e33); // beyond it c would overflow: infinities, above all
 
+    /// <summary>Whether anything is changed at all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsDone<L>() where L : struct, ILane<L, T> => L.Rounds && rounds;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L Of<L>(L x) where L : struct, ILane<L, T>
     {
-        if (!L.Rounds || !rounds)
+        if (!IsDone<L>())
             return x;
         var c = L.Of(splitter) * x;
         var split = L.IfPositive(L.Of(limit) - L.Abs(x), c - (c - x), x);

@@ -252,7 +252,7 @@ internal sealed class StepContext
         entry.Fused = Frame is not null && StepFrame.CanFuse(entry);
         var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2, entry.Fused ? Frame : null);
         if (entry.OnHost) // a call of a generic virtual method costs more than all the rest
-            plan.Add<TRule, T>(rule, target);
+            plan.AddParameter<TRule, T>(rule, target);
         else
             entry.Parameter.Backend.Plan<TRule, T>(plan, rule, target);
     }

@@ -32,7 +32,7 @@ internal sealed class StepPlan : ISharedWork
     public StepPlan() => team = new WorkerTeam(this);
 
     /// <summary>Adds a parameter's update.</summary>
-    public void Add<TRule, T>(in TRule rule, in StepTarget target)
+    public void AddParameter<TRule, T>(in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -144,14 +144,14 @@ internal sealed class StepPlan : ISharedWork
         public byte* Average; // the parameter's, to be updated with it; null for none
         public ElementType AverageType;
 
-        // Whose memory it is: then counts, types and state are as they were in its last step.
+        // Whose memory it is: then counts, types and state are as they were in its last step. Of none when its gradient was sparse.
         Parameter? parameter;
         StateTensor? state;
 
         /// <summary>Describes a parameter in this step.</summary>
         public void Describe(in StepTarget target)
         {
-            if (target.Rows is not null || Rows is not null || parameter != target.Parameter || state != target.S0)
+            if (parameter != target.Parameter || state != target.S0 || target.Rows is not null)
                 DescribeAnew(target);
             Param = target.Memory.Values;
             Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient;
@@ -167,7 +167,7 @@ internal sealed class StepPlan : ISharedWork
             var s0 = (HostTensor?)target.S0;
             this = new()
             {
-                parameter = target.Parameter,
+                parameter = target.Rows is null ? target.Parameter : null,
                 state = s0,
                 S0 = Start(s0),
                 S1 = Start(target.S1),

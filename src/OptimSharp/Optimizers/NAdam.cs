@@ -74,12 +74,12 @@ public sealed class NAdam : Optimizer<NAdamOptions>
             double byGradient = options.LearningRate * (1 - mu) / (1 - product);
             double byMomentum = options.LearningRate * muNext / (1 - product * muNext);
             double correction2 = 1 - x.Power(options.Betas.Beta2, t);
-            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, correction2), "exp_avg", "exp_avg_sq");
+            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, Math.Sqrt(correction2)), "exp_avg", "exp_avg_sq");
         }
     }
 }
 
-readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGradient, double byMomentum, double correction2) : IUpdateRule<T>
+readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGradient, double byMomentum, double sqrtCorrection2) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
@@ -89,10 +89,9 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
     readonly Lerp<T> average = new(1 - o.Betas.Beta1);
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
-    readonly T bias2 = T.CreateChecked(correction2);
-    readonly T eps = T.CreateChecked(o.Epsilon);
-    readonly T a = T.CreateChecked(byGradient);
-    readonly T b = T.CreateChecked(byMomentum);
+    readonly T eps = T.CreateChecked(o.Epsilon * sqrtCorrection2);
+    readonly T a = T.CreateChecked(byGradient * sqrtCorrection2);
+    readonly T b = T.CreateChecked(byMomentum * sqrtCorrection2);
     readonly bool decays = o.WeightDecay != 0 && !o.DecoupledWeightDecay;
 
     public static int Slots => 2;
@@ -105,9 +104,12 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
-        var denominator = L.Sqrt(x.S1 / L.Of(bias2)) + L.Of(eps);
-        var p = rounding.Of(x.Param * L.Of(keep));                          // θ ← θ(1 − ηλ), when decoupled
-        p = rounding.Of(p - L.Of(a) * g / denominator);                     // θ ← θ − η(1 − μₜ)/(1 − M) · g/(…)
-        x.Param = p - L.Of(b) * x.S0 / denominator;                         // θ ← θ − ημₜ₊₁/(1 − Mμₜ₊₁) · m/(…)
+        x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
+        // θ ← θ − η((1 − μₜ)/(1 − M) · g + μₜ₊₁/(1 − Mμₜ₊₁) · m) / (√v/√(1 − β₂ᵗ) + ε), the inner fraction multiplied out
+        var denominator = L.Sqrt(x.S1) + L.Of(eps);
+        if (rounding.IsDone<L>()) // half parameters are written after each of the two
+            x.Param = rounding.Of(x.Param - L.Of(a) * g / denominator) - L.Of(b) * x.S0 / denominator;
+        else
+            x.Param -= (L.Of(a) * g + L.Of(b) * x.S0) / denominator;
     }
 }

@@ -72,17 +72,17 @@ public sealed class RAdam : Optimizer<RAdamOptions>
             if (rho > 5)
             {
                 double rectification = Math.Sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho));
-                x.Apply(new RAdamRule<T, On>(options, x.Rounding, correction1, Math.Sqrt(correction2), rectification), "exp_avg", "exp_avg_sq");
+                x.Apply(new RAdamRule<T, On>(options, x.Rounding, rectification * Math.Sqrt(correction2) / correction1), "exp_avg", "exp_avg_sq");
             }
             else
             {
-                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, correction1, 1, 1), "exp_avg", "exp_avg_sq");
+                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, 1 / correction1), "exp_avg", "exp_avg_sq");
             }
         }
     }
 }
 
-readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, double correction1, double sqrtCorrection2, double rectification) : IUpdateRule<T>
+readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, double correction) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TRectified : IFlag
 {
@@ -93,11 +93,8 @@ readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, d
     readonly Lerp<T> average = new(1 - o.Betas.Beta1);
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
-    readonly T bias1 = T.CreateChecked(correction1);
-    readonly T sqrtBias2 = T.CreateChecked(sqrtCorrection2);
     readonly T eps = T.CreateChecked(o.Epsilon);
-    readonly T lr = T.CreateChecked(o.LearningRate);
-    readonly T r = T.CreateChecked(rectification);
+    readonly T stepSize = T.CreateChecked(o.LearningRate * correction);
     readonly bool decays = o.WeightDecay != 0 && !o.DecoupledWeightDecay;
 
     public static int Slots => 2;
@@ -111,9 +108,9 @@ readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, d
         x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
-        var step = x.S0 / L.Of(bias1) * L.Of(lr);                           // η·m̂
+        var step = L.Of(stepSize) * x.S0;                                   // η·m̂, rectified: η·m̂·r·√(1 − β₂ᵗ)/(√v + ε)
         if (TRectified.On)
-            step = step * (L.Of(sqrtBias2) / (L.Sqrt(x.S1) + L.Of(eps))) * L.Of(r);
-        x.Param -= step;                                                    // θ ← θ − η·m̂·r·√(1 − β₂ᵗ)/(√v + ε)
+            step /= L.Sqrt(x.S1) + L.Of(eps);
+        x.Param -= step;                                                    // θ ← θ − step
     }
 }

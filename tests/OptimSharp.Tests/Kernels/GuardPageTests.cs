@@ -61,9 +61,9 @@ public unsafe class GuardPageTests
                 {
                     Param = new(Filled<T>(param, type, count, 1)),
                     Grad = new(Filled<T>(grad, type, count, 2)),
-                    S0 = new(Filled<T>(s0, stateType, count, 0)),
-                    S1 = new(Filled<T>(s1, stateType, count, 0)),
-                    S2 = new(Filled<T>(s2, stateType, count, 0)),
+                    S0 = Filled<T>(s0, stateType, count, 0),
+                    S1 = Filled<T>(s1, stateType, count, 0),
+                    S2 = Filled<T>(s2, stateType, count, 0),
                     ParamType = type,
                     GradType = type,
                     StateType = stateType,

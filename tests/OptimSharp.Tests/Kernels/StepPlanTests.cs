@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using CsCheck;
 using OptimSharp.Kernels;
 
 namespace OptimSharp.Tests.Kernels;
 
-public class StepPlanTests
+public unsafe class StepPlanTests
 {
     static readonly Gen<int> Size = Gen.Frequency(
         (6, Gen.Int[0, 200]),
@@ -15,7 +16,7 @@ public class StepPlanTests
         Gen.Select(Size.Array[1, 40], Gen.Int[1, 9]).Sample((sizes, threads) =>
         {
             var plan = new StepPlan();
-            var arrays = sizes.Select(n => (Param: new float[n], Grad: Ones(n), State: new float[n])).ToArray();
+            var arrays = sizes.Select(n => (Param: new float[n], Grad: Ones(n), State: GC.AllocateArray<float>(n, pinned: true))).ToArray();
             for (int step = 1; step <= 2; step++)
             {
                 for (int i = 0; i < sizes.Length; i++)
@@ -24,7 +25,7 @@ public class StepPlanTests
                     {
                         Param = new(arrays[i].Param, 0),
                         Grad = new(arrays[i].Grad, 0),
-                        S0 = new(arrays[i].State, 0),
+                        S0 = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(arrays[i].State, 0),
                         Count = sizes[i],
                     };
                     // Two kinds of rule: the plan keeps a list for each.
