@@ -5,7 +5,7 @@ namespace OptimSharp.Benchmarks;
 /// <summary>
 /// The memory's roof: reads and writes the same bytes as an optimizer with this many state tensors, and computes next to nothing.
 /// </summary>
-sealed class Roof : IContender
+sealed unsafe class Roof : IContender
 {
     readonly StepPlan plan = new();
     readonly Parameter[] parameters;
@@ -31,9 +31,9 @@ sealed class Roof : IContender
             {
                 Param = memory.Values,
                 Grad = memory.Gradient,
-                S0 = slots > 0 ? states[i][0].Address : default,
-                S1 = slots > 1 ? states[i][1].Address : default,
-                S2 = slots > 2 ? states[i][2].Address : default,
+                S0 = slots > 0 ? (byte*)states[i][0].Start : null,
+                S1 = slots > 1 ? (byte*)states[i][1].Start : null,
+                S2 = slots > 2 ? (byte*)states[i][2].Start : null,
                 ParamType = parameters[i].ElementType,
                 GradType = parameters[i].ElementType,
                 StateType = parameters[i].ElementType.Compute(),

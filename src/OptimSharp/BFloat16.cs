@@ -54,13 +54,16 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe (Vector<float> Low, Vector<float> High) Load(BFloat16* source)
     {
-        if (Avx2.IsSupported && Vector<ushort>.Count == Vector256<ushort>.Count) // widened by the load itself, half a register at a time
-        {
-            return (Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)source), 16).AsSingle().AsVector(),
-                Vector256.ShiftLeft(Avx2.ConvertToVector256Int32((ushort*)source + Vector256<int>.Count), 16).AsSingle().AsVector());
-        }
+        const byte Z = 0x80; // a zero
+        if (Avx2.IsSupported && Vector<ushort>.Count == Vector256<ushort>.Count)
+            return (Widen(source), Widen(source + Vector256<float>.Count));
         Vector.Widen(Vector.Load((ushort*)source), out Vector<uint> low, out Vector<uint> high);
         return (Vector.AsVectorSingle(low << 16), Vector.AsVectorSingle(high << 16));
+
+        // Eight of them are read into both halves of a register. Each half keeps four, and puts zeros below them.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector<float> Widen(BFloat16* source) => Avx2.Shuffle(Avx2.BroadcastVector128ToVector256((byte*)source), Vector256.Create(
+            (byte)Z, Z, 0, 1, Z, Z, 2, 3, Z, Z, 4, 5, Z, Z, 6, 7, Z, Z, 8, 9, Z, Z, 10, 11, Z, Z, 12, 13, Z, Z, 14, 15)).AsSingle().AsVector();
     }
 
     /// <summary>Two registers of floats as one of them, rounded to nearest, ties to even.</summary>
