@@ -15,39 +15,37 @@ internal static unsafe class BFloat16Kernel<TRule, T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     /// <summary>Updates elements in place, as many of the <paramref name="count"/> as fill registers; returns how many.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static nint Run<TRounds>(TRule rule, BFloat16* param, BFloat16* grad, T* s0, T* s1, T* s2, nint count) where TRounds : struct, IFlag
     {
         // Coefficients stay in memory, since it is told where they are: there a load spreads one over a register, elsewhere an instruction more.
         Unsafe.SkipInit(out nint where);
         Volatile.Write(ref where, (nint)Unsafe.AsPointer(ref rule));
+        int slots = TRule.Slots;
+        Cell<WideLane<T, TRounds>> x, y;
+        Unsafe.SkipInit(out x);
+        Unsafe.SkipInit(out y);
         nint i = 0;
         for (nint last = count - Vector<ushort>.Count; i <= last; i += Vector<ushort>.Count)
         {
+            nint j = i + Vector<float>.Count;
             var (p, q) = BFloat16.Load(param + i);
             var (g, h) = BFloat16.Load(grad + i);
-            Update<TRounds>(ref rule, ref p, g, s0 + i, s1 + i, s2 + i);
-            nint j = i + Vector<float>.Count;
-            Update<TRounds>(ref rule, ref q, h, s0 + j, s1 + j, s2 + j);
-            BFloat16.Store(p, q, param + i);
+            (x.Param.Value, y.Param.Value) = (Vector.As<float, T>(p), Vector.As<float, T>(q));
+            (x.Grad.Value, y.Grad.Value) = (Vector.As<float, T>(g), Vector.As<float, T>(h));
+            if (slots > 0) (x.S0.Value, y.S0.Value) = (Vector.Load(s0 + i), Vector.Load(s0 + j));
+            if (slots > 1) (x.S1.Value, y.S1.Value) = (Vector.Load(s1 + i), Vector.Load(s1 + j));
+            if (slots > 2) (x.S2.Value, y.S2.Value) = (Vector.Load(s2 + i), Vector.Load(s2 + j));
+            rule.Update(ref x);
+            rule.Update(ref y);
+            BFloat16.Store(Vector.As<T, float>(x.Param.Value), Vector.As<T, float>(y.Param.Value), param + i);
+            if (slots > 0) Vector.Store(x.S0.Value, s0 + i);
+            if (slots > 1) Vector.Store(x.S1.Value, s1 + i);
+            if (slots > 2) Vector.Store(x.S2.Value, s2 + i);
+            if (slots > 0) Vector.Store(y.S0.Value, s0 + j);
+            if (slots > 1) Vector.Store(y.S1.Value, s1 + j);
+            if (slots > 2) Vector.Store(y.S2.Value, s2 + j);
         }
         return i;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Update<TRounds>(ref TRule rule, ref Vector<float> param, Vector<float> grad, T* s0, T* s1, T* s2) where TRounds : struct, IFlag
-    {
-        Cell<WideLane<T, TRounds>> x;
-        Unsafe.SkipInit(out x);
-        x.Param.Value = Vector.As<float, T>(param);
-        x.Grad.Value = Vector.As<float, T>(grad);
-        if (TRule.Slots > 0) x.S0.Value = Vector.Load(s0);
-        if (TRule.Slots > 1) x.S1.Value = Vector.Load(s1);
-        if (TRule.Slots > 2) x.S2.Value = Vector.Load(s2);
-        rule.Update(ref x);
-        param = Vector.As<T, float>(x.Param.Value);
-        if (TRule.Slots > 0) Vector.Store(x.S0.Value, s0);
-        if (TRule.Slots > 1) Vector.Store(x.S1.Value, s1);
-        if (TRule.Slots > 2) Vector.Store(x.S2.Value, s2);
     }
 }

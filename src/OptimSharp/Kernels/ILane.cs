@@ -18,9 +18,6 @@ internal interface ILane<TSelf, T> :
     IDivisionOperators<TSelf, TSelf, TSelf>
     where TSelf : struct, ILane<TSelf, T>
 {
-    /// <summary>Whether <see cref="Rounding{T}"/> may have to round: where not, the compiler leaves that out of the rule.</summary>
-    static virtual bool Rounds => true;
-
     /// <summary>The same value in every element.</summary>
     static abstract TSelf Of(T value);
 

@@ -12,8 +12,6 @@ internal struct ScalarLane<T, TRounds>(T value) : ILane<ScalarLane<T, TRounds>, 
 {
     public T Value = value;
 
-    public static bool Rounds => TRounds.On;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane<T, TRounds> Of(T value) => new() { Value = value };
 

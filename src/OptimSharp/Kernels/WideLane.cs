@@ -16,8 +16,6 @@ internal struct WideLane<T, TRounds>(Vector<T> value) : ILane<WideLane<T, TRound
 {
     public Vector<T> Value = value;
 
-    public static bool Rounds => TRounds.On;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static WideLane<T, TRounds> Of(T value) => new() { Value = Vector.Create(value) };
 

@@ -98,7 +98,11 @@ readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<
     readonly T lr = T.CreateChecked(o.LearningRate);
     readonly bool decays = o.WeightDecay != 0;
 
-    public static int Slots => 1 + (TCentered.On ? 1 : 0) + (TMomentum.On ? 1 : 0);
+    public static int Slots
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 1 + (TCentered.On ? 1 : 0) + (TMomentum.On ? 1 : 0);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
