@@ -28,23 +28,26 @@ internal static unsafe class BFloat16Kernel<TRule, T>
         nint i = 0;
         for (nint last = count - Vector<ushort>.Count; i <= last; i += Vector<ushort>.Count)
         {
-            nint j = i + Vector<float>.Count;
             var (p, q) = BFloat16.Load(param + i);
             var (g, h) = BFloat16.Load(grad + i);
             (x.Param.Value, y.Param.Value) = (Vector.As<float, T>(p), Vector.As<float, T>(q));
             (x.Grad.Value, y.Grad.Value) = (Vector.As<float, T>(g), Vector.As<float, T>(h));
-            if (slots > 0) (x.S0.Value, y.S0.Value) = (Vector.Load(s0 + i), Vector.Load(s0 + j));
-            if (slots > 1) (x.S1.Value, y.S1.Value) = (Vector.Load(s1 + i), Vector.Load(s1 + j));
-            if (slots > 2) (x.S2.Value, y.S2.Value) = (Vector.Load(s2 + i), Vector.Load(s2 + j));
+            if (slots > 0) x.S0.Value = Vector.Load(s0 + i);
+            if (slots > 1) x.S1.Value = Vector.Load(s1 + i);
+            if (slots > 2) x.S2.Value = Vector.Load(s2 + i);
             rule.Update(ref x);
-            rule.Update(ref y);
-            BFloat16.Store(Vector.As<T, float>(x.Param.Value), Vector.As<T, float>(y.Param.Value), param + i);
             if (slots > 0) Vector.Store(x.S0.Value, s0 + i);
             if (slots > 1) Vector.Store(x.S1.Value, s1 + i);
             if (slots > 2) Vector.Store(x.S2.Value, s2 + i);
+            nint j = i + Vector<float>.Count;
+            if (slots > 0) y.S0.Value = Vector.Load(s0 + j);
+            if (slots > 1) y.S1.Value = Vector.Load(s1 + j);
+            if (slots > 2) y.S2.Value = Vector.Load(s2 + j);
+            rule.Update(ref y);
             if (slots > 0) Vector.Store(y.S0.Value, s0 + j);
             if (slots > 1) Vector.Store(y.S1.Value, s1 + j);
             if (slots > 2) Vector.Store(y.S2.Value, s2 + j);
+            BFloat16.Store(Vector.As<T, float>(x.Param.Value), Vector.As<T, float>(y.Param.Value), param + i);
         }
         return i;
     }

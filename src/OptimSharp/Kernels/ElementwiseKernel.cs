@@ -34,18 +34,23 @@ internal static unsafe class ElementwiseKernel<TRule, T>
         nint i = 0;
         for (nint last = count - 2 * Vector<T>.Count; i <= last; i += 2 * Vector<T>.Count)
         {
-            nint j = i + Vector<T>.Count;
-            (x.Param.Value, y.Param.Value) = (Vector.Load(param + i), Vector.Load(param + j));
-            (x.Grad.Value, y.Grad.Value) = (Vector.Load(grad + i), Vector.Load(grad + j));
-            if (slots > 0) (x.S0.Value, y.S0.Value) = (Vector.Load(s0 + i), Vector.Load(s0 + j));
-            if (slots > 1) (x.S1.Value, y.S1.Value) = (Vector.Load(s1 + i), Vector.Load(s1 + j));
-            if (slots > 2) (x.S2.Value, y.S2.Value) = (Vector.Load(s2 + i), Vector.Load(s2 + j));
+            x.Param.Value = Vector.Load(param + i);
+            x.Grad.Value = Vector.Load(grad + i);
+            if (slots > 0) x.S0.Value = Vector.Load(s0 + i);
+            if (slots > 1) x.S1.Value = Vector.Load(s1 + i);
+            if (slots > 2) x.S2.Value = Vector.Load(s2 + i);
             rule.Update(ref x);
-            rule.Update(ref y);
             Vector.Store(x.Param.Value, param + i);
             if (slots > 0) Vector.Store(x.S0.Value, s0 + i);
             if (slots > 1) Vector.Store(x.S1.Value, s1 + i);
             if (slots > 2) Vector.Store(x.S2.Value, s2 + i);
+            nint j = i + Vector<T>.Count;
+            y.Param.Value = Vector.Load(param + j);
+            y.Grad.Value = Vector.Load(grad + j);
+            if (slots > 0) y.S0.Value = Vector.Load(s0 + j);
+            if (slots > 1) y.S1.Value = Vector.Load(s1 + j);
+            if (slots > 2) y.S2.Value = Vector.Load(s2 + j);
+            rule.Update(ref y);
             Vector.Store(y.Param.Value, param + j);
             if (slots > 0) Vector.Store(y.S0.Value, s0 + j);
             if (slots > 1) Vector.Store(y.S1.Value, s1 + j);
