@@ -3,13 +3,15 @@ using OptimSharp.Kernels;
 namespace OptimSharp.Benchmarks;
 
 /// <summary>
-/// The memory's roof: reads and writes the same bytes as an optimizer with this many state tensors, and computes next to nothing.
+/// The memory's roof: opens the same gradients, reads and writes the same bytes as an optimizer with this many state tensors, and computes
+/// next to nothing.
 /// </summary>
-sealed unsafe class Roof : IContender
+sealed class Roof : IContender
 {
     readonly StepPlan plan = new();
-    readonly Parameter[] parameters;
-    readonly HostTensor[][] states;
+    readonly OpenGradients opening = new();
+    readonly StepContext.Entry[] entries;
+    readonly HostTensor?[][] states;
     readonly Workload workload;
     readonly int slots;
 
@@ -17,45 +19,37 @@ sealed unsafe class Roof : IContender
     {
         this.workload = workload;
         this.slots = slots;
-        parameters = [.. workload.Parameters];
-        states = [.. parameters.Select(p => Enumerable.Range(0, slots)
-            .Select(_ => new HostTensor(p.Shape, p.ElementType.Compute())).ToArray())];
+        entries = [.. workload.Parameters.Select(p => new StepContext.Entry { Parameter = p })];
+        states = [.. workload.Parameters.Select(p => Enumerable.Range(0, 3)
+            .Select(i => i < slots ? new HostTensor(p.Shape, p.ElementType.Compute()) : null).ToArray())];
     }
 
     public void Step()
     {
-        for (int i = 0; i < parameters.Length; i++)
+        opening.Run(entries, Execution.ThreadCount);
+        for (int i = 0; i < entries.Length; i++)
         {
-            parameters[i].BeginStep(out var memory);
-            var work = new StepPlan.Work
-            {
-                Param = memory.Values,
-                Grad = memory.Gradient,
-                S0 = slots > 0 ? (byte*)states[i][0].Start : null,
-                S1 = slots > 1 ? (byte*)states[i][1].Start : null,
-                S2 = slots > 2 ? (byte*)states[i][2].Start : null,
-                ParamType = parameters[i].ElementType,
-                GradType = parameters[i].ElementType,
-                StateType = parameters[i].ElementType.Compute(),
-                Count = (nint)parameters[i].Count,
-            };
+            var target = new StepTarget(entries[i].Parameter, entries[i].Memory, entries[i].Parameter.ElementType, null, states[i][0], states[i][1], states[i][2]);
             switch (slots)
             {
-                case 0: plan.Add<MoveRule<None>, float>(default, work); break;
-                case 1: plan.Add<MoveRule<One>, float>(default, work); break;
-                case 2: plan.Add<MoveRule<Two>, float>(default, work); break;
-                default: plan.Add<MoveRule<Three>, float>(default, work); break;
+                case 0: plan.AddParameter<MoveRule<None>, float>(default, target); break;
+                case 1: plan.AddParameter<MoveRule<One>, float>(default, target); break;
+                case 2: plan.AddParameter<MoveRule<Two>, float>(default, target); break;
+                default: plan.AddParameter<MoveRule<Three>, float>(default, target); break;
             }
         }
         plan.Run(Execution.ThreadCount);
-        foreach (var parameter in parameters)
-            parameter.EndStep();
+        foreach (ref var entry in entries.AsSpan())
+        {
+            entry.Parameter.EndStep();
+            entry.Memory = default;
+        }
     }
 
     public void Dispose()
     {
         foreach (var state in states.SelectMany(s => s))
-            state.Dispose();
+            state?.Dispose();
         workload.Dispose();
     }
 
