@@ -19,6 +19,7 @@ class Optimizer:
     sizes: tuple = ([], [0], [1], [7], [8], [9], [63], [64], [65])
     large: tuple = ([1000],)
     large_dtypes: tuple = ("f32",)
+    batches: tuple = ()             # shapes of more than two dimensions, for rules that look at their last two
     least_steps: int = 1            # where a rule changes on the way
     by_dtype: dict = field(default_factory=dict)   # options every case of a type needs
     without: tuple = ()             # (option set, type) that PyTorch itself does wrong
@@ -118,6 +119,7 @@ OPTIMIZERS = (
         shapes=([], [1], [7], [3, 3], [2, 4], [2, 3, 2]),
         sizes=([], [1], [7], [8], [9], [63], [64], [65], [9, 7], [8, 8], [1, 5], [5, 1]),
         large=([1000], [25, 40]),
+        batches=([8, 4, 3, 3], [3, 2, 1, 1], [2, 16, 16], [2, 1, 5, 7]),
         overflows=("f32",),
     ),
     Optimizer(

@@ -40,6 +40,8 @@ def scenarios(o):
     yield of("sizes", steps=2, dtypes=REAL + ("c64",), shapes=o.sizes)
     yield of("sizes", steps=2, dtypes=("c128",), shapes=o.sizes[:6])
     yield of("sizes_1000", steps=3, dtypes=o.large_dtypes, shapes=o.large)
+    if o.batches:
+        yield of("batches", steps=3, dtypes=REAL, shapes=o.batches)
 
     few = o.shapes[1:4]
     yield of("two_groups", groups=[({}, few), (o.groups[0], few)], dtypes=("f64",))

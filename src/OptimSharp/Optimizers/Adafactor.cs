@@ -103,6 +103,9 @@ public sealed class Adafactor : Optimizer<AdafactorOptions>
 readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double weight, double eps1, Rounding<T> rounding, bool factored) : ITensorUpdate<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
+    // A matrix of no more elements, such as the 3 × 3 of a convolution, costs more to hand to a loop than to compute.
+    const int Small = 128;
+
     readonly double relativeStep = Math.Min(o.LearningRate, 1 / Math.Sqrt(t));
     readonly double eps2 = o.Epsilon.Epsilon2, d = o.ClippingThreshold;
     readonly double keep = 1 - o.LearningRate * o.WeightDecay, sign = o.Maximize ? -1 : 1;
@@ -112,7 +115,9 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
         nint n = x.Count;
         double alpha = AtLeast(eps2, Math.Sqrt(ops.SumOfSquares(x.Param, n)) / Math.Sqrt(n)) * relativeStep;
         T* u = ops.Take<T>(n);
-        if (factored)
+        if (factored && x.Batch > 1 && x.Rows * x.Columns <= Small)
+            ops.For(new Matrices { U = u, Tensor = x, Weight = weight, Eps1 = eps1 }, x.Batch, x.Rows * x.Columns);
+        else if (factored)
             Factored(x, u, ops);
         else
             ops.Apply(new VarianceRule<T>(weight, eps1), n, u, x.Grad, x.S0);
@@ -139,6 +144,54 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
             mean[b] = T.CreateChecked(Math.Max(sum / x.Rows, eps1));
         }
         ops.For(new Rows { U = u, Tensor = x, Mean = mean, Eps1 = eps1 }, rows, x.Columns);
+    }
+
+    /// <summary>The same for many small matrices, one after the other.</summary>
+    struct Matrices : ILoopBody
+    {
+        public T* U;
+        public WholeTensor<T> Tensor;
+        public double Weight, Eps1;
+
+        public readonly void Run(nint first, nint last)
+        {
+            var average = new Lerp<T>(Weight);
+            nint rows = Tensor.Rows, columns = Tensor.Columns;
+            for (nint b = first; b < last; b++)
+            {
+                T* u = U + b * rows * columns, g = Tensor.Grad + b * rows * columns, r = Tensor.S0 + b * rows, c = Tensor.S1 + b * columns;
+                double sum = 0;
+                for (nint i = 0; i < rows; i++)
+                    sum += double.CreateTruncating(r[i] = Next(r[i], MeanSquare(g + i * columns, columns, 1)));
+                for (nint j = 0; j < columns; j++)
+                    c[j] = Next(c[j], MeanSquare(g + j, rows, columns));
+                T mean = T.CreateChecked(Math.Max(sum / rows, Eps1));
+                for (nint i = 0; i < rows; i++)
+                {
+                    var rule = new FactoredRule<T>(r[i], mean, Eps1);
+                    for (nint j = 0; j < columns; j++)
+                    {
+                        Cell<ScalarLane<T, Off>> x = default;
+                        (x.Grad.Value, x.S0.Value) = (g[i * columns + j], c[j]);
+                        rule.Update(ref x);
+                        u[i * columns + j] = x.Param.Value;
+                    }
+                }
+            }
+
+            T Next(T state, double mean) => average.Between(new ScalarLane<T, Off>(state), new(T.CreateChecked(mean))).Value;
+
+            static double MeanSquare(T* from, nint count, nint step)
+            {
+                double sum = 0;
+                for (nint i = 0; i < count; i++)
+                {
+                    double value = double.CreateTruncating(from[i * step]);
+                    sum += value * value;
+                }
+                return sum / count;
+            }
+        }
     }
 
     struct Rows : ILoopBody
