@@ -90,7 +90,9 @@ readonly struct RpropRule<T>(RpropOptions o) : IUpdateRule<T>
         var same = g * x.S0;
         var opposite = zero - same;
         var factor = L.IfPositive(same, L.Of(grow), L.IfPositive(opposite, L.Of(shrink), one));
-        x.S1 = L.Min(L.Max(x.S1 * factor, L.Of(min)), L.Of(max));           // Δ ← clamp(Δ·η⁺ or Δ·η⁻ or Δ)
+        var step = x.S1 * factor;                                           // Δ ← clamp(Δ·η⁺ or Δ·η⁻ or Δ)
+        step = L.IfPositive(L.Of(min) - step, L.Of(min), step);
+        x.S1 = L.IfPositive(step - L.Of(max), L.Of(max), step);
         g = L.IfPositive(opposite, zero, g);                                // g ← 0 where the sign changed
         x.Param -= L.IfPositive(g, x.S1, L.IfPositive(zero - g, zero - x.S1, zero)); // θ ← θ − sign(g)·Δ
         x.S0 = g;                                                           // g' ← g
