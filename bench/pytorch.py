@@ -2,7 +2,8 @@
 
     python3 bench/pytorch.py [--seconds 3] [--case adamw/4000x256] [--json result.json]
 
-Each optimizer is run as PyTorch offers it (for-loop, foreach, fused), with gradients that stay. `whole` is what a training loop does around
+Each optimizer is run as PyTorch offers it (for-loop, foreach, fused), with gradients that stay; Muon, of which a step can take a minute, only when
+--case names it. `whole` is what a training loop does around
 the rule: clip_grad_norm_, fused AdamW, an exponential average by foreach, and gradients zeroed. Needs PyTorch 2.10 or newer.
 """
 
@@ -35,7 +36,11 @@ OPTIMIZERS = {
     "adam": lambda p, **k: torch.optim.Adam(p, **k),
     "sgd": lambda p, **k: torch.optim.SGD(p, lr=1e-3, momentum=0.9, **k),
     "adagrad": lambda p, **k: torch.optim.Adagrad(p, **k),
+    "adafactor": lambda p, **k: torch.optim.Adafactor(p, **k),
+    "muon": lambda p, **_: torch.optim.Muon([x for x in p if x.dim() == 2]),
 }
+KINDS = {"adafactor": ("forloop", "foreach"), "muon": ("forloop",)}  # of the others: all three
+SLOW = 10  # seconds: one step is enough
 
 
 def parameters(shapes, dtype):
@@ -66,7 +71,11 @@ def whole(shapes):
 
 
 def measure(step, seconds):
-    for _ in range(3):
+    start = time.perf_counter()
+    step()
+    if (first := time.perf_counter() - start) > SLOW:
+        return first * 1e3
+    for _ in range(2):
         step()
     times, end = [], time.perf_counter() + seconds
     while len(times) < 5 or time.perf_counter() < end:
@@ -95,9 +104,9 @@ def main():
         count = sum(torch.Size(s).numel() for s in shapes)
         for name, make in OPTIMIZERS.items():
             for dtype, short in ((torch.float32, "f32"), (torch.bfloat16, "bf16")):
-                for kind in ("forloop", "foreach", "fused"):
+                for kind in KINDS.get(name, ("forloop", "foreach", "fused")):
                     case = f"{name}/{shape}/{short}/{options.threads}t/{kind}"
-                    if options.case in case:
+                    if options.case in case and (name != "muon" or name in options.case):
                         extra = {"foreach": False} if kind == "forloop" else {kind: True}
                         report(case, count, measure(make(parameters(shapes, dtype), **extra).step, options.seconds))
         case = f"whole/{shape}/f32/{options.threads}t"

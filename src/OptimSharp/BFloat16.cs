@@ -63,7 +63,7 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
         // Eight of them are read into both halves of a register. Each half keeps four, and puts zeros below them.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static Vector<float> Widen(BFloat16* source) => Avx2.Shuffle(Avx2.BroadcastVector128ToVector256((byte*)source), Vector256.Create(
-            (byte)Z, Z, 0, 1, Z, Z, 2, 3, Z, Z, 4, 5, Z, Z, 6, 7, Z, Z, 8, 9, Z, Z, 10, 11, Z, Z, 12, 13, Z, Z, 14, 15)).AsSingle().AsVector();
+            Z, Z, 0, 1, Z, Z, 2, 3, Z, Z, 4, 5, Z, Z, 6, 7, Z, Z, 8, 9, Z, Z, 10, 11, Z, Z, 12, 13, Z, Z, 14, 15)).AsSingle().AsVector();
     }
 
     /// <summary>Two registers of floats as one of them, rounded to nearest, ties to even.</summary>

@@ -25,12 +25,12 @@ public class CompanionTests
         all => new SGD(all, new() { LearningRate = 0.1, Momentum = momentum ? 0.9 : 0 }), (_, _) => { }, sparse: true);
 
     [Fact]
-    public void And_when_options_change_between_steps() => Compare(
+    public void A_parameter_steps_as_it_would_alone_when_options_change_between_steps() => Compare(
         all => new Adam(all, new() { LearningRate = 0.1 }),
         (optimizer, step) => optimizer.ParameterGroups[0]["amsgrad"] = step % 3 == 1, sparse: false);
 
     [Fact]
-    public void And_when_state_is_loaded_between_steps() => Compare(
+    public void A_parameter_steps_as_it_would_alone_when_state_is_loaded_between_steps() => Compare(
         all => new Adagrad(all, new() { LearningRate = 0.1 }),
         (optimizer, step) =>
         {

@@ -18,7 +18,7 @@ internal static unsafe class BFloat16Kernel<TRule, T>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static nint Run<TRounds>(TRule rule, BFloat16* param, BFloat16* grad, T* s0, T* s1, T* s2, nint count) where TRounds : struct, IFlag
     {
-        // Coefficients stay in memory, since it is told where they are: there a load spreads one over a register, elsewhere an instruction more.
+        // The rule stays in memory, since its address is given away: there a load spreads a coefficient over a register, elsewhere that is an instruction more.
         Unsafe.SkipInit(out nint where);
         Volatile.Write(ref where, (nint)Unsafe.AsPointer(ref rule));
         int slots = TRule.Slots;
