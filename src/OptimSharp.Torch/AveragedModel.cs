@@ -212,20 +212,22 @@ public sealed class AveragedModel<TModule> : IStateful, IDisposable
     static (IReadOnlyList<Parameter> Parameters, IReadOnlyList<Parameter> Buffers) Collect(torch.nn.Module module)
     {
         ArgumentNullException.ThrowIfNull(module);
-        return (module.Parameters(), [.. module.named_buffers().Select(b => new TorchParameter(b.buffer, b.name, isBuffer: true))]);
+        var parameters = module.Parameters();
+        return (parameters, [.. module.named_buffers().Select(b => new TorchParameter(b.buffer, b.name, isBuffer: true))
+            .DistinctBy(b => b.Identity).ExceptBy(parameters.Select(p => p.Identity), b => b.Identity)]);
     }
 
     /// <summary>The names of the model's state, each with that of its average: tensors that layers share have one average and several names.</summary>
     List<(string Name, string Canonical)> Names()
     {
         var known = new HashSet<string>(Averages.Names);
-        var byHandle = new Dictionary<nint, string>();
+        var canonical = new Dictionary<TensorIdentity, string>();
         var tensors = ModuleState.Tensors(model);
         foreach (var (name, tensor) in tensors)
         {
             if (known.Contains(name))
-                byHandle[tensor.Handle] = name;
+                canonical[new(tensor)] = name;
         }
-        return [.. tensors.Select(t => (t.Name, known.Contains(t.Name) ? t.Name : byHandle[t.Tensor.Handle]))];
+        return [.. tensors.Select(t => (t.Name, known.Contains(t.Name) ? t.Name : canonical[new(t.Tensor)]))];
     }
 }

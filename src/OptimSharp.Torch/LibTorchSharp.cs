@@ -29,6 +29,9 @@ internal static unsafe partial class LibTorchSharp
     [LibraryImport(Library, EntryPoint = "THSTensor_data"), SuppressGCTransition]
     public static partial void* Data(nint tensor);
 
+    /// <summary><see cref="Data"/> as a number, also of another device; 0 for a tensor without elements.</summary>
+    public static nint Address(nint tensor) => (nint)Data(tensor);
+
     /// <summary>The element type, as a <see cref="TorchSharp.torch.ScalarType"/>.</summary>
     [LibraryImport(Library, EntryPoint = "THSTensor_type"), SuppressGCTransition]
     public static partial sbyte Type(nint tensor);
@@ -61,6 +64,22 @@ internal static unsafe partial class LibTorchSharp
     /// <summary>Copies a tensor's elements to another one, and returns a new handle to that.</summary>
     [LibraryImport(Library, EntryPoint = "THSTensor_copy_")]
     public static partial nint Copy(nint to, nint from, byte nonBlocking);
+
+    /// <summary>
+    /// The native tensor behind a handle: a number that two handles have in common when they are to one tensor. A handle leads to an <c>at::Tensor</c>, which is
+    /// nothing but a counted pointer to its implementation. Null where that was tried and is not so.
+    /// </summary>
+    public static nint? Implementation(nint tensor) => HandlesLeadToImplementations ? *(nint*)tensor : null;
+
+    static readonly bool HandlesLeadToImplementations = TryHandles();
+
+    static bool TryHandles()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var tensor = TorchSharp.torch.zeros(2);
+        nint handle = tensor.Handle, same = tensor.alias().Handle, other = tensor.detach().Handle;
+        return handle != same && *(nint*)handle == *(nint*)same && *(nint*)handle != *(nint*)other;
+    }
 
     /// <summary>A new handle to a tensor of the same elements, each where its index says, as it is.</summary>
     public static nint Plain(nint tensor)

@@ -10,13 +10,20 @@ public static class ModuleState
 
     /// <summary>
     /// A copy of the module's parameters and buffers, those of whole numbers too, in PyTorch's order: of each module its parameters, its buffers, then its
-    /// children. Tensors that layers share are there under each of their names.
+    /// children. Tensors that layers share are there under each of their names, over one memory, and are saved so.
     /// </summary>
     public static StateDict StateDict(this torch.nn.Module module)
     {
         var state = new StateDict { PythonType = "collections.OrderedDict" };
+        var copies = new Dictionary<TensorIdentity, TensorData>();
         foreach (var (name, tensor) in Tensors(module))
-            state.Add(name, tensor.ToTensorData());
+        {
+            var place = new TensorIdentity(tensor, byImplementation: false);
+            if (copies.TryGetValue(place, out var copy))
+                state.Add(name, new TensorData(copy.Storage, copy.ElementType, copy.Shape));
+            else
+                state.Add(name, copies[place] = tensor.ToTensorData());
+        }
         return state;
     }
 
@@ -56,11 +63,12 @@ public static class ModuleState
             to.detach().copy_(from);
     }
 
-    /// <summary>The tensors of a module's state, in PyTorch's order.</summary>
+    /// <summary>The tensors of a module's state, in PyTorch's order. TorchSharp's own <c>state_dict()</c> leaves out the later names of a shared tensor.</summary>
     internal static List<(string Name, torch.Tensor Tensor)> Tensors(torch.nn.Module module)
     {
         ArgumentNullException.ThrowIfNull(module);
         var all = module.state_dict();
+        var known = all.Values.Select(tensor => new TensorIdentity(tensor)).ToHashSet();
         var ordered = new List<(string Name, torch.Tensor Tensor)>();
         Collect(module, "");
         foreach (var (name, tensor) in all) // a module may override what belongs to its state
@@ -69,17 +77,19 @@ public static class ModuleState
 
         void Collect(torch.nn.Module part, string prefix)
         {
-            foreach (var (name, _) in part.named_parameters(recurse: false))
-                Take(prefix + name);
-            foreach (var (name, _) in part.named_buffers(recurse: false))
-                Take(prefix + name);
+            foreach (var (name, parameter) in part.named_parameters(recurse: false))
+                Take(prefix + name, parameter);
+            foreach (var (name, buffer) in part.named_buffers(recurse: false))
+                Take(prefix + name, buffer);
             foreach (var (name, child) in part.named_children())
                 Collect(child, $"{prefix}{name}.");
         }
 
-        void Take(string name)
+        void Take(string name, torch.Tensor tensor)
         {
-            if (all.Remove(name, out var tensor))
+            if (all.Remove(name, out var listed))
+                ordered.Add((name, listed));
+            else if (known.Contains(new(tensor)))
                 ordered.Add((name, tensor));
         }
     }

@@ -6,14 +6,14 @@ namespace OptimSharp.Torch;
 public static class TorchExtensions
 {
     /// <summary>
-    /// A module's parameters, with their names, each once even when layers share it. Frozen ones
+    /// A module's parameters, each once, under its first name: layers may share one, as a language model's head its embedding's weights. Frozen ones
     /// (<c>requires_grad = false</c>) are there too: without a gradient a step leaves them out.
     /// </summary>
     /// <exception cref="ArgumentException">A parameter is no floating-point tensor.</exception>
     public static IReadOnlyList<TorchParameter> Parameters(this torch.nn.Module module)
     {
         ArgumentNullException.ThrowIfNull(module);
-        return [.. module.named_parameters().Select(p => new TorchParameter(p.parameter, p.name))];
+        return [.. module.named_parameters().Select(p => new TorchParameter(p.parameter, p.name)).DistinctBy(p => p.Identity)];
     }
 
     /// <summary>A single tensor as a parameter. It should have <c>requires_grad</c>, or a gradient set by hand.</summary>

@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using System.Buffers;
 using OptimSharp.Kernels;
 using OptimSharp.Torch.Native;
 using TorchSharp;
@@ -12,9 +12,6 @@ namespace OptimSharp.Torch;
 /// <remarks>Made by <see cref="TorchExtensions.Parameters"/> for a module and by <see cref="TorchExtensions.AsParameter"/> for a tensor.</remarks>
 public sealed unsafe class TorchParameter : Parameter
 {
-    // One identity for each tensor object, however many parameters are made of it. (Tensor.Equals compares elements.)
-    static readonly ConditionalWeakTable<torch.Tensor, object> Identities = [];
-
     readonly bool onHost;
     readonly sbyte type;   // as libtorch
     readonly int device;   // numbers them
@@ -33,7 +30,7 @@ public sealed unsafe class TorchParameter : Parameter
         type = (sbyte)tensor.dtype;
         device = (int)tensor.device_type;
         onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
-        Identity = Identities.GetOrCreateValue(tensor);
+        Identity = new TensorIdentity(tensor);
     }
 
     /// <summary>The tensor itself, not a copy.</summary>
@@ -54,6 +51,13 @@ public sealed unsafe class TorchParameter : Parameter
     internal override Backend Backend => onHost ? HostBackend.Instance : TorchBackend.Instance;
 
     internal override object Identity { get; }
+
+    internal override MemoryExtent? Extent(ICollection<MemoryHandle> pins)
+    {
+        nint tensor = Handle;
+        long memory = Tensor.device_type == DeviceType.CPU ? 0 : (long)Tensor.device_type << 32 | (uint)Tensor.device_index;
+        return new(memory, LibTorchSharp.Address(tensor), ElementType.Size(), Tensor.shape, LibTorchSharp.IsContiguous(tensor) != 0 ? null : Tensor.stride());
+    }
 
     nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");

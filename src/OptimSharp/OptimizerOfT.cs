@@ -22,8 +22,10 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         OptionSchema<TOptions>.Check(Defaults);
         try
         {
+            var placed = new Dictionary<object, (Parameter, int)>();
             foreach (var group in NotEmpty(groups))
-                AddParameterGroup(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."));
+                Add(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."), placed);
+            MemoryOverlap.Refuse(this.groups.SelectMany(g => g.Parameters), nameof(groups));
         }
         catch
         {
@@ -44,24 +46,33 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     internal override OptimizerOptions StandardOptions => new TOptions();
 
     /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
-    /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already, or the
+    /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already or shares memory with another one, or the
     /// group belongs to an optimizer. Nothing was added.</exception>
     public void AddParameterGroup(ParameterGroup<TOptions> group)
     {
         ArgumentNullException.ThrowIfNull(group);
+        MemoryOverlap.Refuse(groups.SelectMany(g => g.Parameters).Concat(group.Parameters).DistinctBy(p => p.Identity), nameof(group));
+        Add(group, groups.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity));
+    }
+
+    /// <param name="group">The group.</param>
+    /// <param name="placed">The parameters of earlier groups, and which group each is in.</param>
+    void Add(ParameterGroup<TOptions> group, Dictionary<object, (Parameter Parameter, int Group)> placed)
+    {
         if (group.IsAttached)
             throw new ArgumentException("The group belongs to an optimizer already; make a new one of its parameters.", nameof(group));
         CheckGroup(group);
-        for (int i = 0; i < groups.Count; i++)
+        foreach (var parameter in group.Parameters)
         {
-            var present = groups[i].Parameters.Select(p => p.Identity).ToHashSet();
-            if (group.Parameters.FirstOrDefault(p => present.Contains(p.Identity)) is { } shared)
-                throw new ArgumentException($"Parameter {shared} is in parameter group {i} already: it would be stepped twice.", nameof(group));
+            if (placed.TryGetValue(parameter.Identity, out var earlier))
+                throw new ArgumentException($"Parameter {parameter} is in parameter group {earlier.Group} already{parameter.OtherName(earlier.Parameter)}: it would be stepped twice.", nameof(group));
         }
         foreach (var parameter in group.Parameters)
             CheckParameter(parameter);
         var resolved = group.Resolve(Defaults, groups.Count);
         group.Attach(resolved, groups.Count);
+        foreach (var parameter in group.Parameters)
+            placed.Add(parameter.Identity, (parameter, groups.Count));
         groups.Add(group);
     }
 
@@ -70,7 +81,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <c>module.to(…)</c>, which leaves a TorchSharp module with new parameters:
     /// <c>optimizer.Rebind(model.Parameters())</c>. State moves to the new parameters' device and type.
     /// </summary>
-    /// <exception cref="ArgumentException">Names are missing or not unique, or a shape differs. Nothing was changed.</exception>
+    /// <exception cref="ArgumentException">Names are missing or not unique, a shape differs, or parameters are the same tensor or share memory. Nothing was changed.</exception>
     public void Rebind(IEnumerable<Parameter> parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
@@ -93,6 +104,10 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
                 throw new ArgumentException($"Parameter {parameter} can't be replaced by {match}: the shape differs.", nameof(parameters));
             CheckParameter(match);
         }
+        Parameter[] taken = [.. old.Select(p => byName[p.Name])];
+        if (taken.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new ArgumentException($"Parameters {string.Join(" and ", twice)} are the same tensor: it would be stepped twice.", nameof(parameters));
+        MemoryOverlap.Refuse(taken, nameof(parameters));
 
         var states = new Dictionary<object, ParameterState>();
         foreach (var group in groups)

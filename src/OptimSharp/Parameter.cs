@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using OptimSharp.Kernels;
@@ -76,11 +77,18 @@ public abstract class Parameter
     public override string ToString() =>
         $"{(Name.Length == 0 ? "unnamed" : $"'{Name}'")} [{string.Join(", ", shape)}] {ElementType}";
 
+    /// <summary>For messages on two parameters that are the same one: how the other is called, when it is called otherwise.</summary>
+    internal string OtherName(Parameter other) => other.Name == Name ? "" : $", also as {other}";
+
     /// <summary>What owns its storage and runs rules on it.</summary>
     internal abstract Backend Backend { get; }
 
-    /// <summary>What makes two parameters the same one: the tensor they stand for.</summary>
+    /// <summary>What makes two parameters the same one, compared by <see cref="object.Equals(object)"/>: the tensor, or the memory, that they stand for.</summary>
     internal virtual object Identity => this;
+
+    /// <summary>Where the elements are, so that parameters that share some can be found; null when that can't be told.</summary>
+    /// <param name="pins">What keeps the memory in its place, for the caller to dispose.</param>
+    internal virtual MemoryExtent? Extent(ICollection<MemoryHandle> pins) => null;
 
     /// <summary>
     /// Opens the parameter for a step. Checks that values and gradient can be used and throws when they can't,

@@ -13,12 +13,12 @@ public abstract class ParameterGroup
     {
         ArgumentNullException.ThrowIfNull(parameters);
         this.parameters = [.. parameters];
-        var seen = new HashSet<object>();
+        var seen = new Dictionary<object, Parameter>();
         for (int i = 0; i < this.parameters.Length; i++)
         {
             var parameter = this.parameters[i] ?? throw new ArgumentNullException(nameof(parameters), $"Parameter {i} of the group is null.");
-            if (!seen.Add(parameter.Identity))
-                throw new ArgumentException($"Parameter {parameter} is in the group twice: it would be stepped twice.", nameof(parameters));
+            if (!seen.TryAdd(parameter.Identity, parameter))
+                throw new ArgumentException($"Parameter {parameter} is in the group twice{parameter.OtherName(seen[parameter.Identity])}: it would be stepped twice.", nameof(parameters));
         }
     }
 

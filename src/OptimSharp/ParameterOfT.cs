@@ -26,12 +26,14 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
             throw new ArgumentException($"Parameter {this} has {Count} elements by its shape, but {values.Length} values were given.", nameof(values));
         memory = values;
         this.values = BufferOf(values, ref pin);
+        Identity = IdentityOf(values);
     }
 
     internal Parameter(string name, T* values, ReadOnlySpan<long> shape) : base(name, shape, TypeOf(name))
     {
         ArgumentNullException.ThrowIfNull(values);
         this.values = new(values);
+        Identity = Count == 0 ? this : new MemoryIdentity(null, (nint)values, Count, ElementType);
     }
 
     /// <summary>Lets go of memory that had to be pinned.</summary>
@@ -122,6 +124,16 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 
     internal override Backend Backend => HostBackend.Instance;
 
+    internal override object Identity { get; }
+
+    internal override MemoryExtent? Extent(ICollection<MemoryHandle> pins)
+    {
+        if (!memory.IsEmpty)
+            pins.Add(memory.Pin());
+        fixed (byte* start = &values.Start)
+            return new(0, (nint)start, sizeof(T), [Count], null);
+    }
+
     internal override Address Locate() => values;
 
     internal override bool BeginStep(out HostMemory memory)
@@ -175,6 +187,17 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 
     static ElementType TypeOf(string name) => Storage.Find<T>() is { } type && type.IsTrainable() ? type : throw new ArgumentException(
         $"Parameter '{name}' has elements of type {typeof(T)}, but they must be float, double, Half, BFloat16, Complex64 or Complex.");
+
+    /// <summary>No memory is in two places: parameters without elements are each one of its own.</summary>
+    object IdentityOf(Memory<T> memory)
+    {
+        if (memory.IsEmpty)
+            return this;
+        if (MemoryMarshal.TryGetArray<T>(memory, out var array))
+            return new MemoryIdentity(array.Array, array.Offset, Count, ElementType);
+        return MemoryMarshal.TryGetMemoryManager<T, MemoryManager<T>>(memory, out var manager, out int start, out _)
+            ? new MemoryIdentity(manager, start, Count, ElementType) : this;
+    }
 
     void Forget()
     {

@@ -131,7 +131,7 @@ sealed class SwapScope : IDisposable
     {
         for (int i = 0; i < kept.Length; i++)
         {
-            if (owner.Live[i].Identity == parameter.Identity)
+            if (owner.Live[i].Identity.Equals(parameter.Identity))
                 return i;
         }
         return -1;

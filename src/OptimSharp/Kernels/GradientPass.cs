@@ -32,7 +32,7 @@ internal sealed unsafe class GradientPass
 
     readonly TensorOps ops = new();
     readonly List<TouchedRows> rows = []; // for reuse: the first rowCount are in this pass
-    readonly HashSet<object> seen = new(ReferenceEqualityComparer.Instance);
+    readonly HashSet<object> seen = [];
     int rowCount;
     Entry[] entries = new Entry[8];
     int count;

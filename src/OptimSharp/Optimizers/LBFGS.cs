@@ -104,7 +104,7 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
     internal override bool SharesState => true;
 
     internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>
-        parameter.Identity == ParameterGroups[0].ParameterArray[0].Identity ? Entries : [];
+        parameter.Identity.Equals(ParameterGroups[0].ParameterArray[0].Identity) ? Entries : [];
 
     internal override StateTensor CreateState(Parameter parameter, string key, StatePrecision precision) =>
         new HostTensor([ParameterGroups[0].ParameterArray.Sum(p => p.Numbers)], IsWide ? ElementType.Float64 : ElementType.Float32);
