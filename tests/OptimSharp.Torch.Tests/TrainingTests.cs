@@ -1,4 +1,3 @@
-using OptimSharp.Conformance;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -21,14 +20,28 @@ public class TrainingTests
     }
 
     [Fact]
-    public void Every_optimizer_that_TorchSharp_Modules_has_too_is_aliased_and_BatchNorm()
+    public void Every_name_that_TorchSharp_has_too_is_aliased()
     {
         string props = Path.Combine(FindRepository(), "src", "OptimSharp.Torch", "build", "OptimSharp.Torch.props");
         var aliased = System.Xml.Linq.XDocument.Load(props).Descendants("Using")
             .Select(u => ((string)u.Attribute("Include")!, (string)u.Attribute("Alias")!)).ToHashSet();
-        var theirs = typeof(torch).Assembly.GetTypes().Where(t => t.Namespace == "TorchSharp.Modules").Select(t => t.Name).ToHashSet();
-        var shared = OptimizerDriver.PublicOptimizers.Append(typeof(BatchNorm)).Where(t => theirs.Contains(t.Name));
-        Assert.Equal(shared.Select(t => (t.FullName!, t.Name)).ToHashSet(), aliased);
+        var theirs = typeof(torch).Assembly.GetExportedTypes().Where(t => t.Namespace is "TorchSharp" or "TorchSharp.Modules" && !t.IsNested).ToDictionary(t => t.Name);
+        var ours = typeof(Optimizer).Assembly.GetExportedTypes().Concat(typeof(TorchParameter).Assembly.GetExportedTypes()).Where(t => !t.IsNested && theirs.ContainsKey(t.Name));
+        Type[] parts = [typeof(TorchSharp.Modules.Parameter), typeof(TorchSharp.BFloat16)]; // what a model is made of is TorchSharp's, what trains is ours
+        Assert.Equal(ours.Select(t => (parts.FirstOrDefault(p => p.Name == t.Name) ?? t)).Select(t => (t.FullName!, t.Name)).ToHashSet(), aliased);
+    }
+
+    [Fact]
+    public void Parameters_over_plain_memory_are_made_by_the_same_words_where_Parameter_is_TorchSharps()
+    {
+        float[] w = [1, 2];
+        Assert.Equal(Parameter.Of("w", w).Identity, TorchSharp.Modules.Parameter.Of("w", w).Identity);
+        Assert.Equal([2, 1], TorchSharp.Modules.Parameter.Of("w", w.AsMemory(), 2, 1).Shape.ToArray());
+        unsafe
+        {
+            double number = 3;
+            Assert.Equal("'n' [] Float64", TorchSharp.Modules.Parameter.Of("n", &number).ToString());
+        }
     }
 
     [Theory]

@@ -71,6 +71,8 @@ check "a program with OptimSharp alone trains" run Memory
 check "a program with OptimSharp.Torch and TorchSharp.Modules builds" build Torch
 check "a program with OptimSharp.Torch and TorchSharp.Modules trains" run Torch
 check "without the aliases it would be ambiguous" is_ambiguous Torch SGD
+sed -i "s/VERSION/$OptimSharpVersion/" "$work/SingleFile/program.cs"
+check "a program in one file with a model, a Parameter and optimizers trains" dotnet run -p:CreateHardLinksForCopyLocalIfPossible=true "$work/SingleFile/program.cs"
 check "a program with a library that has OptimSharp.Torch builds" build Transitive/Program
 check "a program with a library that has OptimSharp.Torch trains" run Transitive/Program
 for id in OptimSharp OptimSharp.Torch; do
