@@ -29,9 +29,9 @@ public sealed class GradScaler : IStateful
         Stepped,
     }
 
-    readonly record struct Progress(Stage Stage, bool Checked, bool Overflown);
+    readonly record struct Progress(Stage Stage, bool Overflown);
 
-    readonly Dictionary<Optimizer, Progress> progress = []; // since the last update
+    readonly Dictionary<Optimizer, Progress> progress = []; // since the last update, of those that had a gradient
     float scale;
     double growthFactor, backoffFactor;
     long growthInterval, steps; // steps without overflow since the scale was changed
@@ -86,7 +86,8 @@ public sealed class GradScaler : IStateful
 
     /// <summary>
     /// Divides the gradients of an optimizer's parameters by the scale, in place, so that they can be clipped or looked at before
-    /// <see cref="Step"/>, which does it otherwise. Once per optimizer and update, when the gradients of all micro-batches are added up.
+    /// <see cref="Step"/>, which does it otherwise. Once per optimizer and update, when the gradients of all micro-batches are added up. Without any gradient it does
+    /// nothing, and does not count.
     /// </summary>
     /// <exception cref="InvalidOperationException">
     /// The optimizer was unscaled or stepped since the last update; or a gradient is of type Float16, where unscaled numbers vanish, or
@@ -101,12 +102,13 @@ public sealed class GradScaler : IStateful
         var pass = GradientPass.Open(optimizer);
         try
         {
+            if (pass.IsEmpty)
+                return;
             if (pass.FindHalf() is { } half)
                 throw new InvalidOperationException(HalfGradient(half));
             bool overflown = !double.IsFinite(pass.Norm(NormOrder.Infinity, change));
-            bool any = !pass.IsEmpty;
             pass.Change(change);
-            progress[optimizer] = new(Stage.Unscaled, any, overflown);
+            progress[optimizer] = new(Stage.Unscaled, overflown);
         }
         finally
         {
@@ -129,8 +131,7 @@ public sealed class GradScaler : IStateful
         }
         if (StateOf(optimizer, "Step").Stage == Stage.Ready)
             Unscale(optimizer);
-        var state = progress[optimizer];
-        if (!state.Checked)
+        if (!progress.TryGetValue(optimizer, out var state))
             throw NoGradient();
         if (!state.Overflown)
             optimizer.Step();
@@ -154,11 +155,11 @@ public sealed class GradScaler : IStateful
             progress.Clear();
             return;
         }
-        bool any = false, overflown = false;
-        foreach (var (_, state) in progress)
-            (any, overflown) = (any | state.Checked, overflown | state.Overflown);
-        if (!any)
+        if (progress.Count == 0)
             throw new InvalidOperationException("Update follows Step or Unscale with a gradient, but there was none since the last update.");
+        bool overflown = false;
+        foreach (var (_, state) in progress)
+            overflown |= state.Overflown;
         if (overflown)
         {
             scale = Math.Max((float)(scale * backoffFactor), float.Epsilon);
@@ -230,7 +231,7 @@ public sealed class GradScaler : IStateful
     }
 
     /// <summary>Takes down the outcome of a step within a pass of its own.</summary>
-    internal void Record(Optimizer optimizer, bool overflown) => progress[optimizer] = new(Stage.Stepped, true, overflown);
+    internal void Record(Optimizer optimizer, bool overflown) => progress[optimizer] = new(Stage.Stepped, overflown);
 
     /// <summary>Whether a gradient of the optimizer overflowed when it was unscaled by itself.</summary>
     internal bool IsOverflown(Optimizer optimizer) => progress.GetValueOrDefault(optimizer).Overflown;

@@ -66,7 +66,6 @@ public class GradScalerTests
         var scaler = new GradScaler();
         Fails(() => scaler.Update(), "Update follows");
         Fails(() => scaler.Step(optimizer), "No parameter of the optimizer has a gradient");
-        scaler = new GradScaler();
         weight.Gradient = new float[2];
         scaler.Unscale(optimizer);
         Fails(() => scaler.Unscale(optimizer), "unscaled already");
@@ -75,6 +74,45 @@ public class GradScalerTests
         Fails(() => scaler.Unscale(optimizer), "stepped since the last update");
         scaler.Update();
         Assert.True(scaler.Step(optimizer));
+    }
+
+    [Fact]
+    public void A_call_without_any_gradient_changes_nothing()
+    {
+        using var optimizer = new SGD([weight], new() { LearningRate = 1 });
+        var scaler = new GradScaler(initialScale: 4);
+        var step = new TrainingStep(optimizer, new() { Scaler = scaler });
+        for (int i = 0; i < 2; i++)
+        {
+            scaler.Unscale(optimizer);
+            Fails(() => scaler.Step(optimizer), "No parameter of the optimizer has a gradient");
+            Fails(() => step.Step(), "No parameter of the optimizer has a gradient");
+            Fails(() => scaler.Update(), "Update follows");
+        }
+        weight.Gradient = new float[] { 4, 8 };
+        Assert.True(step.Step().Updated); // 1 and 2, unscaled
+        Assert.Equal([0f, 0f], weight.Values.ToArray());
+        weight.Gradient = new float[] { 4, 8 };
+        Assert.True(scaler.Step(optimizer));
+        Assert.Equal([-1f, -2f], weight.Values.ToArray());
+        scaler.Update();
+        Assert.Equal(4, scaler.CurrentScale);
+    }
+
+    [Fact]
+    public void A_step_that_the_optimizer_refuses_can_be_taken_later()
+    {
+        var table = Parameter.Of("table", new float[] { 1, 1 }, 2, 1);
+        using var optimizer = new Adam([table], new() { LearningRate = 1 }); // takes no sparse gradients
+        var scaler = new GradScaler(initialScale: 4);
+        table.SparseGradient = new(new long[] { 1 }, new float[] { 4 });
+        for (int i = 0; i < 2; i++)
+            Fails(() => scaler.Step(optimizer), "does not take sparse gradients");
+        Assert.Equal([1f, 1f], table.Values.ToArray());
+        Assert.Equal([1f], table.SparseGradient!.Value.Rows.ToArray()); // unscaled, once
+        table.Gradient = new float[] { 1, 0 };
+        Assert.True(scaler.Step(optimizer));
+        Assert.Equal([0f, 1f], table.Values.ToArray());
     }
 
     [Fact]

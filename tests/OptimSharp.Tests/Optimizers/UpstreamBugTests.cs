@@ -246,4 +246,25 @@ public class UpstreamBugTests
             Assert.All(parameter.Values.ToArray(), x => Assert.True(double.IsFinite(x)));
         }
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RMSprop_in_Float16_is_finite_unless_state_is_kept_as_PyTorch_keeps_it(bool centered)
+    {
+        Assert.Equal(1f, Step(StatePrecision.Compute, 1e-8));
+        Assert.True(float.IsNaN(Step(StatePrecision.Parameter, 1e-8))); // as PyTorch 2.14's: the epsilon is 0 in Float16
+        Assert.Equal(1f, Step(StatePrecision.Parameter, 1e-7));
+
+        float Step(StatePrecision precision, double epsilon)
+        {
+            Half[] w = [(Half)1, (Half)2];
+            var parameter = Parameter.Of("w", w);
+            using var optimizer = new RMSprop([parameter], new() { LearningRate = 0.5, Centered = centered, Epsilon = epsilon, StatePrecision = precision });
+            parameter.Gradient = new Half[] { (Half)0, (Half)1 };
+            optimizer.Step();
+            Assert.True(Half.IsFinite(w[1]));
+            return (float)w[0];
+        }
+    }
 }
