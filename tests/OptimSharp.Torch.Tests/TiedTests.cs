@@ -92,6 +92,49 @@ public class TiedTests
         }
     }
 
+    public static TheoryData<string> WithParametersInside() =>
+        [nameof(RNN), nameof(LSTM), nameof(GRU), nameof(MultiheadAttention), nameof(TransformerEncoderLayer), nameof(TransformerDecoderLayer), nameof(Transformer)];
+
+    [Theory]
+    [MemberData(nameof(WithParametersInside))]
+    public void A_layer_that_is_there_twice_has_each_parameter_once_and_both_names_in_its_state(string layer)
+    {
+        using Module inner = layer switch
+        {
+            nameof(RNN) => RNN(2, 3),
+            nameof(LSTM) => LSTM(2, 3),
+            nameof(GRU) => GRU(2, 3),
+            nameof(MultiheadAttention) => MultiheadAttention(4, 2),
+            nameof(TransformerEncoderLayer) => TransformerEncoderLayer(4, 2, 8),
+            nameof(TransformerDecoderLayer) => TransformerDecoderLayer(4, 2, 8),
+            _ => Transformer(4, 2, 1, 1, 8),
+        };
+        using var model = new Pair(inner, inner);
+        string[] names = [.. inner.named_parameters().Select(p => p.name)];
+        Assert.NotEmpty(names);
+        Assert.Equal(names.Select(n => $"first.{n}"), model.Parameters().Select(p => p.Name));
+        var state = model.StateDict();
+        Assert.Equal(2 * names.Length, state.Count);
+        Assert.All(names, n => Assert.Same(state.GetTensor($"first.{n}").Storage, state.GetTensor($"second.{n}").Storage));
+        using var optimizer = new SGD(model.Parameters(), new() { LearningRate = 1 });
+        foreach (var parameter in model.parameters())
+            parameter.grad = ones_like(parameter);
+        optimizer.Step();
+        Assert.All(model.Parameters(), p => Assert.All(Models.Values(p.Tensor).Zip(state.GetTensor(p.Name).ToDoubles()), x => Assert.Equal(x.Second - 1, x.First, 1e-6)));
+    }
+
+    [Fact]
+    public void Lists_and_dictionaries_of_parameters_are_tied_as_layers_are()
+    {
+        using var embedding = Embedding(4, 3);
+        using var list = ParameterList(embedding.weight!, new TorchSharp.Modules.Parameter(zeros(2)));
+        using var dictionary = ParameterDict(("a", embedding.weight!));
+        using var lists = new Pair(list, dictionary);
+        using var model = new Pair(embedding, lists);
+        Assert.Equal(["first.weight", "second.first.1"], model.Parameters().Select(p => p.Name));
+        Assert.Equal(["first.weight", "second.first.0", "second.first.1", "second.second.a"], model.StateDict().Keys.Select(k => k.Name));
+    }
+
     [Fact]
     public void Two_names_of_one_tensor_in_one_optimizer_are_refused_by_both_names()
     {
