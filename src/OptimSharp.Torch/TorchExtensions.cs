@@ -19,11 +19,18 @@ public static class TorchExtensions
     /// <summary>A single tensor as a parameter. It should have <c>requires_grad</c>, or a gradient set by hand.</summary>
     /// <param name="tensor">The tensor; a TorchSharp <c>Parameter</c> is one.</param>
     /// <param name="name">The name, for messages and state dicts.</param>
+    /// <remarks>TorchSharp.Modules has a method of this name without arguments, which makes a TorchSharp <c>Parameter</c> of a tensor. With a name, it is always this one.</remarks>
     /// <exception cref="ArgumentException">The tensor is not a dense floating-point leaf.</exception>
     public static TorchParameter AsParameter(this torch.Tensor tensor, string name = "") => new(tensor, name);
 
+    /// <summary>A TorchSharp <c>Parameter</c> as one of an optimizer.</summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="name">The name, for messages and state dicts.</param>
+    /// <inheritdoc cref="AsParameter(torch.Tensor, string)"/>
+    public static TorchParameter AsParameter(this TorchSharp.Modules.Parameter parameter, string name = "") => new(parameter, name); // more special than that of TorchSharp.Modules
+
     /// <summary>Tensors as parameters, named by their place: "0", "1", ….</summary>
-    /// <inheritdoc cref="AsParameter"/>
+    /// <inheritdoc cref="AsParameter(torch.Tensor, string)"/>
     public static IReadOnlyList<TorchParameter> AsParameters(this IEnumerable<torch.Tensor> tensors)
     {
         ArgumentNullException.ThrowIfNull(tensors);

@@ -9,7 +9,7 @@ namespace OptimSharp.Torch;
 /// A TorchSharp tensor as a parameter: the optimizer changes the tensor in place by the gradient that <c>backward()</c> left in
 /// it. Contiguous tensors in this process's memory are changed through their pointers, without copies.
 /// </summary>
-/// <remarks>Made by <see cref="TorchExtensions.Parameters"/> for a module and by <see cref="TorchExtensions.AsParameter"/> for a tensor.</remarks>
+/// <remarks>Made by <see cref="TorchExtensions.Parameters"/> for a module and by <see cref="TorchExtensions.AsParameter(torch.Tensor, string)"/> for a tensor.</remarks>
 public sealed unsafe class TorchParameter : Parameter
 {
     readonly bool onHost;

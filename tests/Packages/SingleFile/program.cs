@@ -27,6 +27,9 @@ for (int i = 0; i < 50; i++)
 Demand(last < first / 2, "the loss is lowered");
 Demand(model.Parameters().Any(p => p.Name == "scale"), "the model's own Parameter is among the model's parameters");
 
+Demand(Wrapped(model.Linear.weight!).Name == "", "a layer's weight is a parameter of an optimizer");
+static TorchParameter Wrapped(Parameter weight) => weight.AsParameter(); // TorchSharp.Modules has a method of this name, too
+
 float[] values = [1, 2];
 var w = Parameter.Of("w", values, 2, 1);
 using var plain = new SGD([w], new() { LearningRate = 0.5 });
@@ -48,9 +51,9 @@ static void Demand(bool condition, string what)
 sealed class Scaled : nn.Module<Tensor, Tensor>
 {
     readonly Parameter scale = new(ones(1));
-    readonly Linear linear = nn.Linear(3, 1);
+    public readonly Linear Linear = nn.Linear(3, 1);
 
     public Scaled() : base(nameof(Scaled)) => RegisterComponents();
 
-    public override Tensor forward(Tensor x) => linear.forward(x) * scale;
+    public override Tensor forward(Tensor x) => Linear.forward(x) * scale;
 }
