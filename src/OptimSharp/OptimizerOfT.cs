@@ -46,9 +46,12 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already, or the
     /// group belongs to an optimizer. Nothing was added.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was added.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void AddParameterGroup(ParameterGroup<TOptions> group)
     {
         ArgumentNullException.ThrowIfNull(group);
+        using var turn = Turn.Enter("AddParameterGroup", within: Stage.Before | Stage.After);
         if (group.IsAttached)
             throw new ArgumentException("The group belongs to an optimizer already; make a new one of its parameters.", nameof(group));
         CheckGroup(group);
@@ -71,9 +74,12 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <c>optimizer.Rebind(model.Parameters())</c>. State moves to the new parameters' device and type.
     /// </summary>
     /// <exception cref="ArgumentException">Names are missing or not unique, or a shape differs. Nothing was changed.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was changed.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Rebind(IEnumerable<Parameter> parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
+        using var turn = Turn.Enter("Rebind", within: Stage.Before | Stage.After);
         var byName = new Dictionary<string, Parameter>();
         foreach (var parameter in parameters)
         {
@@ -143,6 +149,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     private protected override void Update()
     {
+        Turn.GoTo(Stage.Working);
         try
         {
             Context.Begin(this, groups, States);
