@@ -73,7 +73,7 @@ public class BorderBenchmarks
     {
         foreach (var parameter in parameters)
         {
-            parameter.BeginStep(out _);
+            parameter.BeginStep(GradientUse.Read, out _);
             parameter.EndStep();
         }
     }

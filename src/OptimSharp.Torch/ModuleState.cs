@@ -51,6 +51,8 @@ public static class ModuleState
         var loads = new List<(torch.Tensor To, TensorData From)>();
         foreach (var (name, tensor) in tensors)
         {
+            if (state.ContainsKey(name) && Torch.Tensors.ShareElements(tensor.Handle))
+                throw new StateDictException(name, "can't be loaded: elements of the module's tensor share their memory. Give it memory of its own, tensor.clone()");
             if (state.ContainsKey(name))
                 loads.Add((tensor, Check(state, name, tensor)));
             else if (strict && name != BatchCount && !name.EndsWith("." + BatchCount, StringComparison.Ordinal))

@@ -12,9 +12,29 @@ internal static unsafe class Tensors
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         var plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous();
-        long bytes = plain.numel() * type.Size();
+        long bytes = checked(plain.numel() * type.Size());
         if (bytes > 0)
             Buffer.MemoryCopy(LibTorchSharp.Data(plain.Handle), to, bytes, bytes);
+    }
+
+    /// <summary>Whether what is written to one element of a dense tensor may be in another one, too: of expanded tensors, say.</summary>
+    public static bool ShareElements(nint tensor)
+    {
+        if (LibTorchSharp.IsContiguous(tensor) != 0)
+            return false;
+        var dimensions = new List<(long Stride, long Size)>();
+        for (int i = 0; i < LibTorchSharp.Dimensions(tensor); i++)
+            dimensions.Add((LibTorchSharp.Stride(tensor, i), LibTorchSharp.Size(tensor, i)));
+        if (dimensions.Exists(d => d.Size == 0))
+            return false;
+        long reach = 1; // of one stride of the next dimension
+        foreach (var (stride, size) in dimensions.Where(d => d.Size > 1).Order())
+        {
+            if (stride < reach)
+                return true;
+            reach += stride * (size - 1);
+        }
+        return false;
     }
 
     /// <summary>Sets a tensor's elements from memory, wherever it is.</summary>

@@ -46,7 +46,7 @@ internal sealed class TorchBackend : Backend
         var gradient = ((TorchParameter)parameter).Tensor.grad!.detach();
         if (gradient.device_type == DeviceType.CPU)
         {
-            var plain = gradient.resolve_conj().contiguous();
+            var plain = gradient.resolve_conj().resolve_neg().contiguous();
             return GradientPass.Gather((byte*)LibTorchSharp.Data(plain.Handle), parameter.ElementType, (nint)parameter.Numbers, order, change);
         }
         if (!change.IsNone)
@@ -90,7 +90,7 @@ internal sealed class TorchBackend : Backend
 
     /// <summary>A tensor's real numbers: complex elements have a last dimension of two.</summary>
     public static torch.Tensor Reals(torch.Tensor tensor) =>
-        torch.is_complex(tensor) ? tensor.resolve_conj().view_as_real() : tensor;
+        torch.is_complex(tensor) ? tensor.resolve_conj().resolve_neg().view_as_real() : tensor;
 
     sealed class Work<TRule, T>(TRule rule, StepTarget target)
         where TRule : struct, IUpdateRule<T>

@@ -13,6 +13,7 @@ namespace OptimSharp.Torch;
 public sealed unsafe class TorchParameter : Parameter
 {
     readonly bool onHost;
+    readonly bool isLazy; // its memory holds other numbers: a buffer
     readonly sbyte type;   // as libtorch
     readonly int device;   // numbers them
     nint plainGradient;    // during a step: a copy of a gradient that is not contiguous…
@@ -29,7 +30,12 @@ public sealed unsafe class TorchParameter : Parameter
         Tensor = tensor;
         type = (sbyte)tensor.dtype;
         device = (int)tensor.device_type;
-        onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+        isLazy = tensor.is_neg() || tensor.is_conj();
+        onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && !isLazy;
+        if (!isBuffer && isLazy)
+            throw new ArgumentException($"Parameter '{name}' is a tensor whose memory holds other numbers, which libtorch conjugates or negates when they are read. Give tensor.resolve_conj().resolve_neg().", nameof(tensor));
+        if (!isBuffer && Tensors.ShareElements(tensor.Handle))
+            throw new ArgumentException($"Parameter '{name}' has elements that share their memory: it can't be changed. Give tensor.clone().", nameof(tensor));
         Identity = new TensorIdentity(tensor);
     }
 
@@ -62,17 +68,41 @@ public sealed unsafe class TorchParameter : Parameter
     nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
 
+    /// <summary>The handle of a tensor that still is what it was when the parameter was made: set_ and others change tensors in place.</summary>
+    nint Opened
+    {
+        get
+        {
+            nint tensor = Handle;
+            if (LibTorchSharp.Type(tensor) == type && LibTorchSharp.DeviceType(tensor) == device && HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0))
+                return tensor;
+            throw new InvalidOperationException($"The tensor of parameter {this} was changed in place: it is {Describe(tensor)} now. Copy values into it instead; or call optimizer.Rebind(model.Parameters()), or make parameter and optimizer anew.");
+        }
+    }
+
+    /// <summary><see cref="Opened"/>, to be written to.</summary>
+    nint Writable
+    {
+        get
+        {
+            nint tensor = Opened;
+            if (!onHost && Tensors.ShareElements(tensor))
+                throw new InvalidOperationException($"Parameter {this} has elements that share their memory: it can't be changed. Give it memory of its own, tensor.clone().");
+            return tensor;
+        }
+    }
+
     internal override Address Locate()
     {
-        nint tensor = Handle;
-        return onHost ? new(LibTorchSharp.Data(tensor)) : default;
+        nint tensor = Opened;
+        return onHost ? AddressOf(tensor) : default;
     }
 
     internal override bool IsUsable => !Tensor.IsInvalid;
 
     internal override void CopyTo(StateTensor target)
     {
-        _ = Handle; // throws when disposed
+        _ = Opened;
         if (target is TorchState state)
             state.Set(Tensor);
         else if (!onHost && target is HostTensor host && host.Type == ElementType)
@@ -83,7 +113,7 @@ public sealed unsafe class TorchParameter : Parameter
 
     internal override void CopyFrom(StateTensor source)
     {
-        _ = Handle;
+        _ = Writable;
         if (source is TorchState state)
             state.Get(Tensor);
         else if (!onHost && source is HostTensor host && host.Type == ElementType)
@@ -93,26 +123,42 @@ public sealed unsafe class TorchParameter : Parameter
         GC.KeepAlive(source);
     }
 
-    internal override bool BeginStep(out HostMemory memory)
+    internal override bool BeginStep(GradientUse use, out HostMemory memory)
     {
         memory = default;
         nint tensor = Handle, grad = LibTorchSharp.Grad(tensor);
         if (grad == 0)
             return false;
+        if (plainGradient != 0 || rows is not null)
+        {
+            LibTorchSharp.Release(grad);
+            throw new InvalidOperationException($"Parameter {this} is in a step already, from within which this was called.");
+        }
         try
         {
+            _ = onHost ? Opened : Writable;
             CheckGradient(grad);
             if (LibTorchSharp.IsSparse(grad) != 0)
             {
-                OpenSparse();
-                memory = new(onHost ? new(LibTorchSharp.Data(tensor)) : default, default,
-                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), (int)rows.shape[0]), rowsAreCopy);
+                OpenSparse(use);
+                memory = new(onHost ? AddressOf(tensor) : default, default,
+                    new(new(LibTorchSharp.Data(indices!.Handle)), new(LibTorchSharp.Data(rows!.Handle)), checked((int)rows.shape[0])), rowsAreCopy);
             }
-            else if (onHost)
+            else if (!onHost)
             {
-                if (LibTorchSharp.IsContiguous(grad) == 0 || ElementType.IsComplex() && LibTorchSharp.IsConjugate(grad) != 0)
-                    plainGradient = LibTorchSharp.Plain(grad);
-                memory = new(new(LibTorchSharp.Data(tensor)), new(LibTorchSharp.Data(plainGradient != 0 ? plainGradient : grad)), IsCopy: plainGradient != 0);
+                if (use != GradientUse.Read)
+                    CheckWritable(grad);
+            }
+            else if (IsPlain(grad))
+            {
+                memory = new(AddressOf(tensor), AddressOf(grad));
+            }
+            else
+            {
+                if (use == GradientUse.Write)
+                    CheckWritable(grad);
+                plainGradient = LibTorchSharp.Plain(grad);
+                memory = new(AddressOf(tensor), AddressOf(plainGradient), IsCopy: true);
             }
         }
         catch
@@ -131,26 +177,39 @@ public sealed unsafe class TorchParameter : Parameter
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        var grad = Tensor.grad!.detach();
+        if (Tensor.grad?.detach() is not { } grad)
+            return; // removed from within the step
         if (rows is not null)
+        {
             grad.SparseValues.copy_(rows);
+        }
         else if (plainGradient != 0)
-            LibTorchSharp.Dispose(LibTorchSharp.Copy(grad.Handle, plainGradient, 0));
+        {
+            grad.copy_(torch.Tensor.UnsafeCreateTensor(LibTorchSharp.Plain(plainGradient))); // another handle, of the scope
+        }
+    }
+
+    internal override void* LocateGradient()
+    {
+        nint grad = LibTorchSharp.Grad(Handle);
+        void* place = LibTorchSharp.Data(grad);
+        LibTorchSharp.Release(grad);
+        return place;
     }
 
     internal override void Read<T>(T* to, bool ofGradient)
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        _ = Handle; // throws when disposed
+        nint tensor = Opened;
         if ((ofGradient ? Tensor.grad : Tensor) is not { } source)
         {
-            System.Runtime.InteropServices.NativeMemory.Clear(to, (nuint)(Numbers * sizeof(T)));
+            System.Runtime.InteropServices.NativeMemory.Clear(to, checked((nuint)Numbers * (nuint)sizeof(T)));
             return;
         }
         if (ofGradient)
         {
-            nint grad = LibTorchSharp.Grad(Handle);
+            nint grad = LibTorchSharp.Grad(tensor);
             try
             {
                 CheckGradient(grad);
@@ -161,15 +220,17 @@ public sealed unsafe class TorchParameter : Parameter
             }
         }
         var plain = source.detach();
-        plain = (plain.is_sparse ? plain.to_dense() : plain).resolve_conj().cpu().contiguous();
+        plain = (plain.is_sparse ? plain.to_dense() : plain).resolve_conj().resolve_neg().cpu().contiguous();
         Storage.Load((void*)LibTorchSharp.Data(plain.Handle), ElementType.Real(), to, (nint)Numbers);
     }
 
     internal override void Write<T>(T* from)
     {
+        nint tensor = Writable;
         if (onHost)
         {
-            Storage.Save(from, (void*)LibTorchSharp.Data(Handle), ElementType.Real(), (nint)Numbers);
+            Storage.Save(from, (void*)LibTorchSharp.Data(tensor), ElementType.Real(), (nint)Numbers);
+            GC.KeepAlive(this);
             return;
         }
         using var noGrad = torch.no_grad();
@@ -187,6 +248,22 @@ public sealed unsafe class TorchParameter : Parameter
             LibTorchSharp.Dispose(plainGradient);
         plainGradient = 0;
         CloseSparse();
+    }
+
+    internal override void CheckZeroGrad(bool setToNull)
+    {
+        nint tensor = Handle, grad = setToNull ? 0 : LibTorchSharp.Grad(tensor);
+        if (grad == 0)
+            return;
+        try
+        {
+            if (LibTorchSharp.IsSparse(grad) == 0 && LibTorchSharp.IsContiguous(grad) == 0)
+                CheckWritable(grad);
+        }
+        finally
+        {
+            LibTorchSharp.Release(grad);
+        }
     }
 
     internal override void ZeroGrad(bool setToNull)
@@ -212,19 +289,50 @@ public sealed unsafe class TorchParameter : Parameter
             throw new InvalidOperationException($"The gradient of parameter {this} has elements of another type, {(torch.ScalarType)LibTorchSharp.Type(grad)}.");
         if (LibTorchSharp.DeviceType(grad) != device)
             throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
-        var shape = Shape;
-        bool same = LibTorchSharp.Dimensions(grad) == shape.Length;
-        for (int i = 0; same && i < shape.Length; i++)
-            same = LibTorchSharp.Size(grad, i) == shape[i];
-        if (!same)
+        if (!HasShape(grad))
             throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
 
-    static IEnumerable<long> ShapeOf(nint tensor) =>
-        Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor)).Select(i => LibTorchSharp.Size(tensor, i));
+    /// <summary>Throws when what is written to one element of a gradient would be in another one, too.</summary>
+    void CheckWritable(nint grad)
+    {
+        if (Tensors.ShareElements(grad))
+            throw new InvalidOperationException($"The gradient of parameter {this} has elements that share their memory (it was expanded, say), so it can't be changed in place. Give it memory of its own: gradient.clone().");
+        if (!onHost && ElementType.IsComplex() && LibTorchSharp.IsNegative(grad) != 0)
+            throw new InvalidOperationException($"The gradient of parameter {this} is lazily negated, so it can't be changed in place. Give gradient.resolve_neg().");
+    }
+
+    /// <summary>Whether a dense gradient's memory holds its elements, row by row.</summary>
+    bool IsPlain(nint grad) => LibTorchSharp.IsContiguous(grad) != 0 && LibTorchSharp.IsNegative(grad) == 0
+        && (!ElementType.IsComplex() || LibTorchSharp.IsConjugate(grad) == 0);
+
+    bool HasShape(nint tensor)
+    {
+        var shape = Shape;
+        bool same = LibTorchSharp.Dimensions(tensor) == shape.Length;
+        for (int i = 0; same && i < shape.Length; i++)
+            same = LibTorchSharp.Size(tensor, i) == shape[i];
+        return same;
+    }
+
+    /// <summary>Where the elements of a plain tensor of the parameter's shape are.</summary>
+    Address AddressOf(nint tensor)
+    {
+        void* data = LibTorchSharp.Data(tensor);
+        return data != null || Count == 0 ? new(data)
+            : throw new InvalidOperationException($"There is no memory behind a tensor of parameter {this}.");
+    }
+
+    static string Describe(nint tensor) =>
+        $"[{string.Join(", ", ShapeOf(tensor))}] {(torch.ScalarType)LibTorchSharp.Type(tensor)} on {(DeviceType)LibTorchSharp.DeviceType(tensor)}"
+        + (LibTorchSharp.IsContiguous(tensor) != 0 ? "" : $" with strides [{string.Join(", ", Dimensions(tensor).Select(i => LibTorchSharp.Stride(tensor, i)))}]");
+
+    static IEnumerable<long> ShapeOf(nint tensor) => Dimensions(tensor).Select(i => LibTorchSharp.Size(tensor, i));
+
+    static IEnumerable<int> Dimensions(nint tensor) => Enumerable.Range(0, (int)LibTorchSharp.Dimensions(tensor));
 
     /// <summary>A sparse gradient's rows in host memory. They stay uncoalesced: the engine sums duplicates in one order.</summary>
-    void OpenSparse()
+    void OpenSparse(GradientUse use)
     {
         using var scope = torch.NewDisposeScope();
         using var noGrad = torch.no_grad();
@@ -234,7 +342,9 @@ public sealed unsafe class TorchParameter : Parameter
             throw new InvalidOperationException($"The gradient of parameter {this} is sparse in {where.shape[0]} dimensions; optimizers take sparse rows of the first dimension, as Embedding(sparse: true) makes them. Give a dense gradient.");
         indices = where.cpu().contiguous().DetachFromDisposeScope();
         var values = sparse.SparseValues;
-        rows = values.resolve_conj().cpu().contiguous().DetachFromDisposeScope();
+        if (use == GradientUse.Write && Tensors.ShareElements(values.Handle))
+            throw new InvalidOperationException($"The sparse gradient of parameter {this} has values that share their memory, so they can't be changed in place. Give them memory of their own.");
+        rows = values.resolve_conj().resolve_neg().cpu().contiguous().DetachFromDisposeScope();
         rowsAreCopy = values.numel() > 0 && LibTorchSharp.Data(values.Handle) != LibTorchSharp.Data(rows.Handle);
     }
 

@@ -7,27 +7,34 @@ namespace OptimSharp;
 /// Changes parameters by their gradients. The part that all optimizers have in common, as PyTorch's
 /// <c>torch.optim.Optimizer</c>; make one of its kinds, such as <see cref="SGD"/> or <see cref="AdamW"/>.
 /// </summary>
-/// <remarks>Not for use by several threads at once; a step uses several threads itself.</remarks>
+/// <remarks>
+/// <para>
+/// Not for use by several threads at once (a step uses several threads itself): a call during another thread's is an
+/// <see cref="InvalidOperationException"/>. Several optimizers, of other parameters, may be used by several threads.
+/// </para>
+/// <para>
+/// Handlers of events and closures may call the optimizer, but for what would disturb the call that they are in: a step within a step, and,
+/// in the closure of <see cref="LBFGS"/>, whatever changes groups or state, are an <see cref="InvalidOperationException"/>, without harm.
+/// <see cref="Dispose"/> in one of them frees the state at the end of that call; a step that was not taken by then is not taken.
+/// </para>
+/// </remarks>
 public abstract class Optimizer : IStateful, IDisposable
 {
     private protected readonly StepContext Context = new();
     private protected Dictionary<object, ParameterState> States = [];
-    bool disposed;
 
-    private protected Optimizer()
-    {
-    }
+    private protected Optimizer() => Turn = new(this, "an optimizer", Free);
 
     /// <summary>Raised before each step of any optimizer, first of all.</summary>
     public static event EventHandler? AnyStepping;
 
-    /// <summary>Raised after each step of any optimizer, last of all.</summary>
+    /// <summary>Raised after each step of any optimizer, last of all. The step stays taken when a handler throws.</summary>
     public static event EventHandler? AnyStepped;
 
     /// <summary>Raised before each step, before its closure runs.</summary>
     public event EventHandler? Stepping;
 
-    /// <summary>Raised after each step.</summary>
+    /// <summary>Raised after each step. The step stays taken when a handler throws; what it threw comes out of the step.</summary>
     public event EventHandler? Stepped;
 
     /// <summary>Raised before the state is saved.</summary>
@@ -39,7 +46,7 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <summary>Raised before a state is loaded, with a copy of the state dict: handlers may change it.</summary>
     public event EventHandler<StateDictEventArgs>? StateLoading;
 
-    /// <summary>Raised after a state was loaded.</summary>
+    /// <summary>Raised after a state was loaded. It stays loaded when a handler throws.</summary>
     public event EventHandler? StateLoaded;
 
     /// <summary>The groups of parameters, each with its options.</summary>
@@ -48,18 +55,23 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <summary>Whether a step was ever taken, or left out in its turn: schedulers ask.</summary>
     internal bool HasStepped { get; set; }
 
+    /// <summary>Who is inside, and what may be called from there.</summary>
+    internal Turn Turn { get; }
+
     private protected abstract IReadOnlyList<ParameterGroup> Groups { get; }
 
     /// <summary>
     /// Changes every parameter that has a gradient, by one step. All or nothing: when it throws, parameters, state and counts
-    /// are as they were.
+    /// are as they were, unless it is a handler of <see cref="Stepped"/> or <see cref="AnyStepped"/> that throws: then the step was taken.
     /// </summary>
-    /// <exception cref="InvalidOperationException">A gradient does not fit its parameter, or a parameter can't be used any more.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A gradient does not fit its parameter, or a parameter can't be used any more: it was disposed, or its tensor was changed in place to another
+    /// shape or layout. Or another thread is using the optimizer, or this is within a step.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Step()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        AnyStepping?.Invoke(this, EventArgs.Empty);
-        Stepping?.Invoke(this, EventArgs.Empty);
+        using var turn = BeginStep();
         Update();
         AfterStep();
     }
@@ -73,20 +85,36 @@ public abstract class Optimizer : IStateful, IDisposable
     public TLoss Step<TLoss>(Func<TLoss> closure)
     {
         ArgumentNullException.ThrowIfNull(closure);
-        ObjectDisposedException.ThrowIf(disposed, this);
-        AnyStepping?.Invoke(this, EventArgs.Empty);
-        Stepping?.Invoke(this, EventArgs.Empty);
+        using var turn = BeginStep();
         var loss = UpdateWith(closure);
         AfterStep();
         return loss;
     }
 
-    /// <summary>A step with what a training step does around it; it may be left out.</summary>
-    internal void StepWithin(StepFrame frame)
+    /// <summary>Enters for a change of the gradients, until the result is disposed.</summary>
+    internal Turn.Inside UseGradients(string call) => Turn.Enter(call, within: Stage.Before | Stage.Evaluating | Stage.After);
+
+    /// <summary>Enters for a step, until the result is disposed, and raises what is raised before it.</summary>
+    internal Turn.Inside BeginStep()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        AnyStepping?.Invoke(this, EventArgs.Empty);
-        Stepping?.Invoke(this, EventArgs.Empty);
+        var turn = Turn.Enter("Step", within: Stage.After, Stage.Before);
+        try
+        {
+            AnyStepping?.Invoke(this, EventArgs.Empty);
+            Stepping?.Invoke(this, EventArgs.Empty);
+            Turn.Check();
+        }
+        catch
+        {
+            turn.Dispose();
+            throw;
+        }
+        return turn;
+    }
+
+    /// <summary>The update of a step, with what a training step does around it; it may be left out.</summary>
+    internal void UpdateWithin(StepFrame frame)
+    {
         Context.Frame = frame;
         try
         {
@@ -96,34 +124,28 @@ public abstract class Optimizer : IStateful, IDisposable
         {
             Context.Frame = null;
         }
-        AfterStep(frame);
     }
 
-    /// <inheritdoc cref="StepWithin(StepFrame)"/>
-    internal TLoss StepWithin<TLoss>(StepFrame frame, Func<TLoss> closure)
+    /// <summary>The update of a step that evaluates a closure several times.</summary>
+    internal void UpdateWithin<TLoss>(Func<TLoss> closure) => UpdateWith(closure);
+
+    /// <summary>Raises what is raised after a step that was taken.</summary>
+    internal void AfterStep()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        AnyStepping?.Invoke(this, EventArgs.Empty);
-        Stepping?.Invoke(this, EventArgs.Empty);
-        Context.Frame = frame;
+        Turn.GoTo(Stage.After);
+        HasStepped = true;
+        Stepped?.Invoke(this, EventArgs.Empty);
+        AnyStepped?.Invoke(this, EventArgs.Empty);
+    }
+
+    /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
+    internal TLoss Evaluate<TLoss>(Func<TLoss> closure)
+    {
         TLoss loss;
-        try
-        {
-            loss = UpdateWith(closure);
-        }
-        finally
-        {
-            Context.Frame = null;
-        }
-        AfterStep(frame);
+        using (EnterClosure())
+            loss = closure();
+        Turn.Check();
         return loss;
-    }
-
-    /// <summary>Runs a closure, without a step.</summary>
-    internal TLoss EvaluateAlone<TLoss>(Func<TLoss> closure)
-    {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        return Evaluate(closure);
     }
 
     /// <summary>Removes all gradients, or sets them to zeros.</summary>
@@ -131,8 +153,19 @@ public abstract class Optimizer : IStateful, IDisposable
     /// true: parameters have no gradient until the next is computed, and a step in between leaves them out. false: they have
     /// gradients of zeros, and a step in between still applies momentum and weight decay.
     /// </param>
+    /// <exception cref="InvalidOperationException">
+    /// A parameter was disposed, or a gradient can't be written to, because several of its elements share their memory. Or another thread is using the
+    /// optimizer. Nothing was changed.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void ZeroGrad(bool setToNull = true)
     {
+        using var turn = UseGradients("ZeroGrad");
+        for (int i = 0; i < Groups.Count; i++)
+        {
+            foreach (var parameter in Groups[i].ParameterArray)
+                parameter.CheckZeroGrad(setToNull);
+        }
         for (int i = 0; i < Groups.Count; i++)
         {
             foreach (var parameter in Groups[i].ParameterArray)
@@ -154,9 +187,11 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <remarks>Parameters themselves are not in it: save the model's, too.</remarks>
     public StateDict StateDict()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using var turn = Turn.Enter("StateDict", within: Stage.Before | Stage.Evaluating | Stage.After, Stage.Before);
         StateSaving?.Invoke(this, EventArgs.Empty);
+        Turn.Check();
         var state = OptimizerState.Save(this);
+        Turn.GoTo(Stage.After);
         StateSaved?.Invoke(this, new(state));
         return state;
     }
@@ -177,12 +212,14 @@ public abstract class Optimizer : IStateful, IDisposable
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(options);
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using var turn = Turn.Enter("LoadStateDict", within: Stage.Before | Stage.After, Stage.Before);
         if (StateLoading is { } handlers)
         {
             state = state.Clone();
             handlers(this, new(state));
+            Turn.Check();
         }
+        Turn.GoTo(Stage.Working);
         var (states, groups) = OptimizerState.Read(this, state, options);
         for (int i = 0; i < groups.Length; i++)
             Groups[i].Load(groups[i].Options, groups[i].Extras);
@@ -193,6 +230,7 @@ public abstract class Optimizer : IStateful, IDisposable
         }
         States = states;
         Context.Forget();
+        Turn.GoTo(Stage.After);
         StateLoaded?.Invoke(this, EventArgs.Empty);
     }
 
@@ -210,15 +248,11 @@ public abstract class Optimizer : IStateful, IDisposable
         return text.Append(')').ToString();
     }
 
-    /// <summary>Frees the state.</summary>
+    /// <summary>Frees the state: at once, or, in a handler or a closure, at the end of the call that it is in.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer. Nothing was freed.</exception>
     public void Dispose()
     {
-        if (disposed)
-            return;
-        disposed = true;
-        foreach (var state in States.Values)
-            state.Dispose();
-        States.Clear();
+        Turn.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -256,13 +290,6 @@ public abstract class Optimizer : IStateful, IDisposable
         return loss;
     }
 
-    /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
-    private protected TLoss Evaluate<TLoss>(Func<TLoss> closure)
-    {
-        using (EnterClosure())
-            return closure();
-    }
-
     IDisposable? EnterClosure()
     {
         for (int i = 0; i < Groups.Count; i++)
@@ -276,18 +303,11 @@ public abstract class Optimizer : IStateful, IDisposable
         return null;
     }
 
-    void AfterStep(StepFrame frame)
+    void Free()
     {
-        if (frame.Skipped)
-            HasStepped = true; // a scheduler that follows comes in its turn
-        else
-            AfterStep();
-    }
-
-    void AfterStep()
-    {
-        HasStepped = true;
-        Stepped?.Invoke(this, EventArgs.Empty);
-        AnyStepped?.Invoke(this, EventArgs.Empty);
+        Context.Forget();
+        foreach (var state in States.Values)
+            state.Dispose();
+        States.Clear();
     }
 }

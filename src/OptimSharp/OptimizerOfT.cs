@@ -48,9 +48,12 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already or shares memory with another one, or the
     /// group belongs to an optimizer. Nothing was added.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was added.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void AddParameterGroup(ParameterGroup<TOptions> group)
     {
         ArgumentNullException.ThrowIfNull(group);
+        using var turn = Turn.Enter("AddParameterGroup", within: Stage.Before | Stage.After);
         MemoryOverlap.Refuse(groups.SelectMany(g => g.Parameters).Concat(group.Parameters).DistinctBy(p => p.Identity), nameof(group));
         Add(group, groups.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity));
     }
@@ -82,9 +85,12 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <c>optimizer.Rebind(model.Parameters())</c>. State moves to the new parameters' device and type.
     /// </summary>
     /// <exception cref="ArgumentException">Names are missing or not unique, a shape differs, or parameters are the same tensor or share memory. Nothing was changed.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was changed.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Rebind(IEnumerable<Parameter> parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
+        using var turn = Turn.Enter("Rebind", within: Stage.Before | Stage.After);
         var byName = new Dictionary<string, Parameter>();
         foreach (var parameter in parameters)
         {
@@ -158,6 +164,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     private protected override void Update()
     {
+        Turn.GoTo(Stage.Working);
         try
         {
             Context.Begin(this, groups, States);

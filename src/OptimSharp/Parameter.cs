@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using OptimSharp.Kernels;
@@ -12,22 +13,22 @@ namespace OptimSharp;
 [SuppressMessage("Naming", "CA1724", Justification = "The field's word for it.")]
 public abstract class Parameter
 {
+    const int Widest = 16; // bytes of an element of any type, in which a copy or a state may be kept
+
     readonly long[] shape;
 
     internal Parameter(string name, ReadOnlySpan<long> shape, ElementType elementType)
     {
         ArgumentNullException.ThrowIfNull(name);
-        long count = 1;
+        Int128 count = 1; // of which 2⁶⁴ is already too many
         foreach (long size in shape)
-        {
-            if (size < 0)
-                throw new ArgumentException($"Parameter '{name}': a size in a shape must be ≥ 0, but is {size}.", nameof(shape));
-            count = checked(count * size);
-        }
+            count = size >= 0 ? Int128.Min(count * size, (Int128)1 << 64) : throw new ArgumentException($"Parameter '{name}': a size in a shape must be ≥ 0, but is {size}.", nameof(shape));
+        if (count * Widest > nint.MaxValue)
+            throw new ArgumentException($"Parameter '{name}' would have more elements by its shape, [{string.Join(", ", shape.ToArray())}], than there can be memory for.", nameof(shape));
         Name = name;
         this.shape = shape.ToArray();
-        Count = count;
-        Numbers = count * elementType.Parts();
+        Count = (long)count;
+        Numbers = Count * elementType.Parts();
         ElementType = elementType;
     }
 
@@ -91,12 +92,13 @@ public abstract class Parameter
     internal virtual MemoryExtent? Extent(ICollection<MemoryHandle> pins) => null;
 
     /// <summary>
-    /// Opens the parameter for a step. Checks that values and gradient can be used and throws when they can't,
+    /// Opens the parameter for a step. Checks that values and gradient are what they are taken for, and can be used in this way, and throws when not,
     /// before anything is changed. False when there is no gradient. Each call that returns true is followed by one of
     /// <see cref="EndStep"/>, unless <see cref="HostMemory.IsPlain"/> says that there is nothing to close.
     /// </summary>
+    /// <param name="use">What is done with the gradient's memory.</param>
     /// <param name="memory">Where values and gradient lie, for host memory; else both are null.</param>
-    internal abstract bool BeginStep(out HostMemory memory);
+    internal abstract bool BeginStep(GradientUse use, out HostMemory memory);
 
     /// <summary>Closes what <see cref="BeginStep"/> opened.</summary>
     internal virtual void EndStep()
@@ -110,6 +112,9 @@ public abstract class Parameter
     {
     }
 
+    /// <summary>During a step: what tells the gradient's memory from another's, for a gradient that is not in host memory.</summary>
+    internal virtual unsafe void* LocateGradient() => throw new UnreachableException();
+
     /// <summary>
     /// Copies all values, or the gradient (zeros when there is none; a sparse one with its zeros), to host memory in the compute
     /// type. A complex element is two numbers. For use outside of a step, or inside for a parameter that is not in host memory.
@@ -119,7 +124,10 @@ public abstract class Parameter
     /// <summary>Sets all values, rounded to the element type.</summary>
     internal abstract unsafe void Write<T>(T* from) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>Where the values lie in host memory; null when they lie elsewhere. Throws when the parameter can't be used any more.</summary>
+    /// <summary>
+    /// Where the values lie in host memory; null when they lie elsewhere. Throws when the parameter can't be used any more, or is another one than it was
+    /// taken for.
+    /// </summary>
     internal abstract Address Locate();
 
     /// <summary>Whether the values are still there.</summary>
@@ -134,6 +142,7 @@ public abstract class Parameter
             fixed (byte* from = &values.Start)
                 Conversion.Run(from, ElementType.Real(), host.Start, host.Type.Real(), (nint)Numbers);
             GC.KeepAlive(host);
+            GC.KeepAlive(this); // the memory may be pinned for as long as the parameter lives
             return;
         }
         using var copy = new HostTensor([Numbers], ElementType.Float64);
@@ -150,6 +159,7 @@ public abstract class Parameter
             fixed (byte* to = &values.Start)
                 Conversion.Run(host.Start, host.Type.Real(), to, ElementType.Real(), (nint)Numbers);
             GC.KeepAlive(host);
+            GC.KeepAlive(this);
             return;
         }
         using var copy = new HostTensor([Numbers], ElementType.Float64);
@@ -159,6 +169,11 @@ public abstract class Parameter
 
     /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
     internal virtual IDisposable? EnterClosure() => null;
+
+    /// <summary>Throws when <see cref="ZeroGrad"/> would.</summary>
+    internal virtual void CheckZeroGrad(bool setToNull)
+    {
+    }
 
     /// <summary>Removes the gradient, or sets it to zeros.</summary>
     internal abstract void ZeroGrad(bool setToNull);

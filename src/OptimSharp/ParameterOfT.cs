@@ -51,18 +51,24 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     /// The gradient of the loss by the values, row by row; null: none, and the next step leaves the parameter out.
     /// Assigning an array does not copy it. For native memory see <see cref="SetGradient"/>.
     /// </summary>
-    /// <exception cref="ArgumentException">The gradient's length is not the parameter's.</exception>
+    /// <remarks>
+    /// An array that is null is no gradient: it becomes empty memory, and empty memory is none for a parameter that has elements. A setter that throws,
+    /// also where memory can't be pinned, leaves the gradient as it was.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The gradient's length is not the parameter's. Nothing was changed.</exception>
     public Memory<T>? Gradient
     {
         get => gradient;
         set
         {
+            if (value is { IsEmpty: true } && Count > 0)
+                value = null;
             if (value is { } given && given.Length != Count)
                 throw new ArgumentException($"The gradient of parameter {this} must have {Count} elements, but has {given.Length}.", nameof(value));
+            MemoryHandle pinned = default;
+            Address buffer = value is { } present ? BufferOf(present, ref pinned) : default;
             Forget();
-            gradient = value;
-            gradientBuffer = value is { } present ? BufferOf(present, ref gradientPin) : default;
-            hasGradient = value is not null;
+            (gradient, gradientPin, gradientBuffer, hasGradient) = (value, pinned, buffer, value is not null);
         }
     }
 
@@ -70,7 +76,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     /// A gradient of some rows only, for <see cref="SGD"/>, <see cref="Adagrad"/>, <see cref="SparseAdam"/>; null: none, or a
     /// dense one. It takes the place of <see cref="Gradient"/>, and the other way round. Nothing is copied.
     /// </summary>
-    /// <exception cref="ArgumentException">The rows are not as long as indices and shape say, or the parameter is a single number.</exception>
+    /// <exception cref="ArgumentException">The rows are not as long as indices and shape say, or the parameter is a single number. Nothing was changed.</exception>
     public SparseGradient<T>? SparseGradient
     {
         get => sparse;
@@ -85,12 +91,21 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
             if (Shape.IsEmpty)
                 throw new ArgumentException($"Parameter {this} is a single number and has no rows: give a dense gradient.", nameof(value));
             long rowSize = Shape[0] == 0 ? 0 : Count / Shape[0];
-            if (given.Rows.Length != given.Indices.Length * rowSize)
+            if (given.Rows.Length != (Int128)given.Indices.Length * rowSize)
                 throw new ArgumentException($"The sparse gradient of parameter {this} must have {given.Indices.Length} × {rowSize} elements for its {given.Indices.Length} indices, but has {given.Rows.Length}.", nameof(value));
+            MemoryHandle pinnedIndices = default, pinnedRows = default;
+            SparseRows parts;
+            try
+            {
+                parts = new(BufferOf(MemoryMarshal.AsMemory(given.Indices), ref pinnedIndices), BufferOf(MemoryMarshal.AsMemory(given.Rows), ref pinnedRows), given.Indices.Length);
+            }
+            catch
+            {
+                pinnedIndices.Dispose();
+                throw;
+            }
             Forget();
-            sparse = value;
-            rows = new(BufferOf(MemoryMarshal.AsMemory(given.Indices), ref indexPin), BufferOf(MemoryMarshal.AsMemory(given.Rows), ref gradientPin), given.Indices.Length);
-            hasGradient = true;
+            (sparse, rows, indexPin, gradientPin, hasGradient) = (value, parts, pinnedIndices, pinnedRows, true);
         }
     }
 
@@ -111,8 +126,10 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     {
         if (gradient is null)
         {
-            if (HasGradient || Count > Array.MaxLength)
+            if (HasGradient)
                 throw new InvalidOperationException($"The gradient of parameter {this} is sparse or in native memory: write there.");
+            if (Count > Array.MaxLength)
+                throw new InvalidOperationException($"Parameter {this} has more elements than a span can have: set its gradient in native memory.");
             if (own is null)
                 own = new T[Count];
             else
@@ -136,7 +153,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 
     internal override Address Locate() => values;
 
-    internal override bool BeginStep(out HostMemory memory)
+    internal override bool BeginStep(GradientUse use, out HostMemory memory)
     {
         memory = new(values, gradientBuffer, sparse is null ? null : rows);
         return HasGradient;
@@ -146,7 +163,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     {
         if (ofGradient && !hasGradient)
         {
-            NativeMemory.Clear(to, (nuint)(Numbers * sizeof(TNumber)));
+            NativeMemory.Clear(to, checked((nuint)Numbers * (nuint)sizeof(TNumber)));
         }
         else if (ofGradient && sparse is not null)
         {
@@ -159,12 +176,14 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
             fixed (byte* from = &(ofGradient ? gradientBuffer : values).Start)
                 Storage.Load(from, ElementType.Real(), to, (nint)Numbers);
         }
+        GC.KeepAlive(this); // memory may be pinned for as long as the parameter lives
     }
 
     internal override void Write<TNumber>(TNumber* from)
     {
         fixed (byte* to = &values.Start)
             Storage.Save(from, to, ElementType.Real(), (nint)Numbers);
+        GC.KeepAlive(this);
     }
 
     internal override void ZeroGrad(bool setToNull)
@@ -182,7 +201,8 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
             return;
         }
         fixed (byte* start = &gradientBuffer.Start)
-            NativeMemory.Clear(start, (nuint)Count * (nuint)sizeof(T));
+            NativeMemory.Clear(start, checked((nuint)Count * (nuint)sizeof(T)));
+        GC.KeepAlive(this);
     }
 
     static ElementType TypeOf(string name) => Storage.Find<T>() is { } type && type.IsTrainable() ? type : throw new ArgumentException(
@@ -212,7 +232,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     static Address BufferOf<TItem>(Memory<TItem> memory, ref MemoryHandle pin) where TItem : unmanaged
     {
         if (MemoryMarshal.TryGetArray<TItem>(memory, out var array))
-            return new(array.Array!, array.Offset * sizeof(TItem));
+            return new(array.Array!, checked((nint)array.Offset * sizeof(TItem)));
         pin = memory.Pin();
         return new(pin.Pointer);
     }

@@ -14,7 +14,7 @@ public sealed partial class AveragedParameters
     /// <summary>A copy of the averages under PyTorch's keys: <c>n_averaged</c>, and <c>module.</c> with each name.</summary>
     public StateDict StateDict()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using var inside = turn.Enter("StateDict", within: Stage.Evaluating);
         var state = new StateDict { PythonType = "collections.OrderedDict" };
         state.Add(CountKey, TensorData.Of([Count]));
         for (int i = 0; i < averages.Length; i++)
@@ -27,7 +27,7 @@ public sealed partial class AveragedParameters
     public void LoadStateDict(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using var inside = turn.Enter("LoadStateDict", within: 0);
         foreach (var key in state.Keys)
         {
             if (key != CountKey && !(key.Name is { } name && name.StartsWith(Prefix, StringComparison.Ordinal) && IndexOf(name[Prefix.Length..]) >= 0))

@@ -8,17 +8,32 @@ public sealed partial class AveragedParameters
     readonly StepPlan plan = new();
     readonly bool[] done; // which averages a training step has updated by itself
     Dictionary<object, int>? byIdentity;
+    Turn.Inside? held; // during a training step
 
     /// <summary>
     /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="TakeOnHost"/>, each
-    /// to be changed as the result says (<see cref="AverageRule{T}.Next"/>), and then calls <see cref="Finish"/> or <see cref="Cancel"/>. Throws when
-    /// the update could not be done.
+    /// to be changed as the result says (<see cref="AverageRule{T}.Next"/>), and then calls <see cref="Finish"/>, when the step came about, and <see cref="End"/>.
+    /// Throws when the update could not be done.
     /// </summary>
+    /// <param name="holds">Whether nobody else may use the averages until <see cref="End"/>.</param>
     /// <returns>How the model enters; null for a function of the user's: then nothing may be taken, and <see cref="Finish"/> does all.</returns>
-    internal AverageStep? Begin()
+    internal AverageStep? Begin(bool holds)
     {
-        Refresh();
-        Check(live);
+        var inside = turn.Enter("a training step", within: 0);
+        try
+        {
+            Refresh();
+            Check(live);
+        }
+        catch
+        {
+            inside.Dispose();
+            throw;
+        }
+        if (holds)
+            held = inside;
+        else
+            inside.Dispose();
         byIdentity ??= live.Take(parameterCount).Select((p, i) => (p.Identity, i)).ToDictionary(x => x.Identity, x => x.i);
         return Averaging.Next(Count);
     }
@@ -35,12 +50,17 @@ public sealed partial class AveragedParameters
     /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
     internal void Finish() => Update(live);
 
-    /// <summary>Gives back what was taken: the step did not come about.</summary>
-    internal void Cancel() => Array.Clear(done);
+    /// <summary>Gives back what was taken, and the averages to others.</summary>
+    internal void End()
+    {
+        Array.Clear(done);
+        held?.Dispose();
+        held = null;
+    }
 
     void Check(Parameter[] models)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        turn.Check();
         if (SwapScope.IsOpenFor(models))
             throw new InvalidOperationException("Averages are swapped into the parameters, so the parameters can't be averaged: dispose the scope of SwapIn first.");
         foreach (var model in models)
@@ -85,7 +105,9 @@ public sealed partial class AveragedParameters
         int[] chosen = [.. Enumerable.Range(0, models.Length).Where(i => (i < parameterCount || options.UseBuffers) && models[i].ElementType.IsTrainable())];
         for (int i = parameterCount; i < models.Length && !options.UseBuffers; i++)
             Plan(models[i], averages[i], AverageStep.Copy);
+        turn.GoTo(Stage.Evaluating);
         Averaging.Average([.. chosen.Select(i => averages[i])], [.. chosen.Select(i => models[i])], Count);
+        turn.GoTo(Stage.Working);
     }
 
     void Plan(Parameter model, StateTensor average, AverageStep step)

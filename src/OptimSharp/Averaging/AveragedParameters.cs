@@ -15,7 +15,10 @@ namespace OptimSharp;
 /// <para>
 /// Izmailov and others, <see href="https://arxiv.org/abs/1803.05407">Averaging Weights Leads to Wider Optima and Better Generalization</see>, 2018.
 /// </para>
-/// <para>Not for use by several threads at once.</para>
+/// <para>
+/// Not for use by several threads at once: a call during another thread's is an <see cref="InvalidOperationException"/>. So is one that changes averages from
+/// within an averaging function; <see cref="Dispose"/> in one frees them at the end of the call that it is in.
+/// </para>
 /// </remarks>
 /// <example><code>
 /// using var averages = new AveragedParameters(parameters, Averaging.Ema(0.999));
@@ -30,7 +33,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     readonly StateTensor[] averages;
     readonly int parameterCount; // those after are buffers
     readonly AveragingOptions options;
-    bool disposed;
+    readonly Turn turn;
 
     /// <param name="parameters">The parameters. Their names are the keys of the state; those without get their number.</param>
     /// <param name="averaging">How they are averaged; null: equally.</param>
@@ -40,6 +43,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     public AveragedParameters(IEnumerable<Parameter> parameters, Averaging? averaging = null, AveragingOptions? options = null, IEnumerable<Parameter>? buffers = null)
     {
         ArgumentNullException.ThrowIfNull(parameters);
+        turn = new(this, "an average", Free);
         Averaging = averaging ?? Averaging.Equal;
         this.options = options ?? new();
         Parameter[] trained = [.. parameters];
@@ -54,6 +58,8 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
             throw new ArgumentException($"{same.Count()} parameters have the name '{same.Key}': averages are kept by name.", nameof(parameters));
         if (live.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"Parameter {twice.First()} is there {twice.Count()} times.", nameof(parameters));
+        foreach (var parameter in live)
+            parameter.Locate(); // throws when it can't be used
         averages = new StateTensor[live.Length];
         for (int i = 0; i < live.Length; i++)
         {
@@ -89,7 +95,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <exception cref="KeyNotFoundException">There is none of this name.</exception>
     public TensorData Average(string name)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using var inside = turn.Enter("Average", within: Stage.Evaluating);
         return TensorData.From(averages[IndexOf(name) is >= 0 and var i ? i
             : throw new KeyNotFoundException($"There is no average '{name}'; there are: {string.Join(", ", Names)}.")]);
     }
@@ -98,6 +104,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <exception cref="InvalidOperationException">A parameter can't be used any more, or the averages are swapped in. Nothing has changed.</exception>
     public void Update()
     {
+        using var inside = turn.Enter("Update", within: 0);
         Refresh();
         Check(live);
         Update(live);
@@ -109,6 +116,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <exception cref="InvalidOperationException">A parameter can't be used any more, or averages are swapped in. Nothing has changed.</exception>
     public void Update(IEnumerable<Parameter> model)
     {
+        using var inside = turn.Enter("Update", within: 0);
         var models = Match(model, nameof(model));
         Check(models);
         Update(models);
@@ -121,7 +129,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     public void Update(StateDict model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ObjectDisposedException.ThrowIf(disposed, this);
+        using var inside = turn.Enter("Update", within: 0);
         var tensors = new HostTensor[live.Length];
         try
         {
@@ -144,6 +152,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <exception cref="InvalidOperationException">No model was averaged yet, or a parameter can't be used any more. Nothing has changed.</exception>
     public IDisposable SwapIn()
     {
+        using var inside = turn.Enter("SwapIn", within: 0);
         CheckUpdated();
         Refresh();
         return SwapScope.Open(this);
@@ -154,8 +163,9 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <exception cref="InvalidOperationException">No model was averaged yet.</exception>
     public void CopyTo(IEnumerable<Parameter> model)
     {
+        using var inside = turn.Enter("CopyTo", within: 0);
         CheckUpdated();
-        Copy(model);
+        CopyAll(model);
     }
 
     /// <summary>
@@ -165,28 +175,38 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <exception cref="ArgumentException">Names or shapes differ. Nothing has changed.</exception>
     public void Rebind(IEnumerable<Parameter> model)
     {
-        Match(model, nameof(model)).CopyTo(live, 0);
-        byIdentity = null;
+        using var inside = turn.Enter("Rebind", within: 0);
+        Replace(model);
     }
 
     /// <summary>Frees the averages. Scopes of <see cref="SwapIn"/> that are open still restore the parameters.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is using the averages. Nothing was freed.</exception>
     public void Dispose()
     {
-        if (disposed)
-            return;
-        disposed = true;
-        foreach (var average in averages)
-            average.Dispose();
+        turn.Dispose();
         GC.SuppressFinalize(this);
     }
 
     /// <summary>What enters the average, and how many models.</summary>
     public override string ToString() => $"{Averaging} of {Count} models with {parameterCount} parameters";
 
+    void Replace(IEnumerable<Parameter> model)
+    {
+        Match(model, nameof(model)).CopyTo(live, 0);
+        byIdentity = null;
+    }
+
+    void Free()
+    {
+        plan.Forget();
+        foreach (var average in averages)
+            average.Dispose();
+    }
+
     /// <summary>Takes the model's tensors anew when some were disposed.</summary>
     internal void Refresh()
     {
-        if (Source is null || disposed)
+        if (Source is null || turn.IsDisposed)
             return;
         foreach (var parameter in live)
         {
@@ -194,7 +214,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
             {
                 try
                 {
-                    Rebind(Source());
+                    Replace(Source());
                     return;
                 }
                 catch (ArgumentException e)
@@ -208,6 +228,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <summary>Sets the averages of the buffers to what the model's buffers are: statistics that were computed with the averages.</summary>
     internal void SetBuffers(IEnumerable<Parameter> model)
     {
+        using var inside = turn.Enter("SetBuffers", within: 0);
         var models = Match(model, nameof(model));
         for (int i = parameterCount; i < models.Length; i++)
             models[i].CopyTo(averages[i]);
@@ -217,6 +238,12 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <summary>Copies the averages to a model's parameters.</summary>
     internal void Copy(IEnumerable<Parameter> model)
     {
+        using var inside = turn.Enter("Module", within: 0);
+        CopyAll(model);
+    }
+
+    void CopyAll(IEnumerable<Parameter> model)
+    {
         var targets = Match(model, nameof(model));
         for (int i = 0; i < targets.Length; i++)
             targets[i].CopyFrom(averages[i]);
@@ -225,7 +252,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
     /// <summary>A model's parameters in the order of ours.</summary>
     internal Parameter[] Match(IEnumerable<Parameter> model, string argument)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        turn.Check();
         ArgumentNullException.ThrowIfNull(model, argument);
         Parameter[] given = [.. model];
         if (given.Length != live.Length)
@@ -262,7 +289,7 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
 
     internal void CheckUpdated()
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        turn.Check();
         if (Count == 0)
             throw new InvalidOperationException("No model was averaged yet: call Update first.");
     }

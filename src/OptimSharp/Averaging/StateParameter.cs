@@ -26,7 +26,7 @@ internal static unsafe class StateParameter
 
         internal override Address Locate() => tensor.Address;
 
-        internal override bool BeginStep(out HostMemory memory) => throw new NotSupportedException();
+        internal override bool BeginStep(GradientUse use, out HostMemory memory) => throw new NotSupportedException();
 
         internal override void Read<T>(T* to, bool ofGradient) => tensor.Read(to);
 

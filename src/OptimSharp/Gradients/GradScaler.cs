@@ -91,15 +91,18 @@ public sealed class GradScaler : IStateful
     /// </summary>
     /// <exception cref="InvalidOperationException">
     /// The optimizer was unscaled or stepped since the last update; or a gradient is of type Float16, where unscaled numbers vanish, or
-    /// does not fit its parameter. Nothing was changed.
+    /// does not fit its parameter, or can't be written to. Or another thread is using the optimizer. Nothing was changed.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Unscale(Optimizer optimizer)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
+        optimizer.Turn.Check();
         if (!IsEnabled)
             return;
+        using var turn = optimizer.UseGradients("GradScaler.Unscale");
         var change = UnscalingOf(optimizer, "Unscale");
-        var pass = GradientPass.Open(optimizer);
+        var pass = GradientPass.Open(optimizer, GradientUse.Write);
         try
         {
             if (pass.IsEmpty)
@@ -107,7 +110,7 @@ public sealed class GradScaler : IStateful
             if (pass.FindHalf() is { } half)
                 throw new InvalidOperationException(HalfGradient(half));
             bool overflown = !double.IsFinite(pass.Norm(NormOrder.Infinity, change));
-            pass.Change(change);
+            pass.Change(change, keeps: true);
             progress[optimizer] = new(Stage.Unscaled, overflown);
         }
         finally
@@ -121,9 +124,11 @@ public sealed class GradScaler : IStateful
     /// </summary>
     /// <returns>Whether the step was taken.</returns>
     /// <exception cref="InvalidOperationException">The optimizer was stepped since the last update; or no parameter has a gradient; or as in <see cref="Unscale"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public bool Step(Optimizer optimizer)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
+        optimizer.Turn.Check();
         if (!IsEnabled)
         {
             optimizer.Step();

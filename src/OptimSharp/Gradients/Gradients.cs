@@ -18,6 +18,10 @@ namespace OptimSharp;
 /// A gradient that is changed is rounded to its type. In a sparse one the sum of a row's parts then stands in the place of the first, with
 /// zeros in the others.
 /// </para>
+/// <para>
+/// A gradient that several parameters share counts for each of them in a norm, and is changed once. One of which several elements share their memory (an expanded
+/// tensor) can be measured and stepped by, but not changed: that is refused before anything has changed.
+/// </para>
 /// <para><see cref="TrainingStep"/> does the same within the optimizer's own pass over memory.</para>
 /// </remarks>
 public static class Gradients
@@ -34,7 +38,7 @@ public static class Gradients
     {
         ArgumentNullException.ThrowIfNull(parameters);
         CheckOrder(order);
-        var pass = GradientPass.Open(parameters);
+        var pass = GradientPass.Open(parameters, GradientUse.Read);
         try
         {
             return pass.Norm(new(order), GradientChange.None);
@@ -67,14 +71,14 @@ public static class Gradients
         ArgumentNullException.ThrowIfNull(parameters);
         CheckLimit(maxNorm, nameof(maxNorm));
         CheckOrder(order);
-        var pass = GradientPass.Open(parameters);
+        var pass = GradientPass.Open(parameters, GradientUse.Write);
         try
         {
             var p = new NormOrder(order);
             double norm = pass.Norm(p, GradientChange.None);
             if (throwIfNotFinite && !double.IsFinite(norm))
                 throw new InvalidOperationException(NotFinite(norm, order, pass.FindNotFinite(p, GradientChange.None)));
-            pass.Change(new() { Clip = ClipFactor(maxNorm, norm) });
+            pass.Change(new() { Clip = ClipFactor(maxNorm, norm) }, keeps: true);
             return norm;
         }
         finally
@@ -95,12 +99,12 @@ public static class Gradients
     {
         ArgumentNullException.ThrowIfNull(parameters);
         CheckLimit(limit, nameof(limit));
-        var pass = GradientPass.Open(parameters);
+        var pass = GradientPass.Open(parameters, GradientUse.Write);
         try
         {
             if (pass.FindComplex() is { } complex)
                 throw new InvalidOperationException(ComplexLimit(complex));
-            pass.Change(new() { Limit = limit });
+            pass.Change(new() { Limit = limit }, keeps: true);
         }
         finally
         {
@@ -118,10 +122,10 @@ public static class Gradients
         ArgumentNullException.ThrowIfNull(parameters);
         if (!double.IsFinite(factor))
             throw new ArgumentOutOfRangeException(nameof(factor), factor, string.Create(CultureInfo.InvariantCulture, $"factor must be finite, but is {factor}."));
-        var pass = GradientPass.Open(parameters);
+        var pass = GradientPass.Open(parameters, GradientUse.Write);
         try
         {
-            pass.Change(new() { Mean = factor });
+            pass.Change(new() { Mean = factor }, keeps: true);
         }
         finally
         {

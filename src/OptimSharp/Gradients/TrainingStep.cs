@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using OptimSharp.Kernels;
 
 namespace OptimSharp;
@@ -17,6 +18,11 @@ namespace OptimSharp;
 /// A step whose gradients are not finite is left out: parameters, state, counts, averages and schedules stay as they are, and the gradients are
 /// dropped or zeroed, so that they don't spoil the next. The optimizer's <see cref="Optimizer.Stepping"/> is raised before gradients are
 /// looked at, <see cref="Optimizer.Stepped"/> only after a step that was taken.
+/// </para>
+/// <para>
+/// What throws before the update leaves everything as it was. An averaging function or a handler of <see cref="Optimizer.Stepped"/> that throws
+/// leaves the step taken (an averaging function that throws, the averages as they were); gradients, scaler and schedulers follow all the same, and
+/// then the exception comes out. A scheduler that throws leaves the step taken and those before it in the list stepped, not those after it.
 /// </para>
 /// <para>
 /// What is not elementwise in host memory (<see cref="Muon"/>, <see cref="Adafactor"/>, <see cref="LBFGS"/>, sparse gradients, other devices) gets
@@ -72,8 +78,10 @@ public sealed class TrainingStep
     /// Takes the gradients that <c>backward()</c> left, or added, in the parameters: of the last micro-batch, and the step follows; of an earlier one, and they wait.
     /// </summary>
     /// <exception cref="InvalidOperationException">
-    /// A gradient does not fit its parameter or can't be clipped or unscaled as asked for, averages are swapped into the parameters, or the scaler was not updated. Nothing was changed.
+    /// A gradient does not fit its parameter or can't be clipped, unscaled or zeroed as asked for, averages are swapped into the parameters, or the scaler was not updated. Nothing was changed.
+    /// Or another thread is using the optimizer, or this is within a step.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed. Nothing was changed.</exception>
     public StepReport Step() => Gathered + 1 < options.MicroBatches ? Wait() : Take(Gathered + 1);
 
     /// <summary>
@@ -88,7 +96,8 @@ public sealed class TrainingStep
         ArgumentNullException.ThrowIfNull(closure);
         if (Gathered + 1 < options.MicroBatches)
         {
-            loss = Optimizer.EvaluateAlone(closure);
+            using var turn = Optimizer.Turn.Enter("Step", within: Stage.After, Stage.Before);
+            loss = Optimizer.Evaluate(closure);
             return Wait();
         }
         return Take(Gathered + 1, closure, out loss);
@@ -99,44 +108,78 @@ public sealed class TrainingStep
     public StepReport Finish() => Gathered == 0 ? Report(StepOutcome.Gathering) : Take(Gathered);
 
     /// <summary>Forgets the micro-batches that were gathered, and their gradients.</summary>
+    /// <inheritdoc cref="Optimizer.ZeroGrad" path="/exception"/>
     public void Discard()
     {
-        Gathered = 0;
         Optimizer.ZeroGrad(options.GradientsAfter != GradientsAfter.Zeroed);
+        Gathered = 0;
     }
 
     StepReport Wait()
     {
+        Optimizer.Turn.Check();
         Gathered++;
         return Report(StepOutcome.Gathering);
     }
 
     StepReport Take(int batches)
     {
-        Begin(batches);
-        try
-        {
-            Optimizer.StepWithin(frame);
-        }
-        finally
-        {
-            frame.End();
-        }
-        return Complete();
+        using var turn = Optimizer.BeginStep();
+        return Update(batches);
     }
 
     StepReport Take<TLoss>(int batches, Func<TLoss> closure, out TLoss loss)
     {
-        Begin(batches);
+        using var turn = Optimizer.BeginStep();
+        if (Optimizer.NeedsClosure)
+            return Update(batches, closure, out loss);
+        loss = Optimizer.Evaluate(closure);
+        return Update(batches);
+    }
+
+    StepReport Update(int batches)
+    {
+        ExceptionDispatchInfo? failure = null;
         try
         {
-            loss = Optimizer.NeedsClosure ? RepeatedClosure(closure) : Optimizer.StepWithin(frame, closure);
+            Begin(batches);
+            Optimizer.UpdateWithin(frame);
+            if (!frame.Skipped)
+                Optimizer.AfterStep();
+        }
+        catch (Exception e) when (frame.IsTaken)
+        {
+            failure = ExceptionDispatchInfo.Capture(e);
         }
         finally
         {
             frame.End();
         }
-        return Complete();
+        return Complete(failure);
+    }
+
+    /// <summary>A step that evaluates the closure several times: the gradients are treated after each.</summary>
+    StepReport Update<TLoss>(int batches, Func<TLoss> closure, out TLoss loss)
+    {
+        TLoss first = default!;
+        ExceptionDispatchInfo? failure = null;
+        try
+        {
+            Begin(batches);
+            Repeat(closure, (value) => first = value);
+            if (!frame.Skipped)
+                Optimizer.AfterStep();
+        }
+        catch (Exception e) when (frame.IsTaken)
+        {
+            failure = ExceptionDispatchInfo.Capture(e);
+        }
+        finally
+        {
+            frame.End();
+        }
+        loss = first;
+        return Complete(failure);
     }
 
     void Begin(int batches)
@@ -155,15 +198,17 @@ public sealed class TrainingStep
             Mean = 1.0 / batches,
             Limit = options.MaxValue ?? double.PositiveInfinity,
         };
-        frame.Begin();
+        frame.Begin(holdsAverages: !Optimizer.NeedsClosure);
     }
 
-    /// <summary>What follows once the optimizer is through.</summary>
-    StepReport Complete()
+    /// <summary>What follows once the optimizer is through, and then what a handler or an averaging function threw after the update.</summary>
+    StepReport Complete(ExceptionDispatchInfo? failure)
     {
+        Optimizer.Turn.GoTo(Stage.After);
         Gathered = 0;
-        if (options.GradientsAfter == GradientsAfter.Dropped || options.GradientsAfter == GradientsAfter.Zeroed && frame.Skipped)
-            Optimizer.ZeroGrad(options.GradientsAfter == GradientsAfter.Dropped);
+        Optimizer.HasStepped = true; // a scheduler that follows comes in its turn
+        if (!Optimizer.Turn.IsDisposed && (frame.After == GradientsAfter.Dropped || frame.After == GradientsAfter.Zeroed && frame.Skipped))
+            Optimizer.ZeroGrad(frame.After == GradientsAfter.Dropped);
         var report = Report(frame.Skipped ? StepOutcome.Skipped : StepOutcome.Updated);
         if (options.Scaler is { IsEnabled: true } scaler)
         {
@@ -171,11 +216,12 @@ public sealed class TrainingStep
             if (options.UpdateScaler)
                 scaler.Update();
         }
-        if (!frame.Skipped)
+        if (!frame.Skipped && !Optimizer.Turn.IsDisposed)
         {
             for (int i = 0; i < options.Schedulers.Count; i++)
                 options.Schedulers[i].Step();
         }
+        failure?.Throw();
         return report;
     }
 
@@ -183,26 +229,25 @@ public sealed class TrainingStep
         ? new(outcome, double.NaN, 1, options.Scaler?.CurrentScale ?? 1, null)
         : new(outcome, frame.Norm, frame.Change.Clip, options.Scaler?.CurrentScale ?? 1, frame.Skipped ? frame.NotFinite : null);
 
-    /// <summary>A step that evaluates the closure several times: the gradients are treated after each.</summary>
-    TLoss RepeatedClosure<TLoss>(Func<TLoss> closure)
+    void Repeat<TLoss>(Func<TLoss> closure, Action<TLoss> take)
     {
-        TLoss first = default!;
         bool evaluated = false;
         var change = frame.Change;
         double norm = double.NaN, factor = 1;
         try
         {
-            Optimizer.StepWithin(frame, () =>
+            Optimizer.UpdateWithin(() =>
             {
                 var loss = closure();
                 frame.Change = change;
-                var pass = GradientPass.Open(Optimizer);
+                var pass = GradientPass.Open(Optimizer, GradientUse.Write);
                 try
                 {
                     bool goesOn = frame.DecideAndChange(pass, isFirst: !evaluated);
                     if (!evaluated)
                     {
-                        (first, evaluated, norm, factor) = (loss, true, frame.Norm, frame.Change.Clip);
+                        (evaluated, norm, factor) = (true, frame.Norm, frame.Change.Clip);
+                        take(loss);
                         if (!goesOn)
                             throw new LeftOut();
                     }
@@ -217,9 +262,7 @@ public sealed class TrainingStep
         }
         catch (LeftOut)
         {
-            Optimizer.HasStepped = true;
         }
-        return first;
     }
 
     /// <summary>Ends an optimizer's step from within its closure: it puts everything back as it was.</summary>

@@ -7,7 +7,7 @@ namespace OptimSharp.Kernels;
 /// Where a tensor's elements begin: in a managed array, or at a native address. A managed array is pinned only
 /// while a chunk of it is worked on, which costs nothing.
 /// </summary>
-internal readonly unsafe struct Address
+internal readonly unsafe struct Address : IEquatable<Address>
 {
     readonly Array? array;
     readonly nint offset; // in bytes: from the array's first element, or the address itself
@@ -23,6 +23,20 @@ internal readonly unsafe struct Address
     public bool IsNull => array is null && offset == 0;
 
     public bool IsArray => array is not null;
+
+    public static bool operator ==(Address x, Address y) => x.Equals(y);
+
+    public static bool operator !=(Address x, Address y) => !x.Equals(y);
+
+    public bool Equals(Address other) => array == other.array && offset == other.offset;
+
+    public override bool Equals(object? obj) => obj is Address other && Equals(other);
+
+    public override int GetHashCode()
+    {
+        ulong mixed = ((ulong)offset + (ulong)RuntimeHelpers.GetHashCode(array)) * 0x9E3779B97F4A7C15;
+        return (int)(mixed >> 32);
+    }
 
     /// <summary>The first byte. Valid to pin with <c>fixed</c>.</summary>
     public ref byte Start

@@ -22,6 +22,7 @@ internal sealed unsafe class GradientPass
         public nint ChunksBefore;
         public double Gathered;
         public bool IsCopy;
+        public bool IsShared; // its memory is an earlier entry's, which changes it
         public TouchedRows? Rows;
         public SparseRows Raw;
 
@@ -33,6 +34,7 @@ internal sealed unsafe class GradientPass
     readonly TensorOps ops = new();
     readonly List<TouchedRows> rows = []; // for reuse: the first rowCount are in this pass
     readonly HashSet<object> seen = [];
+    readonly PlaceSet places = new();
     int rowCount;
     Entry[] entries = new Entry[8];
     int count;
@@ -45,7 +47,7 @@ internal sealed unsafe class GradientPass
     /// <summary>
     /// A pass over the parameters that have a gradient, to be closed again. Throws, with nothing changed, when one can't be used.
     /// </summary>
-    public static GradientPass Open(IEnumerable<Parameter> parameters)
+    public static GradientPass Open(IEnumerable<Parameter> parameters, GradientUse use)
     {
         var pass = spare ?? new GradientPass();
         spare = null;
@@ -54,12 +56,12 @@ internal sealed unsafe class GradientPass
             if (parameters is IReadOnlyList<Parameter> list)
             {
                 for (int i = 0; i < list.Count; i++) // an enumerator would be allocated
-                    pass.Open(list[i]);
+                    pass.Open(list[i], use);
             }
             else
             {
                 foreach (var parameter in parameters)
-                    pass.Open(parameter);
+                    pass.Open(parameter, use);
             }
         }
         catch
@@ -71,7 +73,7 @@ internal sealed unsafe class GradientPass
     }
 
     /// <summary>A pass over the parameters of an optimizer.</summary>
-    public static GradientPass Open(Optimizer optimizer)
+    public static GradientPass Open(Optimizer optimizer, GradientUse use)
     {
         var pass = spare ?? new GradientPass();
         spare = null;
@@ -80,7 +82,7 @@ internal sealed unsafe class GradientPass
             for (int i = 0; i < optimizer.ParameterGroups.Count; i++)
             {
                 foreach (var parameter in optimizer.ParameterGroups[i].ParameterArray)
-                    pass.Open(parameter);
+                    pass.Open(parameter, use);
             }
         }
         catch
@@ -107,6 +109,7 @@ internal sealed unsafe class GradientPass
         for (; rowCount > 0; rowCount--)
             rows[rowCount - 1].Clear();
         seen.Clear();
+        places.Clear();
         (count, chunks, numbers) = (0, 0, 0);
     }
 
@@ -187,29 +190,59 @@ internal sealed unsafe class GradientPass
         return null;
     }
 
-    /// <summary>Changes all gradients in place.</summary>
-    public void Change(in GradientChange change)
+    /// <summary>
+    /// Finds gradients that are the same memory, of which one is to be changed for all. Throws, with nothing changed, for those that begin at one
+    /// place and end at others.
+    /// </summary>
+    public bool FindShared()
+    {
+        bool any = false;
+        places.Begin(count);
+        for (int i = 0; i < count; i++)
+        {
+            ref var entry = ref entries[i];
+            if (entry.Count == 0)
+                continue;
+            var place = entry.IsElsewhere ? new(entry.Parameter.LocateGradient()) : entry.Memory;
+            int first = places.Add(place, i);
+            entry.IsShared = first != i;
+            if (!entry.IsShared)
+                continue;
+            any = true;
+            if (entries[first].Count != entry.Count || entries[first].Type != entry.Type)
+                throw new InvalidOperationException($"The gradients of parameters {entries[first].Parameter} and {entry.Parameter} share memory without being the same: what is done to the one would be done to a part of the other. Give them gradients of their own.");
+        }
+        return any;
+    }
+
+    /// <summary>Changes all gradients in place, those that several parameters share once.</summary>
+    /// <param name="change">What is done to each number.</param>
+    /// <param name="keeps">Whether gradients of which only copies could be opened are to be as the copies are then.</param>
+    public void Change(in GradientChange change, bool keeps)
     {
         if (change.IsNone)
             return;
+        FindShared();
         if (chunks > 0)
             ops.For(new ChangeLoop { Pass = this, Change = change }, chunks, CostOfChunk);
         for (int i = 0; i < count; i++)
         {
             ref var entry = ref entries[i];
-            if (entry.IsElsewhere)
+            if (entry.IsElsewhere && !entry.IsShared)
                 entry.Parameter.Backend.ChangeGradient(entry.Parameter, change);
+            if (!keeps)
+                continue;
             entry.Rows?.Store(entry.Raw);
             if (entry.IsCopy)
                 entry.Parameter.KeepGradient();
         }
     }
 
-    void Open(Parameter? parameter)
+    void Open(Parameter? parameter, GradientUse use)
     {
         if (parameter is null)
             throw new ArgumentException("A parameter is null.");
-        if (!parameter.BeginStep(out var memory))
+        if (!parameter.BeginStep(use, out var memory))
             return;
         try
         {
@@ -343,6 +376,8 @@ internal sealed unsafe class GradientPass
             for (nint chunk = first; chunk < last; chunk++)
             {
                 ref var entry = ref Pass.At(ref i, chunk, out nint start, out nint n);
+                if (entry.IsShared)
+                    continue;
                 fixed (byte* memory = &entry.Memory.Start)
                 {
                     byte* at = memory + start * entry.Type.Real().Size();

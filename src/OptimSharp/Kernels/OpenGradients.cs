@@ -15,14 +15,15 @@ internal sealed class OpenGradients : ISharedWork
     StepContext.Entry[] entries = [];
     int next;
     int failedAt;
+    GradientUse use;
     ExceptionDispatchInfo? failure;
 
     public OpenGradients() => team = new WorkerTeam(this);
 
     /// <summary>Marks the parameters that have a gradient. When some can't be opened, the first one's exception is thrown.</summary>
-    public void Run(StepContext.Entry[] entries, int threads)
+    public void Run(StepContext.Entry[] entries, int threads, GradientUse use)
     {
-        this.entries = entries;
+        (this.entries, this.use) = (entries, use);
         (next, failedAt, failure) = (0, int.MaxValue, null);
         team.Run(entries.Length < WorthSharing ? 1 : threads);
         failure?.Throw();
@@ -41,7 +42,7 @@ internal sealed class OpenGradients : ISharedWork
                 ref var entry = ref entries[i];
                 try
                 {
-                    entry.Present = entry.Parameter.BeginStep(out entry.Memory);
+                    entry.Present = entry.Parameter.BeginStep(use, out entry.Memory);
                 }
 #pragma warning disable CA1031 // thrown again when all threads are out
                 catch (Exception error)

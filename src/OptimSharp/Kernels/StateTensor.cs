@@ -18,13 +18,13 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
         {
             long count = 1;
             foreach (long size in shape)
-                count *= size;
+                count = checked(count * size);
             return count;
         }
     }
 
     /// <summary>How many real numbers it holds: two for a complex element.</summary>
-    public long Numbers => Count * Type.Parts();
+    public long Numbers => checked(Count * Type.Parts());
 
     /// <summary>Sets every number (of a complex element: both parts).</summary>
     public abstract void Fill(double value);
@@ -86,41 +86,41 @@ internal sealed unsafe class HostTensor : StateTensor
 
     ~HostTensor() => Free();
 
-    public Address Address => new(memory);
+    public Address Address => new(Start);
 
-    public void* Start => memory;
+    public void* Start => memory != null ? memory : throw new ObjectDisposedException(nameof(HostTensor), "The state was freed.");
 
     public override void Fill(double value)
     {
         var type = Type.Real();
-        for (long i = 0; i < Numbers; i++)
-            Storage.Save(&value, (byte*)memory + i * type.Size(), type, 1);
+        for (long i = 0, count = Numbers; i < count; i++)
+            Storage.Save(&value, (byte*)Start + i * type.Size(), type, 1);
         GC.KeepAlive(this);
     }
 
     public override void CopyTo(Span<double> destination)
     {
         fixed (double* to = destination)
-            Storage.Load(memory, Type.Real(), to, destination.Length);
+            Storage.Load(Start, Type.Real(), to, (nint)destination.Length);
         GC.KeepAlive(this);
     }
 
     public override void CopyFrom(ReadOnlySpan<double> source)
     {
         fixed (double* from = source)
-            Storage.Save(from, memory, Type.Real(), source.Length);
+            Storage.Save(from, Start, Type.Real(), (nint)source.Length);
         GC.KeepAlive(this);
     }
 
     public override void Read<T>(T* to)
     {
-        Storage.Load(memory, Type.Real(), to, (nint)Numbers);
+        Storage.Load(Start, Type.Real(), to, (nint)Numbers);
         GC.KeepAlive(this);
     }
 
     public override void Write<T>(T* from)
     {
-        Storage.Save(from, memory, Type.Real(), (nint)Numbers);
+        Storage.Save(from, Start, Type.Real(), (nint)Numbers);
         GC.KeepAlive(this);
     }
 

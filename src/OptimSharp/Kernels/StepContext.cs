@@ -71,7 +71,7 @@ internal sealed class StepContext
     {
         done = counts = false;
         Bind(groups, states);
-        opening.Run(entries, Execution.ThreadCount);
+        opening.Run(entries, Execution.ThreadCount, Frame?.Use ?? GradientUse.Read);
         for (int i = 0; i < groups.Count; i++)
         {
             ref var group = ref groupsOf[i];
@@ -156,10 +156,10 @@ internal sealed class StepContext
         Frame?.BeforeRules(entries);
         plan.Run(Execution.ThreadCount);
         tensorPlan.Run();
-        Frame?.AfterRules(entries);
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
         done = counts = true;
+        Frame?.AfterRules(entries);
     }
 
     /// <summary>Closes the parameters; after a failure, takes back what the step had prepared.</summary>
@@ -230,7 +230,7 @@ internal sealed class StepContext
         if (denseCount == dense.Count)
             dense.Add(new());
         nint numbers = (nint)entry.Parameter.Numbers;
-        T* full = (T*)dense[denseCount++].Ensure(numbers * sizeof(T));
+        T* full = (T*)dense[denseCount++].Ensure(checked(numbers * sizeof(T)));
         rows.Spread(full, numbers);
         entry.Rows = null;
         entry.GradType = Storage.Of<T>();
@@ -249,7 +249,7 @@ internal sealed class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
-        entry.Fused = Frame is not null && StepFrame.CanFuse(entry);
+        entry.Fused = Frame is not null && Frame.CanFuse(entry);
         var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2, entry.Fused ? Frame : null);
         if (entry.OnHost) // a call of a generic virtual method costs more than all the rest
             plan.AddParameter<TRule, T>(rule, target);

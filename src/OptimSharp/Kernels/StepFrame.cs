@@ -10,6 +10,8 @@ internal sealed class StepFrame
     readonly GradientPass separate = new(); // those of them that are changed before the rules, not with them
     readonly List<Parameter> unzeroed = [];
     AverageStep? average;
+    bool holds;    // has the averages, until the end of the step
+    bool isShared; // parameters share a gradient that is changed: that is done once, apart from the rules
     AverageRule<float> averageOfFloats;
     AverageRule<double> averageOfDoubles;
 
@@ -43,16 +45,27 @@ internal sealed class StepFrame
     /// <summary>Whether the step was left out.</summary>
     public bool Skipped { get; private set; }
 
+    /// <summary>Whether the step was taken: from here on nothing can take it back.</summary>
+    public bool IsTaken { get; private set; }
+
     /// <summary>A parameter whose gradient is not finite, when that was looked for.</summary>
     public Parameter? NotFinite { get; private set; }
 
+    /// <summary>What the step does with the memory of gradients.</summary>
+    public GradientUse Use => After == GradientsAfter.Zeroed || After == GradientsAfter.Kept && Changes ? GradientUse.Write
+        : Changes ? GradientUse.Change : GradientUse.Read;
+
     bool Clips => !double.IsPositiveInfinity(MaxNorm);
 
+    bool Changes => Clips || !Change.IsNone;
+
     /// <summary>Begins a step. Throws when the averages can't be updated.</summary>
-    public void Begin()
+    /// <param name="holdsAverages">Whether averages are updated with the rules, so that nobody else may until <see cref="End"/>.</param>
+    public void Begin(bool holdsAverages)
     {
-        (Norm, Skipped, NotFinite) = (double.NaN, false, null);
-        average = Averages?.Begin();
+        (Norm, Skipped, NotFinite, IsTaken, isShared) = (double.NaN, false, null, false, false);
+        average = Averages?.Begin(holdsAverages);
+        holds = holdsAverages;
         if (average is { } step)
             (averageOfFloats, averageOfDoubles) = (new(step), new(step));
     }
@@ -67,6 +80,7 @@ internal sealed class StepFrame
             if (entry.Present)
                 all.Add(entry.Parameter, entry.Memory, entry.Rows);
         }
+        isShared = Use != GradientUse.Read && all.FindShared() && Use == GradientUse.Write;
         bool goesOn = Decide(all);
         if (goesOn && !Change.IsNone)
         {
@@ -85,7 +99,7 @@ internal sealed class StepFrame
     {
         bool goesOn = Decide(gradients);
         if (goesOn)
-            gradients.Change(Change);
+            gradients.Change(Change, keeps: true);
         Skipped &= isFirst; // the optimizer itself knows what to do with a later point that is not finite
         return goesOn;
     }
@@ -96,15 +110,15 @@ internal sealed class StepFrame
     /// <param name="factor">What its gradients were clipped by.</param>
     public void AfterAll(Optimizer optimizer, double norm, double factor)
     {
-        Norm = norm;
+        (Norm, IsTaken) = (norm, true);
         Change = Change with { Clip = factor };
-        Averages?.Finish();
         if (After == GradientsAfter.Zeroed)
             optimizer.ZeroGrad(setToNull: false);
+        Averages?.Update();
     }
 
     /// <summary>Whether a parameter's change, average and zeros can be done with its rule.</summary>
-    public static bool CanFuse(in StepContext.Entry entry) => entry.Memory.Rows is null && !entry.Memory.Values.IsNull;
+    public bool CanFuse(in StepContext.Entry entry) => !isShared && entry.Memory.Rows is null && !entry.Memory.Values.IsNull;
 
     /// <summary>The average to be updated with a parameter's rule, if any.</summary>
     public HostTensor? TakeAverage(Parameter parameter) => average is not null ? Averages!.TakeOnHost(parameter) : null;
@@ -122,10 +136,16 @@ internal sealed class StepFrame
         ChangeSeparately();
     }
 
-    /// <summary>After the rules: what was not done with them.</summary>
+    /// <summary>After the rules: what was not done with them. A function of the user's that averages comes last.</summary>
     public void AfterRules(Span<StepContext.Entry> entries)
     {
+        IsTaken = true;
+        FinishGradients(entries);
         Averages?.Finish();
+    }
+
+    void FinishGradients(Span<StepContext.Entry> entries)
+    {
         if (After == GradientsAfter.Dropped)
             return;
         foreach (ref var entry in entries)
@@ -142,7 +162,9 @@ internal sealed class StepFrame
     /// <summary>Once the parameters are closed.</summary>
     public void End()
     {
-        Averages?.Cancel();
+        if (holds)
+            Averages?.End();
+        (holds, IsTaken) = (false, false);
         all.Clear();
         separate.Clear();
         foreach (var parameter in unzeroed)
@@ -190,7 +212,7 @@ internal sealed class StepFrame
 
     void ChangeSeparately()
     {
-        separate.Change(Change);
+        separate.Change(Change, keeps: After != GradientsAfter.Dropped);
         separate.Clear();
     }
 }

@@ -62,24 +62,24 @@ internal static unsafe class Storage
         : typeof(T) == typeof(ulong) ? ElementType.UInt64
         : null;
 
-    /// <summary>Reads <paramref name="count"/> elements of any type as <typeparamref name="T"/> (float or double).</summary>
+    /// <summary>Reads <paramref name="count"/> elements, at most <see cref="Piece"/>, of any type as <typeparamref name="T"/> (float or double).</summary>
     public static void Load<T>(void* source, ElementType type, T* destination, int count)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (type == Of<T>())
-            Unsafe.CopyBlockUnaligned(destination, source, (uint)(count * sizeof(T)));
+            Unsafe.CopyBlockUnaligned(destination, source, (uint)count * (uint)sizeof(T));
         else if (typeof(T) == typeof(double))
             Widen(source, type, new Span<double>(destination, count));
         else
             Widen(source, type, new Span<float>(destination, count));
     }
 
-    /// <summary>Writes <paramref name="count"/> elements of <typeparamref name="T"/> (float or double), rounded to nearest.</summary>
+    /// <summary>Writes <paramref name="count"/> elements, at most <see cref="Piece"/>, of <typeparamref name="T"/> (float or double), rounded to nearest.</summary>
     public static void Save<T>(T* source, void* destination, ElementType type, int count)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         if (type == Of<T>())
-            Unsafe.CopyBlockUnaligned(destination, source, (uint)(count * sizeof(T)));
+            Unsafe.CopyBlockUnaligned(destination, source, (uint)count * (uint)sizeof(T));
         else if (typeof(T) == typeof(double))
             Narrow(new ReadOnlySpan<double>(source, count), destination, type);
         else
@@ -105,12 +105,17 @@ internal static unsafe class Storage
     /// <summary>Sets numbers of a real type to −0.</summary>
     public static void FillNegativeZero(void* to, ElementType type, nint count)
     {
-        if (type == ElementType.Float64)
-            new Span<double>(to, (int)count).Fill(-0.0);
-        else if (type == ElementType.Float32)
-            new Span<float>(to, (int)count).Fill(-0f);
-        else
-            new Span<ushort>(to, (int)count).Fill(0x8000);
+        for (nint i = 0; i < count; i += Piece)
+        {
+            void* at = (byte*)to + i * type.Size();
+            int n = (int)Math.Min(Piece, count - i);
+            if (type == ElementType.Float64)
+                new Span<double>(at, n).Fill(-0.0);
+            else if (type == ElementType.Float32)
+                new Span<float>(at, n).Fill(-0f);
+            else
+                new Span<ushort>(at, n).Fill(0x8000);
+        }
     }
 
     const nint Piece = 1 << 20;

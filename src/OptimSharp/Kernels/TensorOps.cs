@@ -25,7 +25,7 @@ internal unsafe class TensorOps
     {
         if (taken == scratch.Count)
             scratch.Add(new());
-        return (T*)scratch[taken++].Ensure(count * sizeof(T));
+        return (T*)scratch[taken++].Ensure(checked(count * sizeof(T)));
     }
 
     /// <summary>Gives back what was taken last.</summary>

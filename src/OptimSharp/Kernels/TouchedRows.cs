@@ -9,6 +9,8 @@ namespace OptimSharp.Kernels;
 /// </summary>
 internal sealed unsafe class TouchedRows
 {
+    const int Piece = 1 << 20; // numbers that are added at once
+
     readonly NativeBuffer sums = new();
     long[] indices = [];
     int[] order = [];
@@ -21,7 +23,7 @@ internal sealed unsafe class TouchedRows
     /// <summary>The real numbers of one row.</summary>
     public nint RowSize { get; private set; }
 
-    public nint Numbers => Count * RowSize;
+    public nint Numbers => checked(Count * RowSize);
 
     /// <summary>The rows' gradients, one after the other.</summary>
     public Address Values { get; private set; }
@@ -65,11 +67,10 @@ internal sealed unsafe class TouchedRows
             order[i] = i;
         Array.Sort(indices, order, 0, Count); // equal indices in any order…
         var type = Type.Real();
-        int rowSize = (int)RowSize, unique = 0;
-        nint bytes = RowSize * type.Size();
-        T* row = (T*)sums.Ensure(2 * RowSize * sizeof(T) + Count * bytes), next = row + RowSize;
-        byte* to = (byte*)(next + RowSize);
-        var sum = new Span<T>(row, rowSize);
+        int unique = 0;
+        nint rowSize = RowSize, bytes = rowSize * type.Size();
+        T* row = (T*)sums.Ensure(checked(2 * rowSize * sizeof(T) + Count * bytes)), next = row + rowSize;
+        byte* to = (byte*)(next + rowSize);
         fixed (byte* from = &rows.Values.Start)
         {
             for (int i = 0, end; i < Count; i = end)
@@ -82,7 +83,11 @@ internal sealed unsafe class TouchedRows
                 for (int k = i + 1; k < end; k++)
                 {
                     Storage.Load(from + order[k] * bytes, type, next, rowSize);
-                    TensorPrimitives.Add(sum, new ReadOnlySpan<T>(next, rowSize), sum);
+                    for (nint at = 0; at < rowSize; at += Piece)
+                    {
+                        var sum = new Span<T>(row + at, (int)Math.Min(Piece, rowSize - at));
+                        TensorPrimitives.Add(sum, new ReadOnlySpan<T>(next + at, sum.Length), sum);
+                    }
                 }
                 Storage.Save(row, to + unique * bytes, type, rowSize);
                 indices[unique++] = indices[i];
@@ -118,12 +123,12 @@ internal sealed unsafe class TouchedRows
     /// <summary>Writes the gradient with its zeros, in the compute type.</summary>
     public void Spread<T>(T* to, nint numbers) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        System.Runtime.InteropServices.NativeMemory.Clear(to, (nuint)(numbers * sizeof(T)));
+        System.Runtime.InteropServices.NativeMemory.Clear(to, checked((nuint)numbers * (nuint)sizeof(T)));
         var type = Type.Real();
         fixed (byte* from = &Values.Start)
         {
             for (int i = 0; i < Count; i++)
-                Storage.Load(from + i * RowSize * type.Size(), type, to + (nint)indices[i] * RowSize, (int)RowSize);
+                Storage.Load(from + i * RowSize * type.Size(), type, to + (nint)indices[i] * RowSize, RowSize);
         }
     }
 

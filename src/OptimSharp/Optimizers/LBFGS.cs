@@ -139,6 +139,7 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
 
     private protected override TLoss UpdateWith<TLoss>(Func<TLoss> closure)
     {
+        Turn.GoTo(Stage.Evaluating);
         var parameters = ParameterGroups[0].ParameterArray;
         bool has = States.TryGetValue(parameters[0].Identity, out var state);
         state ??= new ParameterState();

@@ -38,7 +38,7 @@ sealed unsafe class LBFGSStep<T>(LBFGS optimizer) : LBFGSStep
         (this.parameters, o, closure, evaluations) = (parameters, options, evaluate, 0);
         n = 0;
         foreach (var parameter in parameters)
-            n += (nint)parameter.Numbers;
+            n = checked(n + (nint)parameter.Numbers);
         T* start = ops.Take<T>(n);
         x = ops.Take<T>(n);
         g = ops.Take<T>(n);
@@ -55,7 +55,7 @@ sealed unsafe class LBFGSStep<T>(LBFGS optimizer) : LBFGSStep
         {
             if (!done)
             {
-                WriteParameters(start);
+                Restore(start);
                 Forget(state);
             }
             ys.Clear();
@@ -239,6 +239,22 @@ sealed unsafe class LBFGSStep<T>(LBFGS optimizer) : LBFGSStep
         foreach (var parameter in parameters)
         {
             parameter.Write(from);
+            from += (nint)parameter.Numbers;
+        }
+    }
+
+    /// <summary>Gives the parameters the values that they had. What was disposed or made another tensor in the closure has none to get.</summary>
+    void Restore(T* from)
+    {
+        foreach (var parameter in parameters)
+        {
+            try
+            {
+                parameter.Write(from);
+            }
+            catch (InvalidOperationException) // the step throws what it failed by
+            {
+            }
             from += (nint)parameter.Numbers;
         }
     }

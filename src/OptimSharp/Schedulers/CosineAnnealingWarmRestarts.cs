@@ -64,8 +64,10 @@ public sealed class CosineAnnealingWarmRestarts : LRScheduler
     /// <summary>Goes to a time in epochs, forward or back, which may be a fraction: <c>Step(epoch + batch / batches)</c>.</summary>
     /// <remarks>A <see cref="LRScheduler.Step"/> after it goes on by one whole epoch.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The time is negative or not finite.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Step(double epoch)
     {
+        Optimizer.Turn.Check();
         if (!(epoch >= 0) || epoch > 1L << 52)
             throw new ArgumentOutOfRangeException(nameof(epoch), epoch, $"epoch must be ≥ 0 and finite, but is {epoch}.");
         shift = epoch - Math.Floor(epoch);

@@ -61,8 +61,10 @@ public abstract class LRScheduler : IStateful
     /// <summary>Goes on by one: sets every group's rate.</summary>
     /// <exception cref="InvalidOperationException">A function of yours gave no valid rate, or a list of values has none for a
     /// group that was added. Nothing was changed.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public virtual void Step()
     {
+        Optimizer.Turn.Check();
         CheckOrder();
         Advance(LastEpoch + 1);
     }

@@ -74,8 +74,10 @@ public sealed class ReduceLROnPlateau : LRScheduler
     /// <summary>Goes on by one epoch: lowers the rates when the metric has not become better for too long.</summary>
     /// <param name="metric">The epoch's metric. NaN counts as bad, with a warning.</param>
     /// <exception cref="InvalidOperationException">There is a list of lowest rates, and a group was added. Nothing was changed.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void Step(double metric)
     {
+        Optimizer.Turn.Check();
         bool isBetter = IsBetter(metric);
         long bad = isBetter || CooldownLeft > 0 ? 0 : BadEpochs + 1;
         bool reduces = bad > Patience;
