@@ -17,7 +17,7 @@ internal static unsafe class Tensors
             Buffer.MemoryCopy(LibTorchSharp.Data(plain.Handle), to, bytes, bytes);
     }
 
-    /// <summary>Whether what is written to one element of a dense tensor may be in another one, too: of expanded tensors, say.</summary>
+    /// <summary>Whether what is written to one element of a dense tensor is in another one, too: of expanded tensors, say.</summary>
     public static bool ShareElements(nint tensor)
     {
         if (LibTorchSharp.IsContiguous(tensor) != 0)
@@ -28,13 +28,34 @@ internal static unsafe class Tensors
         if (dimensions.Exists(d => d.Size == 0))
             return false;
         long reach = 1; // of one stride of the next dimension
+        bool nested = true;
         foreach (var (stride, size) in dimensions.Where(d => d.Size > 1).Order())
         {
-            if (stride < reach)
+            if (stride == 0)
                 return true;
+            nested &= stride >= reach;
             reach += stride * (size - 1);
         }
-        return false;
+        return !nested && HasRepetition(dimensions);
+    }
+
+    /// <summary>For strides that cross each other: whether two indices lead to one place.</summary>
+    static bool HasRepetition(List<(long Stride, long Size)> dimensions)
+    {
+        var seen = new HashSet<long>();
+        return Repeats(0, 0);
+
+        bool Repeats(int dimension, long place)
+        {
+            if (dimension == dimensions.Count)
+                return !seen.Add(place);
+            for (long i = 0; i < dimensions[dimension].Size; i++)
+            {
+                if (Repeats(dimension + 1, place + i * dimensions[dimension].Stride))
+                    return true;
+            }
+            return false;
+        }
     }
 
     /// <summary>Sets a tensor's elements from memory, wherever it is.</summary>

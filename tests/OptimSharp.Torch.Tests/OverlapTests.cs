@@ -26,13 +26,28 @@ public class OverlapTests
         return places;
     }
 
+    static bool SharesWithItself((int Offset, int[] Shape, int[] Strides) view) => Elements(view).Distinct().Count() < Elements(view).Count();
+
+    static Tensor Make(Tensor storage, (int Offset, int[] Shape, int[] Strides) view) =>
+        storage.as_strided([.. view.Shape.Select(x => (long)x)], [.. view.Strides.Select(x => (long)x)], view.Offset).requires_grad_();
+
     [Fact]
-    public void It_finds_two_views_that_share_elements_when_there_are_two() => View.Array[2, 5].Sample(views =>
+    public void A_view_that_shares_elements_with_itself_is_no_parameter() => View.Sample(view =>
+    {
+        using var scope = NewDisposeScope();
+        var tensor = Make(zeros(Length), view);
+        if (SharesWithItself(view))
+            Assert.Contains("has elements that share their memory", Assert.Throws<ArgumentException>(() => tensor.AsParameter("w")).Message, StringComparison.Ordinal);
+        else
+            Assert.Equal(view.Shape.Select(x => (long)x), tensor.AsParameter("w").Shape.ToArray());
+    }, iter: 3000, threads: 1);
+
+    [Fact]
+    public void It_finds_two_views_that_share_elements_when_there_are_two() => View.Where(view => !SharesWithItself(view)).Array[2, 5].Sample(views =>
     {
         using var scope = NewDisposeScope();
         var storage = zeros(Length);
-        Parameter[] parameters = [.. views.Select((v, i) => storage.as_strided([.. v.Shape.Select(x => (long)x)], [.. v.Strides.Select(x => (long)x)], v.Offset)
-            .requires_grad_().AsParameter($"{i}"))];
+        Parameter[] parameters = [.. views.Select((view, i) => Make(storage, view).AsParameter($"{i}"))];
         var sharing = from i in Enumerable.Range(0, views.Length)
                       from j in Enumerable.Range(i + 1, views.Length - i - 1)
                       where Elements(views[i]).Intersect(Elements(views[j])).Any()
