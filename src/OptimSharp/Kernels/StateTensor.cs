@@ -12,16 +12,7 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
 
     public ElementType Type { get; } = type;
 
-    public long Count
-    {
-        get
-        {
-            long count = 1;
-            foreach (long size in shape)
-                count = checked(count * size);
-            return count;
-        }
-    }
+    public long Count { get; } = CountOf(shape);
 
     /// <summary>How many real numbers it holds: two for a complex element.</summary>
     public long Numbers => checked(Count * Type.Parts());
@@ -36,6 +27,14 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
     public abstract void CopyFrom(ReadOnlySpan<double> source);
 
     public abstract void Dispose();
+
+    static long CountOf(ReadOnlySpan<long> shape)
+    {
+        Int128 count = 1;
+        foreach (long size in shape)
+            count = Int128.Min(count * size, (Int128)1 << 64); // of which 2⁶⁴ is already too many, unless a size is 0
+        return checked((long)count);
+    }
 
     /// <summary>Copies all numbers to host memory, in the compute type.</summary>
     public virtual unsafe void Read<T>(T* to) where T : unmanaged, IBinaryFloatingPointIeee754<T>

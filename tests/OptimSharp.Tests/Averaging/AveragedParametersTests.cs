@@ -211,16 +211,17 @@ public class AveragedParametersTests
         average.Update();
         (model[0].Values.Span[0], model[1].Values.Span[0]) = (5, 6);
 
-        var step = average.Begin();
+        var step = average.Begin(holds: true);
         Assert.Equal((0.25, 0.0), (step!.Value.Weight, step.Value.Divisor));
         average.TakeOnHost(model[0])!.Fill(100); // what the step made of it
         Assert.Null(average.TakeOnHost(Parameter.Of("other", new float[1])));
         average.Finish();
+        average.End();
         Assert.Equal((2, 100.0, 3.0), (average.Count, average.Average("a").ToDoubles()[0], average.Average("b").ToDoubles()[0]));
 
-        average.Begin();
+        average.Begin(holds: true);
         average.TakeOnHost(model[0]);
-        average.Cancel();
+        average.End();
         average.Update();
         Assert.Equal((3, 76.25), (average.Count, average.Average("a").ToDoubles()[0])); // ¾ · 100 + ¼ · 5
     }
