@@ -86,11 +86,23 @@ public sealed class SafetensorsMetadataTests : IDisposable
     {
         Refused("can't have a text 'optimsharp'", new() { ["optimsharp"] = "x" });
         Refused("The text 'a' of the metadata is null.", new() { ["a"] = null! });
-        Refused("", new() { ["a"] = "half a pair: \uD800" });
+        Refused("half a surrogate pair", new() { ["a"] = "half a pair: \uD800" });
         Assert.Empty(Directory.GetFiles(folder));
 
         void Refused(string message, Dictionary<string, string> texts) =>
             Assert.Contains(message, Assert.Throws<ArgumentException>(() => Checkpoint.Save(At("a.safetensors"), new() { { "w", One } }, new() { Metadata = texts })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Half_a_letter_is_refused_everywhere()
+    {
+        foreach (string bad in new[] { "\uD800", "\uDC00", "a\uD83D", "\uD83D\uD83D\uDE42", "\uD83D\uDE42\uDE42" })
+        {
+            foreach (var state in new StateDict[] { new() { { "x", bad } }, new() { { bad, 1 } }, new() { { bad, One } }, new() { { "x", new StateDevice(bad) } } })
+                Assert.Contains("half a surrogate pair", Assert.Throws<ArgumentException>(() => Checkpoint.Save(Stream.Null, state, CheckpointFormat.Safetensors)).Message, StringComparison.Ordinal);
+        }
+        Checkpoint.Save(At("a.safetensors"), new() { { "🙂", One }, { "x", "🙂 a 🙂" } });
+        Assert.Equal("🙂 a 🙂", Checkpoint.Load(At("a.safetensors")).GetString("x"));
     }
 
     [Fact]
@@ -118,7 +130,7 @@ public sealed class SafetensorsMetadataTests : IDisposable
         Refused(Structure, new() { { "x", Enumerable.Repeat(part, 11).ToArray() } });
         Refused(Structure, new() { { large, 1 } });
         Refused(Header, new() { { large, One } });
-        Refused(Header, new() { { "x", new string('"', 20_000_000) } }); // each is written with six letters
+        Refused(Header, new() { { "x", new string('"', 15_000_000) } }); // each takes seven bytes
         Refused(Header, new() { { "w", One } }, new() { Metadata = new Dictionary<string, string> { ["a"] = large } });
 
         static void Refused(string message, StateDict state, CheckpointSaveOptions? options = null)
