@@ -92,7 +92,9 @@ internal sealed partial class AtomicFile : IDisposable
         unfinished.EndsWith(Unfinished, StringComparison.Ordinal) && unfinished[..^Unfinished.Length] is ['.', .. var name, '.', _, _, _, _, _, _, _, _] ? name.ToString() : null;
 
     /// <summary>What can be known before much is written.</summary>
-    static void CheckPlace(string target)
+    /// <exception cref="IOException">A folder is there.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file is there that may not be written.</exception>
+    public static void CheckPlace(string target)
     {
         if (Directory.Exists(target))
             throw new IOException($"'{target}' is a folder, where a file is to be written.");

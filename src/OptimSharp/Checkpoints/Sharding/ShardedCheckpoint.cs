@@ -60,6 +60,8 @@ internal static partial class ShardedCheckpoint
     {
         path = Path.GetFullPath(path);
         string indexPath = path + ShardIndex.Extension;
+        AtomicFile.CheckPlace(path);
+        AtomicFile.CheckPlace(indexPath);
         var (tensors, structure) = Flatten(state, format);
         var plan = ShardPlan.Of(tensors, format, options.MaxShardBytes!.Value);
         string[] old = PartsOf(indexPath), parts = [];
@@ -71,33 +73,30 @@ internal static partial class ShardedCheckpoint
         else
         {
             parts = NamesOf(path, plan.Shards.Count, old);
-            WriteParts(path, indexPath, parts, plan, structure, format, TextsOf(state, format, options));
+            var partOf = parts.Zip(plan.Shards).SelectMany(p => p.Second.Keys.Select(key => (Name: key.Name!, Part: p.First))).ToDictionary(p => p.Name, p => p.Part);
+            var index = new ShardIndex(new(tensors.Select(t => KeyValuePair.Create(t.Name, partOf[t.Name]))), structure);
+            WriteParts(path, parts, plan, index, format, options with { Metadata = TextsOf(state, format, options) });
             AtomicFile.TryDelete(path);
         }
         foreach (string part in old.Except(parts).Where(part => IsPartOf(path, part)))
             AtomicFile.TryDelete(Beside(path, part));
     }
 
-    static void WriteParts(string path, string indexPath, string[] parts, ShardPlan plan, string? structure, CheckpointFormat format, IReadOnlyDictionary<string, string>? texts)
+    static void WriteParts(string path, string[] parts, ShardPlan plan, ShardIndex index, CheckpointFormat format, CheckpointSaveOptions options)
     {
-        var files = new OrderedDictionary<string, string>();
         var written = new List<(string Path, AtomicFile File)>();
         var placed = new List<string>();
         try
         {
             foreach (var (part, shard) in parts.Zip(plan.Shards))
-            {
-                foreach (var key in shard.Keys)
-                    files.Add(key.Name!, part);
-                written.Add((Beside(path, part), AtomicFile.Prepare(Beside(path, part), stream => Checkpoint.Write(stream, shard, format, new() { Metadata = texts }))));
-            }
+                written.Add((Beside(path, part), AtomicFile.Prepare(Beside(path, part), stream => Checkpoint.Write(stream, shard, format, options))));
             foreach (var (place, file) in written)
             {
                 file.Finish();
                 placed.Add(place);
             }
             AtomicFile.FlushFolder(Path.GetDirectoryName(path)!);
-            AtomicFile.Write(indexPath, stream => new ShardIndex(files, structure).Write(stream, plan.TotalBytes));
+            AtomicFile.Write(path + ShardIndex.Extension, stream => index.Write(stream, plan.TotalBytes));
         }
         catch
         {
@@ -111,7 +110,7 @@ internal static partial class ShardedCheckpoint
     }
 
     /// <summary>The tensors with the names that they have in the parts, and what the index must say besides; null when a flat dictionary of tensors is all that there is.</summary>
-    static (IEnumerable<(string, TensorData)> Tensors, string? Structure) Flatten(StateDict state, CheckpointFormat format)
+    static (List<(string Name, TensorData Tensor)> Tensors, string? Structure) Flatten(StateDict state, CheckpointFormat format)
     {
         bool isFlat = state.PythonType is null or PythonClass.OrderedDict && format switch
         {
@@ -119,7 +118,7 @@ internal static partial class ShardedCheckpoint
             _ => state.Attributes is null && state.All(e => e.Key.Name is not null && e.Value is TensorData),
         };
         if (isFlat)
-            return (state.Select(e => (e.Key.Name!, (TensorData)e.Value!)), null);
+            return ([.. state.Select(e => (e.Key.Name!, (TensorData)e.Value!))], null);
         var (all, names) = SafetensorsFile.TensorsOf(state);
         return (all, Structure.Write(state, tensor => names[tensor]));
     }
