@@ -50,6 +50,31 @@ public sealed class ShardedCheckpointTests : IDisposable
         Assert.Equal(extension == ".safetensors" ? [new("format", "pt")] : [], Checkpoint.LoadMetadata(At(name + extension)));
     }
 
+    /// <summary>A model that PyTorch 2.14 saved in parts (tools/fixtures/make_sharded.py), two of its tensors tied, one transposed; its index counts 120 bytes.</summary>
+    [Fact]
+    public void What_PyTorch_saved_in_parts_is_read_and_written_as_it_is()
+    {
+        string fixture = Path.Combine(FixtureTests.Folder, "sharded");
+        var expected = Directory.GetFiles(fixture, "*-of-*.json").SelectMany(f => JsonNode.Parse(File.ReadAllText(f))!["dict"]!.AsArray()).ToDictionary(p => p![0]!["str"]!.GetValue<string>(), p => p![1]);
+        Check(Checkpoint.Load(fixture));
+        Check(Checkpoint.Load(Path.Combine(fixture, "pytorch_model.bin.index.json")));
+        foreach (string name in new[] { "m.bin", "m.safetensors" })
+        {
+            Checkpoint.Save(At(name), Checkpoint.Load(fixture), new() { MaxShardBytes = 60 });
+            Check(Checkpoint.Load(At(name)));
+        }
+        Assert.Equal(120, Index(At("m.bin.index.json"))["metadata"]!["total_size"]!.GetValue<long>());
+
+        void Check(StateDict state)
+        {
+            Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), state.Keys.Select(k => k.Name));
+            foreach (var (key, value) in state)
+                Assert.True(JsonNode.DeepEquals(expected[key.Name!], Contents.Of(value)), key.Name);
+            if (state.Attributes is null) // PyTorch's format
+                Assert.Same(state.GetTensor("embed.weight").Storage, state.GetTensor("head.weight").Storage);
+        }
+    }
+
     [Fact]
     public void All_in_one_part_is_a_file_without_an_index()
     {
