@@ -7,7 +7,7 @@ return Options.Invoke(args, Run);
 
 static int Run(Options options)
 {
-    var checkpoints = new CheckpointDirectory(options.Checkpoints.FullName, new() { KeepLast = 2, Name = "swa" });
+    using var checkpoints = new CheckpointDirectory(options.Checkpoints.FullName, new() { KeepLast = 2, Name = "swa" });
     var saved = options.Restart ? null : checkpoints.LoadLatest();
     if (saved is not null && saved.GetString("settings") is var settings && settings != options.Settings)
     {

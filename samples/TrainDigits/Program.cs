@@ -10,7 +10,7 @@ return Options.Invoke(args, Train);
 
 static int Train(Options options)
 {
-    var checkpoints = options.Resume ? new CheckpointDirectory(options.Checkpoints.FullName, new() { KeepLast = 2, Name = "digits" }) : null;
+    using var checkpoints = options.Resume ? new CheckpointDirectory(options.Checkpoints.FullName, new() { KeepLast = 2, Name = "digits" }) : null;
     var saved = checkpoints?.LoadLatest();
     if (saved is not null && saved.GetString("settings") is var settings && settings != options.Settings)
     {

@@ -17,7 +17,7 @@ static class KilledRun
         var scheduler = new OneCycleLR(optimizer, maxLr: 0.1, totalSteps: steps);
         using var average = new AveragedParameters(model, Averaging.Ema(0.9));
 
-        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 3 });
+        using var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 3 });
         int step = 0;
         if (checkpoints.LoadLatest() is { } saved)
         {

@@ -13,6 +13,15 @@ switch (args)
     case ["grid", var folder, var step]:
         ResumeGrid.Resume(folder, int.Parse(step, CultureInfo.InvariantCulture));
         break;
+    case ["hold", var folder, var name]:
+        Saves.Hold(folder, name);
+        break;
+    case ["directory", var folder, var name, var count]:
+        Saves.Directory(folder, name, int.Parse(count, CultureInfo.InvariantCulture));
+        break;
+    case ["shards", var path, var step]:
+        Saves.Shards(path, long.Parse(step, CultureInfo.InvariantCulture));
+        break;
     default:
-        throw new ArgumentException("Use: killed FOLDER STEPS | grid FOLDER [STEP]");
+        throw new ArgumentException("Use: killed FOLDER STEPS | grid FOLDER [STEP] | hold FOLDER NAME | directory FOLDER NAME COUNT | shards PATH STEP");
 }

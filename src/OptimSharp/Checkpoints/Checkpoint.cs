@@ -1,5 +1,6 @@
 using OptimSharp.PyTorch;
 using OptimSharp.Safetensors;
+using OptimSharp.Sharding;
 
 namespace OptimSharp;
 
@@ -8,6 +9,10 @@ namespace OptimSharp;
 /// <para>
 /// The format goes by the file's name: <c>.pt</c>, <c>.pth</c>, <c>.ckpt</c>, <c>.bin</c> and <c>.tar</c> are PyTorch's, as <c>torch.save</c> writes since
 /// 1.6 and <c>torch.load</c> reads, also with <c>weights_only=True</c>; <c>.safetensors</c> is safetensors.
+/// </para>
+/// <para>
+/// A model in several files, as Hugging Face's libraries write large ones, is one checkpoint: its index is loaded, or the folder with it, and
+/// <see cref="CheckpointSaveOptions.MaxShardBytes"/> saves so.
 /// </para>
 /// <para>
 /// Saving is atomic: the file is written beside its place under another name, flushed to the disk, and renamed. Until then, and whatever happens, the
@@ -21,45 +26,80 @@ public static class Checkpoint
     /// <summary>Saves a state dict to a file, replacing one that is there.</summary>
     /// <param name="path">The file's path; its extension says which format.</param>
     /// <param name="state">What to save. Tensors are written one by one, and not copied.</param>
-    /// <exception cref="ArgumentException">The extension is none that is known, or the state has what the format can't hold.</exception>
-    /// <exception cref="IOException">It can't be written. What was there is as it was.</exception>
+    /// <param name="options">
+    /// What is written besides, and whether in several files: with <see cref="CheckpointSaveOptions.MaxShardBytes"/> <c>model.safetensors</c> becomes
+    /// <c>model-00001-of-00003.safetensors</c> and so on with <c>model.safetensors.index.json</c>, which is found by the same path when it is loaded.
+    /// </param>
+    /// <exception cref="ArgumentException">The extension is none that is known, the state has what the format can't hold, or an option is out of its range.</exception>
+    /// <exception cref="IOException">It can't be written, or a folder is in its place. What was there is as it was.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written. What was there is as it was.</exception>
-    public static void Save(string path, StateDict state)
+    public static void Save(string path, StateDict state, CheckpointSaveOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(state);
         var format = FormatOf(path) ?? throw new ArgumentException(
             $"A checkpoint's name must end in {string.Join(", ", PyTorchNames)} (PyTorch) or .safetensors, but is '{path}'.", nameof(path));
-        AtomicFile.Write(path, stream => Save(stream, state, format));
+        options ??= new();
+        Check(options, format);
+        if (options.MaxShardBytes is null)
+            AtomicFile.Write(path, stream => Write(stream, state, format, options));
+        else
+            ShardedCheckpoint.Write(path, state, format, options);
     }
 
     /// <summary>Writes a state dict to a stream, from where it is. The stream need not be able to seek, and stays open.</summary>
     /// <param name="stream">Where to write to.</param>
     /// <param name="state">What to save.</param>
     /// <param name="format">In which format.</param>
-    /// <exception cref="ArgumentException">The state has what the format can't hold.</exception>
-    public static void Save(Stream stream, StateDict state, CheckpointFormat format = CheckpointFormat.PyTorch)
+    /// <param name="options">What is written besides. A stream can't be several files.</param>
+    /// <exception cref="ArgumentException">The state has what the format can't hold, or an option is out of its range.</exception>
+    public static void Save(Stream stream, StateDict state, CheckpointFormat format = CheckpointFormat.PyTorch, CheckpointSaveOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(state);
+        options ??= new();
+        Check(options, format);
+        if (options.MaxShardBytes is not null)
+            throw new ArgumentException("MaxShardBytes makes several files, which a stream can't be: save to a path.", nameof(options));
+        Write(stream, state, format, options);
+    }
+
+    internal static void Write(Stream stream, StateDict state, CheckpointFormat format, CheckpointSaveOptions options)
+    {
         CheckByteOrder();
         if (format == CheckpointFormat.Safetensors)
-            SafetensorsFile.Write(stream, state);
+            SafetensorsFile.Write(stream, state, options.Metadata);
         else
             TorchArchive.Write(stream, state);
     }
 
-    /// <summary>Loads a file of either format; other extensions than those of <see cref="Save(string, StateDict)"/> will do, too.</summary>
-    /// <param name="path">The file's path.</param>
+    static void Check(CheckpointSaveOptions options, CheckpointFormat format)
+    {
+        if (options.MaxShardBytes is < 1)
+            throw new ArgumentOutOfRangeException(nameof(options), options.MaxShardBytes, $"MaxShardBytes must be ≥ 1, but is {options.MaxShardBytes}.");
+        if (options.Metadata is { Count: > 0 } && format != CheckpointFormat.Safetensors)
+            throw new ArgumentException("Only safetensors files have Metadata. What a PyTorch file is to hold besides belongs into the state.", nameof(options));
+    }
+
+    /// <summary>
+    /// Loads a file of either format; other extensions than those of <see cref="Save(string, StateDict, CheckpointSaveOptions)"/> will do, too. Also a checkpoint in several files.
+    /// </summary>
+    /// <param name="path">
+    /// The file's path. Of a checkpoint in several files the path of the index (<c>model.safetensors.index.json</c>, <c>pytorch_model.bin.index.json</c>), the
+    /// one that it was saved under (<c>model.safetensors</c>), or of the folder. In a folder is looked for, in this order: <c>model.safetensors</c>, an index
+    /// of safetensors files, <c>pytorch_model.bin</c>, an index of PyTorch files.
+    /// </param>
     /// <returns>The state dict. Tensors are in main memory, wherever they were.</returns>
-    /// <exception cref="CheckpointException">The file is damaged, or has what can't be read.</exception>
+    /// <exception cref="CheckpointException">A file is damaged, or has what can't be read; a part is missing; or the path is a folder without such a file.</exception>
     /// <exception cref="IOException">The file is missing, or can't be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static StateDict Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 14);
-        return Load(new CheckpointSource(stream, path), FormatOf(path) == CheckpointFormat.Safetensors);
+        path = CheckpointPlace.Of(path);
+        using var stream = OpenRead(path);
+        var source = new CheckpointSource(stream, path);
+        return UnknownFile.IsJson(StartOf(source)) ? ShardedCheckpoint.Read(source, path) : Load(source, FormatOf(path) == CheckpointFormat.Safetensors);
     }
 
     /// <summary>Loads what is in a stream, of either format, from where it is to its end.</summary>
@@ -75,25 +115,74 @@ public static class Checkpoint
         return Load(new CheckpointSource(stream, (stream as FileStream)?.Name), isSafetensors: false);
     }
 
+    /// <summary>
+    /// Reads the texts that a safetensors file has beside its tensors, its <c>__metadata__</c>, and nothing else of it: <see cref="CheckpointSaveOptions.Metadata"/> writes
+    /// them. Of a checkpoint in several files, those of all its parts.
+    /// </summary>
+    /// <param name="path">As for <see cref="Load(string)"/>.</param>
+    /// <returns>The texts by name; none where there are none, as in PyTorch's files.</returns>
+    /// <inheritdoc cref="Load(string)" path="/exception"/>
+    public static IReadOnlyDictionary<string, string> LoadMetadata(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        path = CheckpointPlace.Of(path);
+        using var stream = OpenRead(path);
+        var source = new CheckpointSource(stream, path);
+        return UnknownFile.IsJson(StartOf(source)) ? ShardedCheckpoint.ReadMetadata(source, path) : LoadMetadata(source, path);
+    }
+
+    /// <summary>Loads one file, which is no index.</summary>
+    internal static StateDict LoadFile(string path)
+    {
+        using var stream = OpenRead(path);
+        return Load(new CheckpointSource(stream, path), FormatOf(path) == CheckpointFormat.Safetensors);
+    }
+
+    /// <summary>The texts of one file, which is no index.</summary>
+    internal static OrderedDictionary<string, string> LoadMetadataOfFile(string path)
+    {
+        using var stream = OpenRead(path);
+        return LoadMetadata(new CheckpointSource(stream, path), path);
+    }
+
+    internal static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 14);
+
     static StateDict Load(CheckpointSource source, bool isSafetensors)
     {
         CheckByteOrder();
-        Span<byte> start = stackalloc byte[(int)Math.Min(source.Length, 16)];
-        source.Read(0, start, "its first bytes");
-        if (start.Length > 8 && start[8] == (byte)'{') // in a zip file a method of compression that there is not
+        byte[] start = StartOf(source);
+        if (IsSafetensors(start))
             return SafetensorsFile.Read(source);
-        if (start.StartsWith("PK\x03\x04"u8))
+        if (start.AsSpan().StartsWith("PK\x03\x04"u8))
             return TorchArchive.Read(source);
+        if (UnknownFile.Describe(start) is { } other)
+            throw source.Error(null, other);
         if (isSafetensors)
             return SafetensorsFile.Read(source); // which says what is wrong
         throw source.Error(null, start switch
         {
-            [] => "is empty",
             [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, ..] => "is in the format that PyTorch had before 1.6 (_use_new_zipfile_serialization=False). Load and save it with PyTorch once",
             [0x80, < 6, ..] => "is a pickle, but no file of torch.save",
             _ => "is neither a PyTorch file nor a safetensors file, or its beginning is damaged",
         });
     }
+
+    static OrderedDictionary<string, string> LoadMetadata(CheckpointSource source, string path)
+    {
+        byte[] start = StartOf(source);
+        if (IsSafetensors(start) || FormatOf(path) == CheckpointFormat.Safetensors && !start.AsSpan().StartsWith("PK\x03\x04"u8) && UnknownFile.Describe(start) is null)
+            return SafetensorsFile.ReadMetadata(source);
+        return UnknownFile.Describe(start) is { } other ? throw source.Error(null, other) : [];
+    }
+
+    static byte[] StartOf(CheckpointSource source)
+    {
+        byte[] start = new byte[Math.Min(source.Length, UnknownFile.Telling)];
+        source.Read(0, start, "its first bytes");
+        return start;
+    }
+
+    static bool IsSafetensors(ReadOnlySpan<byte> start) => start.Length > 8 && start[8] == (byte)'{' && !UnknownFile.IsJson(start); // in a zip file a method of compression that there is not
 
     internal static CheckpointFormat? FormatOf(string path)
     {

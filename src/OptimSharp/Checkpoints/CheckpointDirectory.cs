@@ -9,23 +9,39 @@ namespace OptimSharp;
 /// <remarks>
 /// <para>
 /// Step and metric are in the files' names, as <c>checkpoint-000000120_0.0421.pt</c>; there is no other record of them that could be lost. Other files in the
-/// folder are left alone. One run at a time may save to a folder.
+/// folder are left alone, those of directories with other names too.
+/// </para>
+/// <para>
+/// One object at a time may save under one name in one folder: it holds the system's lock on the file <c>.checkpoint.pt.lock</c> until it is disposed or its
+/// process ends, however it ends. <see cref="OpenRead"/> needs no lock, for an evaluation beside the training.
 /// </para>
 /// <example>
 /// <code>
-/// var checkpoints = new CheckpointDirectory("runs/7", new() { KeepLast = 3, HigherIsBetter = true });
+/// using var checkpoints = new CheckpointDirectory("runs/7", new() { KeepLast = 3, HigherIsBetter = true });
 /// if (checkpoints.LoadLatest() is { } state) { …optimizer.LoadStateDict(state.GetDict("optimizer")); start = state.GetInt64("epoch") + 1; }
 /// …
 /// checkpoints.Save(epoch, new() { { "optimizer", optimizer.StateDict() }, { "epoch", epoch } }, metric: accuracy);
 /// </code>
 /// </example>
 /// </remarks>
-public sealed class CheckpointDirectory
+public sealed class CheckpointDirectory : IDisposable
 {
+    readonly DirectoryLock? saving; // null for one that only reads
+    bool isDisposed;
+
+    /// <summary>Opens a folder to save to and to load from; nobody else may save there under this name until it is disposed.</summary>
     /// <param name="path">The folder. It is made when it is missing.</param>
     /// <param name="options">What is kept.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    public CheckpointDirectory(string path, CheckpointDirectoryOptions? options = null)
+    /// <exception cref="IOException">Another has it open to save to, in this process or another one: the message says who, where and since when.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be written to.</exception>
+    public CheckpointDirectory(string path, CheckpointDirectoryOptions? options = null) : this(options, path)
+    {
+        Directory.CreateDirectory(Path);
+        saving = DirectoryLock.Take(System.IO.Path.Combine(Path, $".{Options.Name}{Options.Extension}.lock"), $"The checkpoints '{Options.Name}' in '{Path}' are");
+    }
+
+    CheckpointDirectory(CheckpointDirectoryOptions? options, string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         Options = options ?? new();
@@ -37,8 +53,16 @@ public sealed class CheckpointDirectory
             throw new ArgumentException($"Name must be the beginning of a file's name, but is '{Options.Name}'.", nameof(options));
         if (Options.Extension is not { } extension || Checkpoint.FormatOf("x" + extension) is null || extension.AsSpan().IndexOfAny(System.IO.Path.GetInvalidFileNameChars()) >= 0)
             throw new ArgumentException($"Extension must be one that Checkpoint.Save knows, as .pt or .safetensors, but is '{Options.Extension}'.", nameof(options));
-        Path = Directory.CreateDirectory(path).FullName;
+        Path = System.IO.Path.GetFullPath(path);
     }
+
+    /// <summary>
+    /// Opens a folder only to read the checkpoints in it, also while a run saves to it: what is loaded is whole, and the newest or the best of the moment.
+    /// </summary>
+    /// <param name="path">The folder. While it is missing, it has no checkpoints.</param>
+    /// <param name="options">The names of the files, and which metric is the better one, as the run has them.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static CheckpointDirectory OpenRead(string path, CheckpointDirectoryOptions? options = null) => new(options, path);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
@@ -47,10 +71,10 @@ public sealed class CheckpointDirectory
     public CheckpointDirectoryOptions Options { get; }
 
     /// <summary>
-    /// The checkpoints that there are, by steps, the newest first; of one step, which a run that was killed may leave two of, the one written last. Whether they are whole is seen when they are loaded.
+    /// The checkpoints that there are now, by steps, the newest first; of one step, which a run that was killed may leave two of, the one written last. Whether they are whole is seen when they are loaded.
     /// </summary>
     public IReadOnlyList<SavedCheckpoint> Checkpoints =>
-        [.. Files($"{Options.Name}-").Select(Find).OfType<SavedCheckpoint>().OrderByDescending(c => c.Step).ThenByDescending(c => File.GetLastWriteTimeUtc(c.Path))];
+        [.. Files().Select(path => Find(path, System.IO.Path.GetFileName(path))).OfType<SavedCheckpoint>().OrderByDescending(c => c.Step).ThenByDescending(c => File.GetLastWriteTimeUtc(c.Path))];
 
     /// <summary>The checkpoint with the best metric, the earliest of several; null when none has one. NaN is never the best.</summary>
     public SavedCheckpoint? Best => ByMetric(Checkpoints).FirstOrDefault();
@@ -62,12 +86,20 @@ public sealed class CheckpointDirectory
     /// <returns>The file.</returns>
     /// <exception cref="ArgumentException">The step is negative, or the state can't be saved.</exception>
     /// <exception cref="IOException">It can't be written. What was there is as it was.</exception>
+    /// <exception cref="InvalidOperationException">It was opened to be read.</exception>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public SavedCheckpoint Save(long step, StateDict state, double? metric = null)
     {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        if (saving is null)
+            throw new InvalidOperationException("A CheckpointDirectory that was opened by OpenRead can't save. Make one by its constructor.");
         if (step < 0)
             throw new ArgumentOutOfRangeException(nameof(step), step, $"A step must be ≥ 0, but is {step}.");
-        foreach (string file in Files($".{Options.Name}-").Where(f => f.EndsWith(AtomicFile.Unfinished, StringComparison.Ordinal)))
-            Delete(file); // of a run that was killed while it saved
+        foreach (string file in Files())
+        {
+            if (AtomicFile.NameOf(System.IO.Path.GetFileName(file.AsSpan())) is { } name && Find(file, name) is not null)
+                Delete(file); // of a run that was killed while it saved: nobody else may save under this name now
+        }
         var saved = new SavedCheckpoint(System.IO.Path.Combine(Path, NameOf(step, metric)), step, metric);
         Checkpoint.Save(saved.Path, state);
 
@@ -84,29 +116,51 @@ public sealed class CheckpointDirectory
     /// <summary>Loads the newest checkpoint that is whole. A damaged one is left out, with a warning (<see cref="Warnings"/>).</summary>
     /// <returns>The state; null when there are no checkpoints.</returns>
     /// <exception cref="CheckpointException">There are checkpoints, but none is whole.</exception>
-    public StateDict? LoadLatest() => Load(Checkpoints);
+    public StateDict? LoadLatest() => Load(() => Checkpoints);
 
     /// <summary>Loads the checkpoint with the best metric; a damaged one is left out, with a warning, for the next best.</summary>
     /// <returns>The state; null when there are no checkpoints with a metric.</returns>
     /// <exception cref="CheckpointException">There are such checkpoints, but none is whole.</exception>
-    public StateDict? LoadBest() => Load(ByMetric(Checkpoints));
+    public StateDict? LoadBest() => Load(() => ByMetric(Checkpoints));
 
-    StateDict? Load(IEnumerable<SavedCheckpoint> candidates)
+    /// <summary>Lets others save under this name. Files stay as they are.</summary>
+    public void Dispose()
     {
-        CheckpointException? first = null;
-        foreach (var candidate in candidates)
+        isDisposed = true;
+        saving?.Dispose();
+    }
+
+    StateDict? Load(Func<IEnumerable<SavedCheckpoint>> candidates)
+    {
+        ObjectDisposedException.ThrowIf(isDisposed, this);
+        var gone = new HashSet<string>();
+        while (true)
         {
-            try
+            CheckpointException? first = null;
+            int before = gone.Count;
+            foreach (var candidate in candidates())
             {
-                return Checkpoint.Load(candidate.Path);
+                try
+                {
+                    return Checkpoint.Load(candidate.Path);
+                }
+                catch (CheckpointException e)
+                {
+                    first ??= e;
+                    Warnings.Raise(this, $"{e.Message} It was left out.");
+                }
+                catch (FileNotFoundException) when (gone.Add(candidate.Path))
+                {
+                    break; // deleted by the run that saves here, for newer ones: look again
+                }
+                catch (FileNotFoundException)
+                {
+                    // a link that leads nowhere
+                }
             }
-            catch (CheckpointException e)
-            {
-                first ??= e;
-                Warnings.Raise(this, $"{e.Message} It was left out.");
-            }
+            if (gone.Count == before)
+                return first is null ? null : throw new CheckpointException(Path, null, $"has no whole checkpoint; the first that was tried {first.Reason}", first);
         }
-        return first is null ? null : throw new CheckpointException(Path, null, $"has no whole checkpoint; the first that was tried {first.Reason}", first);
     }
 
     /// <summary>Those with a metric that is a number, the best first.</summary>
@@ -116,13 +170,13 @@ public sealed class CheckpointDirectory
     string NameOf(long step, double? metric) => string.Create(CultureInfo.InvariantCulture,
         $"{Options.Name}-{step:D9}{(metric is { } number ? "_" + number.ToString("R", CultureInfo.InvariantCulture) : "")}{Options.Extension}");
 
-    IEnumerable<string> Files(string start) => Directory.GetFiles(Path).Where(f => System.IO.Path.GetFileName(f).StartsWith(start, StringComparison.Ordinal));
+    string[] Files() => Directory.Exists(Path) ? Directory.GetFiles(Path) : [];
 
     /// <summary>What a file's name says; null when we would not have named one so.</summary>
-    SavedCheckpoint? Find(string path)
+    SavedCheckpoint? Find(string path, string name)
     {
-        string name = System.IO.Path.GetFileName(path);
-        if (!name.EndsWith(Options.Extension, StringComparison.Ordinal) || name.Length < Options.Name.Length + 1 + Options.Extension.Length)
+        if (!name.StartsWith(Options.Name + "-", StringComparison.Ordinal) || !name.EndsWith(Options.Extension, StringComparison.Ordinal)
+            || name.Length < Options.Name.Length + 1 + Options.Extension.Length)
             return null;
         string[] parts = name[(Options.Name.Length + 1)..^Options.Extension.Length].Split('_');
         double? metric = null;

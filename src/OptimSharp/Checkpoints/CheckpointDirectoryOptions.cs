@@ -15,6 +15,6 @@ public sealed record CheckpointDirectoryOptions
     /// <summary>How the files' names begin. Default <c>checkpoint</c>.</summary>
     public string Name { get; init; } = "checkpoint";
 
-    /// <summary>How the files' names end, and so their format: one of those that <see cref="Checkpoint.Save(string, StateDict)"/> knows. Default <c>.pt</c>.</summary>
+    /// <summary>How the files' names end, and so their format: one of those that <see cref="Checkpoint.Save(string, StateDict, CheckpointSaveOptions)"/> knows. Default <c>.pt</c>.</summary>
     public string Extension { get; init; } = ".pt";
 }

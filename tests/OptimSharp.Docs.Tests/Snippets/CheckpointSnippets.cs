@@ -63,7 +63,7 @@ public sealed class CheckpointSnippets : IDisposable
         using var optimizer = new AdamW(model.Parameters(), new() { LearningRate = 1e-2 });
         double Evaluate() => model.forward(input).square().mean().item<float>();
 
-        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 3, KeepBest = 1 });
+        using var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 3, KeepBest = 1 });
         int epoch = 0;
         if (checkpoints.LoadLatest() is { } saved)
         {
@@ -86,6 +86,39 @@ public sealed class CheckpointSnippets : IDisposable
         averaged.CopyTo(model);
 
         Assert.Equal(3, averaged.Count);
+
+        using var averages = new CheckpointDirectory(folder, new() { Name = "checkpoint-ema" });
+
+        averages.Save(1, averaged.StateDict());
+        Assert.Equal([9L, 8, 7], checkpoints.Checkpoints.Select(c => c.Step));
+
+        using var finished = CheckpointDirectory.OpenRead(folder);
+        if (finished.LoadLatest() is { } latest)
+            model.LoadStateDict(latest.GetDict("model"));
+
+        Assert.Equal(9, finished.Checkpoints[0].Step);
+    }
+
+    [Fact]
+    public void Models_in_several_files()
+    {
+        string path = Path.Combine(folder, "model.safetensors");
+        Checkpoint.Save(path, model.StateDict(), new() { MaxShardBytes = 100 });
+        Assert.True(File.Exists(Path.Combine(folder, "model.safetensors.index.json")));
+
+        var weights = Checkpoint.Load(folder);
+
+        model.LoadStateDict(weights);
+
+        Checkpoint.Save(path, weights, new() { MaxShardBytes = 5_000_000_000 });
+        weights = Checkpoint.Load(path); // the path that it was saved under: of one file or of many
+
+        Assert.Equal([path], Directory.GetFiles(folder));
+
+        Checkpoint.Save(path, weights, new() { Metadata = new Dictionary<string, string> { ["license"] = "mit", ["format"] = "pt" } });
+        string license = Checkpoint.LoadMetadata(path)["license"];
+
+        Assert.Equal("mit", license);
     }
 
     [Fact]

@@ -8,12 +8,13 @@ public sealed class CheckpointDirectoryTests : IDisposable
 
     static StateDict At(long step) => new() { { "epoch", step } };
 
-    string[] Names => [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Order()];
+    /// <summary>All files but the lock's, which stays.</summary>
+    string[] Names => [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal)).Order()];
 
     [Fact]
     public void It_keeps_the_last_and_the_best()
     {
-        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 2, KeepBest = 1 });
+        using var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 2, KeepBest = 1 });
         Assert.Null(checkpoints.LoadLatest());
         Assert.Null(checkpoints.LoadBest());
         double[] losses = [0.9, 0.25, 0.5, 0.75, double.NaN, 1e-5, 0.3, 0.4];
@@ -34,20 +35,20 @@ public sealed class CheckpointDirectoryTests : IDisposable
     [Fact]
     public void A_higher_metric_may_be_the_better_one()
     {
-        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 1, KeepBest = 2, HigherIsBetter = true, Name = "run-a_b", Extension = ".safetensors" });
+        using var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 1, KeepBest = 2, HigherIsBetter = true, Name = "run-a_b", Extension = ".safetensors" });
         foreach (var (step, accuracy) in new[] { 0.5, 0.9, 0.9, 0.7, -1 }.Index())
             checkpoints.Save(step, At(step), accuracy);
         Assert.Equal(["run-a_b-000000001_0.9.safetensors", "run-a_b-000000002_0.9.safetensors", "run-a_b-000000004_-1.safetensors"], Names);
         Assert.Equal(1, checkpoints.LoadBest()!.GetInt64("epoch")); // the earlier of two
         checkpoints.Save(5, At(5));
         Assert.Null(checkpoints.Checkpoints[0].Metric);
-        Assert.Equal(5, new CheckpointDirectory(folder, checkpoints.Options).LoadLatest()!.GetInt64("epoch"));
+        Assert.Equal(5, CheckpointDirectory.OpenRead(folder, checkpoints.Options).LoadLatest()!.GetInt64("epoch"));
     }
 
     [Fact]
     public void A_step_that_is_saved_again_is_replaced()
     {
-        var checkpoints = new CheckpointDirectory(folder);
+        using var checkpoints = new CheckpointDirectory(folder);
         checkpoints.Save(3, At(0), 0.5);
         checkpoints.Save(3, At(1), 0.75);
         Assert.Equal(["checkpoint-000000003_0.75.pt"], Names);
@@ -57,7 +58,7 @@ public sealed class CheckpointDirectoryTests : IDisposable
     [Fact]
     public void Of_two_with_one_step_the_later_is_the_newest()
     {
-        var checkpoints = new CheckpointDirectory(folder);
+        using var checkpoints = new CheckpointDirectory(folder);
         string first = checkpoints.Save(3, At(0), 0.5).Path, kept = Path.Combine(folder, "kept");
         File.Move(first, kept);
         string second = checkpoints.Save(3, At(1), 0.75).Path;
@@ -70,7 +71,7 @@ public sealed class CheckpointDirectoryTests : IDisposable
     [Fact]
     public void Metrics_that_are_not_finite_are_kept_and_read()
     {
-        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 9 });
+        using var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 9 });
         double[] metrics = [double.NaN, double.PositiveInfinity, -0.0, double.Epsilon, double.MinValue];
         for (int step = 0; step < metrics.Length; step++)
             checkpoints.Save(step, At(step), metrics[step]);
@@ -81,7 +82,7 @@ public sealed class CheckpointDirectoryTests : IDisposable
     [Fact]
     public void Damaged_files_are_left_out_with_a_warning()
     {
-        var checkpoints = new CheckpointDirectory(folder);
+        using var checkpoints = new CheckpointDirectory(folder);
         var files = Enumerable.Range(0, 3).Select(step => checkpoints.Save(step, At(step)).Path).ToArray();
         File.WriteAllBytes(files[2], File.ReadAllBytes(files[2])[..100]);
         File.WriteAllText(files[1], "");
@@ -108,7 +109,7 @@ public sealed class CheckpointDirectoryTests : IDisposable
     [Fact]
     public void Other_files_are_left_alone_and_unfinished_ones_removed()
     {
-        var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 1 });
+        using var checkpoints = new CheckpointDirectory(folder, new() { KeepLast = 1 });
         string[] others = [".other.pt.1234.unfinished", "checkpoint-1.pt", "checkpoint-000000001.pt.bak", "checkpoint-000000001.pth", "checkpoint-00000000x.pt", "checkpoint-000000001_a.pt", "notes.txt"];
         foreach (string name in others.Append(".checkpoint-000000009.pt.12345678.unfinished"))
             File.WriteAllText(Path.Combine(folder, name), "");
@@ -127,7 +128,8 @@ public sealed class CheckpointDirectoryTests : IDisposable
         Check("Name must be the beginning of a file's name, but is 'a/b'.", new() { Name = "a/b" });
         Check("Extension must be one that Checkpoint.Save knows, as .pt or .safetensors, but is '.txt'.", new() { Extension = ".txt" });
         Check("Extension must be one that Checkpoint.Save knows, as .pt or .safetensors, but is '/a.pt'.", new() { Extension = "/a.pt" });
-        Assert.Throws<ArgumentOutOfRangeException>(() => new CheckpointDirectory(folder).Save(-1, []));
+        using var checkpoints = new CheckpointDirectory(folder);
+        Assert.Throws<ArgumentOutOfRangeException>(() => checkpoints.Save(-1, []));
 
         void Check(string message, CheckpointDirectoryOptions options) =>
             Assert.StartsWith(message, Assert.ThrowsAny<ArgumentException>(() => new CheckpointDirectory(folder, options)).Message, StringComparison.Ordinal);

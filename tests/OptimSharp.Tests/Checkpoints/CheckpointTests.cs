@@ -111,8 +111,8 @@ public sealed class CheckpointTests : IDisposable
             File.Delete(name);
         }
         string inner = Directory.CreateDirectory(Path.Combine(folder, "folder.pt")).FullName;
-        Assert.True(Record.Exception(() => Checkpoint.Save(inner, [])) is IOException or UnauthorizedAccessException);
-        Assert.Throws<UnauthorizedAccessException>(() => Checkpoint.Load(inner));
+        Assert.Equal($"'{inner}' is a folder, where a file is to be written.", Assert.Throws<IOException>(() => Checkpoint.Save(inner, [])).Message);
+        Assert.StartsWith($"Checkpoint '{inner}' is a folder, and none with a model: it has no model.safetensors,", Assert.Throws<CheckpointException>(() => Checkpoint.Load(inner)).Message, StringComparison.Ordinal);
         Assert.Equal([inner], Directory.GetFileSystemEntries(folder));
     }
 

@@ -50,7 +50,7 @@ public class KilledRunTests
                     break;
                 }
                 done++;
-                var left = new CheckpointDirectory(folder.Path).Checkpoints;
+                var left = CheckpointDirectory.OpenRead(folder.Path).Checkpoints;
                 Assert.All(left, checkpoint => Assert.Equal(checkpoint.Step, Checkpoint.Load(checkpoint.Path).GetInt64("step")));
                 long now = left.Count > 0 ? left[0].Step : 0;
                 Assert.True(now >= last, $"step {now} after {last}");

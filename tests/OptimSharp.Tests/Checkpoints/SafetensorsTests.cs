@@ -69,7 +69,6 @@ public class SafetensorsTests
     [InlineData("""{"__metadata__":{"optimsharp":"{\"dict\":[]}"},"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}""", 1, "does not say where the tensor 'a' belongs")]
     [InlineData("""{"__metadata__":{"optimsharp":"{\"dict\":[],\"type\":\"os.system\"}"}}""", 0, "of the class 'os.system'")]
     [InlineData("""{"__metadata__":{"optimsharp":"{\"dict\":[],\"attributes\":{\"dict\":[[\"x\",1]]}}"}}""", 0, "with attributes")]
-    [InlineData("""{"__metadata__":{"optimsharp":"{\"dict\":[]}","format":"pt"}}""", 0, "no place for the other metadata")]
     [InlineData("""{"__metadata__":{"optimsharp":"{\"dict\":[[\"x\",1],[\"x\",2]]}"}}""", 0, "twice")]
     [InlineData("""{"__metadata__":{"optimsharp":"{\"dict\":[[\"x\",99999999999999999999]]}"}}""", 0, "64 bits")]
     public void What_breaks_a_rule_is_refused(string header, int data, string message)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
 using OptimSharp.Kernels;
@@ -10,17 +11,20 @@ namespace OptimSharp.Safetensors;
 /// </summary>
 internal static unsafe class SafetensorsFile
 {
-    const string Metadata = "__metadata__", Header = "header";
-    const long LargestHeader = 100_000_000;
+    /// <summary>The texts' key in the header, and among a dictionary's attributes.</summary>
+    public const string Metadata = "__metadata__";
 
-    public static void Write(Stream stream, StateDict state)
+    const string Header = "header";
+
+    public static void Write(Stream stream, StateDict state, IReadOnlyDictionary<string, string>? texts = null)
     {
-        var names = new Dictionary<TensorData, string>();
-        var tensors = new List<(string Name, TensorData Tensor)>();
-        Collect(state, "", 0, names, tensors, []);
-        var metadata = MetadataOf(state);
+        var (tensors, names) = TensorsOf(state);
+        var metadata = MetadataOf(state, texts);
         if (!IsFlat(state))
-            metadata[Structure.Key] = Structure.Write(WithoutMetadata(state), tensor => names[tensor]);
+        {
+            metadata[Structure.Key] = Structure.Write(state, tensor => names[tensor]);
+            AddFormat(metadata);
+        }
 
         // Wide types first, so that each tensor begins at a multiple of its elements' size; the header keeps the order of the state dict.
         var order = tensors.OrderByDescending(t => t.Tensor.ElementType.Real().Size()).ToArray();
@@ -31,7 +35,7 @@ internal static unsafe class SafetensorsFile
             places.Add(name, end);
             end += BytesOf(tensor);
         }
-        using var header = new MemoryStream();
+        var header = new BoundedBuffer("The header, with the names of the tensors and all that is no tensor,");
         using (var json = new Utf8JsonWriter(header))
         {
             json.WriteStartObject();
@@ -39,12 +43,12 @@ internal static unsafe class SafetensorsFile
             {
                 json.WriteStartObject(Metadata);
                 foreach (var (key, text) in metadata)
-                    json.WriteString(key, text);
+                    json.WriteString(header.Check(key), header.Check(text));
                 json.WriteEndObject();
             }
             foreach (var (name, tensor) in tensors)
             {
-                json.WriteStartObject(name);
+                json.WriteStartObject(header.Check(name));
                 json.WriteString("dtype", SafetensorsTypes.NameOf(tensor.ElementType));
                 json.WriteStartArray("shape");
                 foreach (long size in tensor.Shape)
@@ -60,14 +64,12 @@ internal static unsafe class SafetensorsFile
             }
             json.WriteEndObject();
         }
-        while (header.Length % 8 != 0)
-            header.WriteByte((byte)' ');
-        if (header.Length > LargestHeader)
-            throw new ArgumentException($"The header would have {header.Length} bytes; safetensors allows {LargestHeader}.", nameof(state));
+        while (header.Written.Length % 8 != 0)
+            header.Write(" "u8);
         Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Written.Length);
         stream.Write(length);
-        header.WriteTo(stream);
+        stream.Write(header.Written);
         byte[] piece = new byte[1 << 18];
         foreach (var (_, tensor) in order)
         {
@@ -84,42 +86,54 @@ internal static unsafe class SafetensorsFile
         }
     }
 
-    static long BytesOf(TensorData tensor) => checked(tensor.Count * tensor.ElementType.Size());
+    /// <summary>All tensors with names: the keys that lead to them, with dots between.</summary>
+    public static (List<(string Name, TensorData Tensor)> All, Dictionary<TensorData, string> Names) TensorsOf(StateDict state)
+    {
+        var names = new Dictionary<TensorData, string>();
+        var tensors = new List<(string, TensorData)>();
+        Collect(state, "", 0, names, tensors, []);
+        return (tensors, names);
+    }
+
+    public static long BytesOf(TensorData tensor) => checked(tensor.Count * tensor.ElementType.Size());
 
     /// <summary>Whether the file says all of it without our structure: tensors by name, nothing else.</summary>
-    static bool IsFlat(StateDict state) => state.All(e => e.Key.Name is not null and not Metadata && e.Value is TensorData tensor && SafetensorsTypes.Has(tensor.ElementType))
-        && state.Values().Distinct().Count() == state.Count
+    static bool IsFlat(StateDict state) => HasOnlyTensors(state)
         && (state.PythonType is null && state.Attributes is null || state.PythonType == PythonClass.OrderedDict && HasOnlyMetadata(state.Attributes));
+
+    /// <summary>Whether the entries are tensors by name, nothing else.</summary>
+    public static bool HasOnlyTensors(StateDict state) => state.All(e => e.Key.Name is not null and not Metadata && e.Value is TensorData tensor && SafetensorsTypes.Has(tensor.ElementType))
+        && state.Values().Distinct().Count() == state.Count;
 
     static IEnumerable<object?> Values(this StateDict state) => state.Select(e => e.Value);
 
-    static bool HasOnlyMetadata(StateDict? attributes) => attributes is { Count: 1 } && attributes.TryGetValue(Metadata, out object? value) && IsMetadata(value);
+    /// <summary>Whether the attributes are a file's texts, nothing else.</summary>
+    public static bool HasOnlyMetadata(StateDict? attributes) => attributes is { Count: 1 } && attributes.TryGetValue(Metadata, out object? value) && IsMetadata(value);
 
     static bool IsMetadata(object? value) => value is StateDict { PythonType: null, Attributes: null, Count: > 0 } texts
         && texts.All(e => e.Key.Name is not null and not Structure.Key && e.Value is string);
 
-    static Dictionary<string, string> MetadataOf(StateDict state) =>
-        state.Attributes?.TryGetValue(Metadata, out object? value) == true && IsMetadata(value)
-            ? ((StateDict)value!).ToDictionary(e => e.Key.Name!, e => (string)e.Value!) : [];
-
-    /// <summary>The same entries without the attribute that is written as the file's own metadata.</summary>
-    static StateDict WithoutMetadata(StateDict state)
+    /// <summary>The texts that the state has, and those that are to be written besides.</summary>
+    public static OrderedDictionary<string, string> MetadataOf(StateDict state, IReadOnlyDictionary<string, string>? texts)
     {
-        if (MetadataOf(state).Count == 0)
-            return state;
-        var attributes = state.Attributes!.Clone();
-        attributes.Remove(Metadata);
-        var copy = state.Clone();
-        return WithAttributes(copy, attributes.Count > 0 ? attributes : null);
+        var metadata = new OrderedDictionary<string, string>();
+        if (state.Attributes?.TryGetValue(Metadata, out object? value) == true && IsMetadata(value))
+        {
+            foreach (var (key, text) in (StateDict)value!)
+                metadata.Add(key.Name!, (string)text!);
+        }
+        if (texts is { Count: > 0 })
+        {
+            foreach (var (key, text) in texts)
+                metadata[key] = key != Structure.Key ? text ?? throw new ArgumentException($"The text '{key}' of the metadata is null.", nameof(texts))
+                    : throw new ArgumentException($"The metadata can't have a text '{Structure.Key}': that is where OptimSharp says how the file is built.", nameof(texts));
+            AddFormat(metadata);
+        }
+        return metadata;
     }
 
-    static StateDict WithAttributes(StateDict state, StateDict? attributes)
-    {
-        var copy = new StateDict { PythonType = state.PythonType, Attributes = attributes };
-        foreach (var (key, value) in state)
-            copy.Add(key, value);
-        return copy;
-    }
+    /// <summary>Files with texts but without this one are refused by transformers.</summary>
+    public static void AddFormat(OrderedDictionary<string, string> metadata) => metadata.TryAdd("format", "pt");
 
     /// <summary>Gives each tensor a name: the keys that lead to it, with dots between.</summary>
     static void Collect(object? value, string path, int depth, Dictionary<TensorData, string> names, List<(string, TensorData)> tensors, HashSet<string> taken)
@@ -151,26 +165,39 @@ internal static unsafe class SafetensorsFile
 
     public static StateDict Read(CheckpointSource source)
     {
+        var (places, metadata, begin) = ReadHeader(source);
+        var flat = new OrderedDictionary<string, TensorData>();
+        foreach (var place in places)
+        {
+            var storage = new TensorStorage(place.End - place.Begin);
+            source.Read(begin + place.Begin, storage.Start, storage.Bytes, $"tensor '{place.Name}'");
+            flat.Add(place.Name, new(storage, place.Type, place.Shape));
+        }
+        return Build(source, flat, metadata);
+    }
+
+    /// <summary>The file's texts, without the tensors and without our own text.</summary>
+    public static OrderedDictionary<string, string> ReadMetadata(CheckpointSource source)
+    {
+        var metadata = ReadHeader(source).Metadata;
+        metadata.Remove(Structure.Key);
+        return metadata;
+    }
+
+    static (List<SafetensorsPlace> Places, OrderedDictionary<string, string> Metadata, long Begin) ReadHeader(CheckpointSource source)
+    {
         Span<byte> start = stackalloc byte[8];
         source.Read(0, start, Header);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(start);
-        if (length > LargestHeader)
-            throw source.Error(Header, $"has {length} bytes; at most {LargestHeader} are allowed");
+        if (length > BoundedBuffer.Largest)
+            throw source.Error(Header, $"has {length} bytes; at most {BoundedBuffer.Largest} are allowed");
         if ((long)length > source.Length - 8)
             throw source.Error(Header, $"has {length} bytes, but the file ends after {source.Length - 8}");
         byte[] bytes = new byte[length];
         source.Read(8, bytes, Header);
         var (places, metadata) = SafetensorsHeader.Read(bytes, reason => source.Error(Header, reason));
         CheckPlaces(source, places, source.Length - 8 - (long)length);
-
-        var flat = new OrderedDictionary<string, TensorData>();
-        foreach (var place in places)
-        {
-            var storage = new TensorStorage(place.End - place.Begin);
-            source.Read(8 + (long)length + place.Begin, storage.Start, storage.Bytes, $"tensor '{place.Name}'");
-            flat.Add(place.Name, new(storage, place.Type, place.Shape));
-        }
-        return Build(source, flat, metadata);
+        return (places, metadata, 8 + (long)length);
     }
 
     /// <summary>No holes, no overlaps, and each as large as type and shape say.</summary>
@@ -197,31 +224,14 @@ internal static unsafe class SafetensorsFile
 
     static StateDict Build(CheckpointSource source, OrderedDictionary<string, TensorData> flat, OrderedDictionary<string, string> metadata)
     {
-        bool hasStructure = metadata.Remove(Structure.Key, out string? structure);
-        StateDict? texts = null;
-        if (metadata.Count > 0)
-        {
-            texts = [];
-            foreach (var (key, text) in metadata)
-                texts.Add(key, text);
-        }
-        if (!hasStructure)
-        {
-            var state = texts is null ? new StateDict() : new StateDict { PythonType = PythonClass.OrderedDict, Attributes = new() { { Metadata, texts } } };
-            foreach (var (name, tensor) in flat)
-                state.Add(name, tensor);
-            return state;
-        }
+        if (!metadata.TryGetValue(Structure.Key, out string? structure))
+            return Flat(flat, metadata);
         var used = new Dictionary<string, TensorData>();
         CheckpointException Error(string reason) => source.Error($"metadata '{Structure.Key}'", reason);
-        var nested = Structure.Read(structure!, Find, Error);
+        var nested = Structure.Read(structure, Find, Error);
         if (flat.Keys.FirstOrDefault(name => !used.ContainsKey(name)) is { } left)
             throw Error($"does not say where the tensor '{left}' belongs");
-        if (texts is null)
-            return nested;
-        var attributes = nested.Attributes?.Clone() ?? [];
-        attributes[Metadata] = texts;
-        return nested.PythonType == PythonClass.OrderedDict ? WithAttributes(nested, attributes) : throw Error("is of a dictionary that has no place for the other metadata");
+        return nested;
 
         TensorData? Find(string name, bool isComplex)
         {
@@ -238,5 +248,20 @@ internal static unsafe class SafetensorsFile
             used.Add(name, tensor);
             return tensor;
         }
+    }
+    /// <summary>Tensors by name; with texts, an ordered dictionary that has them as attribute.</summary>
+    public static StateDict Flat(IEnumerable<KeyValuePair<string, TensorData>> tensors, OrderedDictionary<string, string> metadata)
+    {
+        StateDict state = [];
+        if (metadata.Count > 0)
+        {
+            StateDict texts = [];
+            foreach (var (key, text) in metadata)
+                texts.Add(key, text);
+            state = new() { PythonType = PythonClass.OrderedDict, Attributes = new() { { Metadata, texts } } };
+        }
+        foreach (var (name, tensor) in tensors)
+            state.Add(name, tensor);
+        return state;
     }
 }

@@ -23,13 +23,13 @@ internal static class Structure
 
     public static string Write(StateDict state, Func<TensorData, string> nameOf)
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new() { MaxDepth = Deepest }))
-            Write(json, state, nameOf, 0);
-        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+        var buffer = new BoundedBuffer("What is no tensor, as JSON,");
+        using (var json = new Utf8JsonWriter(buffer, new() { MaxDepth = Deepest }))
+            Write(json, state, buffer, nameOf, 0);
+        return Encoding.UTF8.GetString(buffer.Written);
     }
 
-    static void Write(Utf8JsonWriter json, object? value, Func<TensorData, string> nameOf, int depth)
+    static void Write(Utf8JsonWriter json, object? value, BoundedBuffer buffer, Func<TensorData, string> nameOf, int depth)
     {
         PythonClass.CheckDepth(depth);
         switch (value)
@@ -44,7 +44,7 @@ internal static class Structure
                 json.WriteNumberValue(number);
                 break;
             case string text:
-                json.WriteStringValue(text);
+                json.WriteStringValue(buffer.Check(text));
                 break;
             case IReadOnlyList<object?> and not StateTuple:
                 Items((IReadOnlyList<object?>)value);
@@ -72,13 +72,13 @@ internal static class Structure
                     break;
                 case StateDevice device:
                     json.WriteStartArray("device");
-                    json.WriteStringValue(device.Type);
+                    json.WriteStringValue(buffer.Check(device.Type));
                     if (device.Index is { } index)
                         json.WriteNumberValue(index);
                     json.WriteEndArray();
                     break;
                 case TensorData tensor:
-                    json.WriteString("tensor", nameOf(tensor));
+                    json.WriteString("tensor", buffer.Check(nameOf(tensor)));
                     if (!SafetensorsTypes.Has(tensor.ElementType))
                         json.WriteString("as", tensor.ElementType.Name());
                     break;
@@ -98,8 +98,8 @@ internal static class Structure
                         if (key.Name is null)
                             json.WriteNumberValue(key.Number);
                         else
-                            json.WriteStringValue(key.Name);
-                        Write(json, item, nameOf, depth + 1);
+                            json.WriteStringValue(buffer.Check(key.Name));
+                        Write(json, item, buffer, nameOf, depth + 1);
                         json.WriteEndArray();
                     }
                     json.WriteEndArray();
@@ -108,7 +108,7 @@ internal static class Structure
                     if (dict.Attributes is { } attributes)
                     {
                         json.WritePropertyName("attributes");
-                        Write(json, attributes, nameOf, depth + 1);
+                        Write(json, attributes, buffer, nameOf, depth + 1);
                     }
                     break;
             }
@@ -118,7 +118,7 @@ internal static class Structure
         {
             json.WriteStartArray();
             foreach (object? item in items)
-                Write(json, item, nameOf, depth + 1);
+                Write(json, item, buffer, nameOf, depth + 1);
             json.WriteEndArray();
         }
     }

@@ -47,7 +47,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
     }
 
     /// <summary>Changes to bytes: bits, values, lengths; parts lost, doubled, moved, or from another file.</summary>
-    static byte[] Bytes(Random random, byte[] original, byte[] other)
+    public static byte[] Bytes(Random random, byte[] original, byte[] other)
     {
         byte[] bytes = [.. original];
         for (int i = Changes(random); i > 0 && bytes.Length > 0; i--)
@@ -156,7 +156,7 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
     }
 
     /// <summary>Changes JSON so that it often still is JSON: digits, quotes, brackets, parts doubled.</summary>
-    static byte[] Letters(Random random, byte[] json)
+    public static byte[] Letters(Random random, byte[] json)
     {
         var bytes = new List<byte>(json);
         for (int i = Changes(random); i > 0 && bytes.Count > 2; i--)
