@@ -204,7 +204,7 @@ public abstract class Optimizer : IStateful, IDisposable
 
     void IStateful.LoadStateDict(StateDict state) => LoadStateDict(state);
 
-    /// <summary>Class, groups and options, as PyTorch prints them.</summary>
+    /// <summary>Class, groups, options and extras, as PyTorch prints them.</summary>
     public override string ToString()
     {
         var text = new System.Text.StringBuilder();
@@ -212,8 +212,10 @@ public abstract class Optimizer : IStateful, IDisposable
         for (int i = 0; i < Groups.Count; i++)
         {
             text.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : "\n")}Parameter Group {i}\n");
-            foreach (string key in Groups[i].OptionKeys)
-                text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(Groups[i][key])}\n");
+            var group = Groups[i];
+            var shown = group.OptionKeys.Select(key => (Key: key, Value: group[key])).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
+            foreach (var (key, value) in shown.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+                text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(value)}\n");
         }
         return text.Append(')').ToString();
     }

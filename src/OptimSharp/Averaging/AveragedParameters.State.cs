@@ -28,10 +28,10 @@ public sealed partial class AveragedParameters
     {
         ArgumentNullException.ThrowIfNull(state);
         ObjectDisposedException.ThrowIf(disposed, this);
-        string[] keys = [.. Names.Select(name => Prefix + name)];
+        var keys = Names.Select(name => Prefix + name).ToHashSet();
         foreach (var key in state.Keys)
         {
-            if (key != CountKey && !(key.Name is { } name && Array.IndexOf(keys, name) >= 0))
+            if (key != CountKey && !(key.Name is { } name && keys.Contains(name)))
                 throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name that is averaged: {string.Join(", ", Names)}", StatePrefix.Advice(state, keys));
         }
         foreach (string key in keys)

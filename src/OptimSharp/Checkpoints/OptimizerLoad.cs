@@ -21,6 +21,8 @@ internal sealed class OptimizerLoad
         (this.optimizer, this.options) = (optimizer, options);
         reader = new(optimizer, options, entries);
         reader.CheckKeep();
+        if (!dict.ContainsKey("param_groups") && dict.FirstOrDefault(e => e.Value is StateDict inner && inner.ContainsKey("param_groups")).Key.Name is { } entry)
+            throw new StateDictException(OptimizerState.PathIn(dict, "param_groups"), $"is missing, but the entry '{entry}' has it: load state.GetDict(\"{entry}\")");
         saved = [.. dict.GetDicts("param_groups").Select((group, i) => new SavedGroup(group, i))];
         var states = dict.GetDict("state");
         matched = ParameterMatching.Match(optimizer, dict, saved, options);
@@ -50,9 +52,10 @@ internal sealed class OptimizerLoad
     LoadedGroup[] InPlace()
     {
         bool byPosition = saved.Length == optimizer.ParameterGroups.Count;
+        var places = matched.Where(m => m.From is not null).ToLookup(m => m.Group, m => m.From!.Group);
         return [.. optimizer.ParameterGroups.Select((group, i) =>
         {
-            int[] from = [.. matched.Where(m => m.Group == i && m.From is not null).Select(m => m.From!.Group).Distinct()];
+            int[] from = [.. places[i].Distinct()];
             if (from.Length == 0 && group.Parameters.Count == 0 && byPosition)
                 from = [i];
             return from.Length == 0 ? new LoadedGroup(group, null, null) : Read(group, i, from);
@@ -85,9 +88,12 @@ internal sealed class OptimizerLoad
     {
         var groups = optimizer.ParameterGroups;
         var made = new List<LoadedGroup>();
+        var byPlace = new Dictionary<SavedParameter, MatchedParameter>(ReferenceEqualityComparer.Instance);
+        foreach (var match in matched.Where(m => m.From is not null))
+            byPlace.Add(match.From!, match);
         foreach (var from in saved)
         {
-            var mine = from.Parameters.Select(p => Array.FindIndex(matched, m => m.From == p)).Where(k => k >= 0).Select(k => matched[k]).ToArray();
+            MatchedParameter[] mine = [.. from.Parameters.Where(byPlace.ContainsKey).Select(p => byPlace[p])];
             int[] basis = [.. mine.Select(m => m.Group).Distinct()];
             var group = groups[basis.Length > 0 ? basis[0] : Math.Min(from.Number, groups.Count - 1)];
             foreach (int other in basis.Skip(1))

@@ -17,6 +17,8 @@ public class StatesFromElsewhereTests
 
         var extras = optimizer.ParameterGroups[1].Extras;
         Assert.Equal("{lr_scale: 0.5, group_name: 'layer_0_no_decay', fix_step: null}", extras.ToString());
+        Assert.Contains("    group_name: layer_0_decay\n    lr: 0.1\n    lr_scale: 0.75\n    maximize: false\n", optimizer.ToString(), StringComparison.Ordinal);
+        Assert.Equal("State 'param_groups' is missing, but the entry 'optimizer' has it: load state.GetDict(\"optimizer\").", Assert.Throws<StateDictException>(() => optimizer.LoadStateDict(saved)).Message);
         Assert.Equal(0.75, optimizer.ParameterGroups[0].Extras.GetDouble("lr_scale"));
         Assert.Equal("layer_0_no_decay", optimizer.StateDict().GetDicts("param_groups")[1].GetString("group_name"));
         Step(p, 2);
