@@ -169,8 +169,10 @@ public sealed class AveragedModel<TModule> : IStateful, IDisposable
         foreach (var key in state.Keys)
         {
             if (key != CountKey && (key.Name is not { } name || !known.Contains(name)))
-                throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name of the model's state: {string.Join(", ", names.Select(n => n.Name))}");
+                throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name of the model's state: {string.Join(", ", names.Select(n => n.Name))}", StatePrefix.Advice(state, known));
         }
+        if (known.FirstOrDefault(name => !state.ContainsKey(name)) is { } missing)
+            throw new StateDictException(missing, "is missing" + StatePrefix.Advice(state, known));
         var own = Averages.StateDict(); // what is not saved, buffers that are not persistent, stays
         own[CountKey] = state[CountKey];
         foreach (var (name, canonical) in names)

@@ -34,35 +34,62 @@ public static class ModuleState
     /// <param name="module">The module.</param>
     /// <param name="state">The state dict.</param>
     /// <param name="strict">
-    /// Whether both sides must have the same names. When false, tensors whose names the state dict lacks stay as they are, and what only the state
-    /// dict has is left out. Batch normalisation's <c>num_batches_tracked</c>, which old checkpoints don't have, may always be missing.
+    /// Whether both sides must have the same names, shapes and kinds of numbers. When false, tensors that the state dict lacks, or has in another shape or
+    /// kind, stay as they are, and what only the state dict has is left out. Batch normalisation's <c>num_batches_tracked</c>, which old checkpoints don't have,
+    /// may always be missing. A tensor that layers share is there when it is there under one of its names.
     /// </param>
+    /// <returns>What became of each tensor. When none was loaded, <see cref="Warnings"/> says so, too.</returns>
     /// <exception cref="StateDictException">Names, shapes or types do not fit. Nothing was changed.</exception>
-    public static void LoadStateDict(this torch.nn.Module module, StateDict state, bool strict = true)
+    public static LoadReport LoadStateDict(this torch.nn.Module module, StateDict state, bool strict = true)
     {
         var tensors = Tensors(module);
         ArgumentNullException.ThrowIfNull(state);
         var names = tensors.ToDictionary(t => t.Name, t => t.Tensor);
-        foreach (var key in state.Keys)
-        {
-            if (strict && (key.Name is not { } name || !names.ContainsKey(name)))
-                throw state.Wrong(key, state[key], $"a parameter or buffer of the module, which has: {string.Join(", ", names.Keys)}");
-        }
+        var unexpected = state.Keys.Where(key => key.Name is not { } name || !names.ContainsKey(name)).ToArray();
+        if (strict && unexpected.Length > 0)
+            throw state.Wrong(unexpected[0], state[unexpected[0]], $"a parameter or buffer of the module, which has: {string.Join(", ", names.Keys)}", StatePrefix.Advice(state, names.Keys));
+        var saved = tensors.Where(t => state.ContainsKey(t.Name) && (strict || Expected(state.GetTensor(t.Name), t.Tensor) is null))
+            .GroupBy(t => new TensorIdentity(t.Tensor), t => t.Name).ToDictionary(g => g.Key, g => g.First());
         var loads = new List<(torch.Tensor To, TensorData From)>();
+        var report = new List<LoadedEntry>();
         foreach (var (name, tensor) in tensors)
         {
-            if (state.ContainsKey(name) && Torch.Tensors.ShareElements(tensor.Handle))
+            if (!state.ContainsKey(name))
+            {
+                if (saved.TryGetValue(new(tensor), out string? other))
+                {
+                    report.Add(new(name, LoadOutcome.Loaded, other)); // a file may have a tensor that layers share under one name only
+                    continue;
+                }
+                if (strict && name != BatchCount && !name.EndsWith("." + BatchCount, StringComparison.Ordinal))
+                    throw new StateDictException(name, "is missing" + StatePrefix.Advice(state, names.Keys));
+                report.Add(new(name, LoadOutcome.Kept));
+                continue;
+            }
+            if (Torch.Tensors.ShareElements(tensor.Handle))
                 throw new StateDictException(name, "can't be loaded: elements of the module's tensor share their memory. Give it memory of its own, tensor.clone()");
-            if (state.ContainsKey(name))
-                loads.Add((tensor, Check(state, name, tensor)));
-            else if (strict && name != BatchCount && !name.EndsWith("." + BatchCount, StringComparison.Ordinal))
-                _ = state[name]; // says that it is missing
+            var data = state.GetTensor(name);
+            if (Expected(data, tensor) is { } expected)
+            {
+                if (strict)
+                    throw state.Wrong(name, data, expected);
+                report.Add(new(name, LoadOutcome.Kept, name, Reason: $"must be {expected}, but is {data}"));
+                continue;
+            }
+            loads.Add((tensor, data));
+            report.Add(new(name, LoadOutcome.Loaded, name));
         }
-        using var noGrad = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
-        // All copies are made before the first tensor changes: memory may run out.
-        foreach (var (to, from) in loads.ConvertAll(load => (load.To, From: load.From.ToTensor())))
-            to.detach().copy_(from);
+        report.AddRange(unexpected.Select(key => new LoadedEntry(key.ToString(), LoadOutcome.Dropped, key.ToString())));
+        using (torch.no_grad())
+        {
+            using var scope = torch.NewDisposeScope();
+            // All copies are made before the first tensor changes: memory may run out.
+            foreach (var (to, from) in loads.ConvertAll(load => (load.To, From: load.From.ToTensor())))
+                to.detach().copy_(from);
+        }
+        if (loads.Count == 0 && tensors.Count > 0)
+            Warnings.Raise(module, $"Nothing was loaded into the module: no entry of the state dict has the name and shape of one of its tensors{StatePrefix.Advice(state, names.Keys)}.");
+        return new(report);
     }
 
     /// <summary>The tensors of a module's state, in PyTorch's order. TorchSharp's own <c>state_dict()</c> leaves out the later names of a shared tensor.</summary>
@@ -96,12 +123,13 @@ public static class ModuleState
         }
     }
 
-    static TensorData Check(StateDict state, string name, torch.Tensor tensor)
+    /// <summary>What a tensor's values would have to be; null when they are.</summary>
+    static string? Expected(TensorData data, torch.Tensor tensor)
     {
-        var data = state.GetTensor(name);
-        var type = tensor.dtype.ToElementType() ?? throw state.Wrong(name, data, $"absent: the module's tensor is of type {tensor.dtype}");
+        if (tensor.dtype.ToElementType() is not { } type)
+            return $"absent: the module's tensor is of type {tensor.dtype}";
         bool like = data.ElementType == type || data.ElementType.IsTrainable() && type.IsTrainable() && data.ElementType.IsComplex() == type.IsComplex();
-        return like && data.Shape.SequenceEqual(tensor.shape) ? data
-            : throw state.Wrong(name, data, $"[{string.Join(", ", tensor.shape)}] and {(!type.IsTrainable() ? type.ToString() : type.IsComplex() ? "complex" : "real")}");
+        return like && data.Shape.SequenceEqual(tensor.shape) ? null
+            : $"[{string.Join(", ", tensor.shape)}] and {(!type.IsTrainable() ? type.ToString() : type.IsComplex() ? "complex" : "real")}";
     }
 }

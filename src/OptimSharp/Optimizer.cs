@@ -200,15 +200,16 @@ public abstract class Optimizer : IStateful, IDisposable
     /// Takes over a copy of state and options, of ours or PyTorch's making. Parameters are matched by name when both sides have names, all
     /// different, and by position otherwise. State is converted to the type that this optimizer keeps it in.
     /// </summary>
+    /// <returns>What became of each parameter.</returns>
     /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
-    public void LoadStateDict(StateDict state) => LoadStateDict(state, new());
+    public LoadReport LoadStateDict(StateDict state) => LoadStateDict(state, new());
 
     /// <param name="state">The state dict.</param>
-    /// <param name="options">What is kept, and how parameters are matched.</param>
+    /// <param name="options">What is kept, how parameters are matched, and what becomes of what one side alone has.</param>
     /// <inheritdoc cref="LoadStateDict(StateDict)"/>
     /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
     /// <exception cref="ArgumentException">There is no such option to keep.</exception>
-    public void LoadStateDict(StateDict state, LoadStateOptions options)
+    public LoadReport LoadStateDict(StateDict state, LoadStateOptions options)
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(options);
@@ -220,21 +221,28 @@ public abstract class Optimizer : IStateful, IDisposable
             Turn.Check();
         }
         Turn.GoTo(Stage.Working);
-        var (states, groups) = OptimizerState.Read(this, state, options);
-        for (int i = 0; i < groups.Length; i++)
-            Groups[i].Load(groups[i].Options, groups[i].Extras);
+        var load = new OptimizerLoad(this, state, options);
+        foreach (var group in load.Groups)
+            group.Group.Load(group, keepsRate: options.Keep.Contains("lr"));
+        if (!Groups.SequenceEqual(load.Groups.Select(g => g.Group)))
+            SetGroups([.. load.Groups.Select(g => g.Group)]);
         foreach (var (identity, old) in States)
         {
-            if (!states.TryGetValue(identity, out var kept) || kept != old)
+            if (!load.States.TryGetValue(identity, out var kept) || kept != old)
                 old.Dispose();
         }
-        States = states;
+        States = load.States;
         Context.Forget();
         Turn.GoTo(Stage.After);
         StateLoaded?.Invoke(this, EventArgs.Empty);
+        if (load.Nothing is { } warning)
+            Warnings.Raise(this, warning);
+        return load.Report;
     }
 
-    /// <summary>Class, groups and options, as PyTorch prints them.</summary>
+    void IStateful.LoadStateDict(StateDict state) => LoadStateDict(state);
+
+    /// <summary>Class, groups, options and extras, as PyTorch prints them.</summary>
     public override string ToString()
     {
         var text = new System.Text.StringBuilder();
@@ -242,8 +250,10 @@ public abstract class Optimizer : IStateful, IDisposable
         for (int i = 0; i < Groups.Count; i++)
         {
             text.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : "\n")}Parameter Group {i}\n");
-            foreach (string key in Groups[i].OptionKeys)
-                text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(Groups[i][key])}\n");
+            var group = Groups[i];
+            var shown = group.OptionKeys.Select(key => (Key: key, Value: group[key])).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
+            foreach (var (key, value) in shown.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+                text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(value)}\n");
         }
         return text.Append(')').ToString();
     }
@@ -276,6 +286,12 @@ public abstract class Optimizer : IStateful, IDisposable
     internal virtual void CheckState(ParameterState state, StateDict from)
     {
     }
+
+    /// <summary>A group of this optimizer's kind, which is not among its groups yet.</summary>
+    internal abstract ParameterGroup MakeGroup(IEnumerable<Parameter> parameters, OptimizerOptions options);
+
+    /// <summary>Takes other groups of the same parameters.</summary>
+    private protected abstract void SetGroups(IReadOnlyList<ParameterGroup> to);
 
     internal bool Has(object identity, ParameterState state) => States.TryGetValue(identity, out var present) && present == state;
 

@@ -45,6 +45,25 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     internal override OptimizerOptions StandardOptions => new TOptions();
 
+    internal override ParameterGroup MakeGroup(IEnumerable<Parameter> parameters, OptimizerOptions options)
+    {
+        var made = new ParameterGroup<TOptions>(parameters);
+        made.Attach((TOptions)options, groups.Count);
+        return made;
+    }
+
+    private protected override void SetGroups(IReadOnlyList<ParameterGroup> to)
+    {
+        foreach (var old in groups.Where(group => !to.Contains(group)))
+            old.Detach();
+        groups.Clear();
+        foreach (var group in to.Cast<ParameterGroup<TOptions>>())
+        {
+            group.Attach(group.Options, groups.Count);
+            groups.Add(group);
+        }
+    }
+
     /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already or shares memory with another one, or the
     /// group belongs to an optimizer. Nothing was added.</exception>

@@ -6,7 +6,7 @@ namespace OptimSharp;
 public abstract class ParameterGroup
 {
     readonly Parameter[] parameters;
-    (OptimizerOptions Options, OrderedDictionary<string, double> Extras)? beforeSchedulers;
+    GroupContent? beforeSchedulers;
     bool isWrittenAsNew;
 
     private protected ParameterGroup(IEnumerable<Parameter> parameters)
@@ -32,7 +32,7 @@ public abstract class ParameterGroup
     /// <summary>The learning rate that schedulers start from: the group's rate when its first scheduler was made. PyTorch's <c>initial_lr</c>.</summary>
     public double? InitialLearningRate
     {
-        get => Extras.TryGetValue("initial_lr", out double rate) ? rate : null;
+        get => Extras.ContainsKey("initial_lr") ? Extras.GetDouble("initial_lr") : null;
         internal set
         {
             if (value is { } rate)
@@ -59,27 +59,53 @@ public abstract class ParameterGroup
     internal Parameter[] ParameterArray => parameters;
 
     /// <summary>
-    /// What schedulers keep in the group beside the options, under PyTorch's names (<c>initial_lr</c>, <c>max_lr</c>…), for the
-    /// optimizer's state dict.
+    /// What the group has beside its options and parameters, saved and loaded with them as in PyTorch's <c>param_groups</c>: what schedulers leave
+    /// there (<c>initial_lr</c>, <c>max_lr</c>…), and anything of yours or of another library's (<c>lr_scale</c>, <c>group_name</c>) that a state
+    /// dict can hold.
     /// </summary>
-    internal OrderedDictionary<string, double> Extras { get; private set; } = [];
+    /// <remarks>
+    /// An optimizer does nothing with them. Loading a state dict replaces them all, but for those that <see cref="LoadStateOptions.Keep"/> names. The
+    /// name of an option can't be one: saving refuses it.
+    /// </remarks>
+    public StateDict Extras { get; } = [];
+
+    /// <summary>Another object each time that a state was loaded of which the rate was not taken: schedulers then start from the group's rate.</summary>
+    internal object? RateKept { get; private set; }
 
     /// <summary>The rates at which loaded schedulers had left the group; null when none was loaded since the last step of one.</summary>
     internal List<double>? RatesToResume { get; set; }
 
-    private protected abstract OptimizerOptions CurrentOptions { get; set; }
+    internal abstract OptimizerOptions CurrentOptions { get; private protected set; }
+
+    /// <summary>What the group had before new schedulers wrote to it; null when something else was written since.</summary>
+    internal GroupContent? BeforeSchedulers => beforeSchedulers;
 
     /// <summary>Writes the options under PyTorch's names.</summary>
     internal abstract void SaveOptions(StateDict to);
 
     /// <summary>Reads and checks options, all but those to be kept, and changes nothing. What older checkpoints may lack is as in <paramref name="standard"/>.</summary>
-    internal abstract OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep, OptimizerOptions standard);
+    internal abstract OptimizerOptions ReadOptions(StateDict from, OptimizerOptions basis, LoadStateOptions loading, OptimizerOptions standard);
+
+    /// <summary>Whether older checkpoints may lack an option.</summary>
+    internal abstract bool MayLack(string key);
 
     /// <summary>Takes over what was read.</summary>
-    internal void Load(OptimizerOptions options, OrderedDictionary<string, double> extras)
+    internal void Load(LoadedGroup from, bool keepsRate)
     {
+        if (from.Content is not var (options, extras))
+            return;
         CurrentOptions = options;
-        Extras = extras;
+        Replace(extras.Clone(), _ => true);
+        RateKept = keepsRate ? new object() : null;
+        beforeSchedulers = from.BeforeSchedulers;
+    }
+
+    void Replace(StateDict extras, Func<StateKey, bool> which)
+    {
+        foreach (var key in Extras.Keys.Where(which).ToArray())
+            Extras.Remove(key);
+        foreach (var (key, value) in extras.Where(e => which(e.Key)))
+            Extras[key] = value;
     }
 
     /// <summary>
@@ -88,7 +114,7 @@ public abstract class ParameterGroup
     /// </summary>
     internal void WriteAsNew(Action write)
     {
-        beforeSchedulers ??= (CurrentOptions, new(Extras));
+        beforeSchedulers ??= new(CurrentOptions, Extras.Clone());
         isWrittenAsNew = true;
         try
         {
@@ -106,7 +132,7 @@ public abstract class ParameterGroup
         if (beforeSchedulers is not var (options, extras))
             return;
         CurrentOptions = options;
-        Extras = extras;
+        Replace(extras, key => key.Name is { } name && GroupReader.SchedulerKeys.Contains(name)); // others are not the schedulers'
         beforeSchedulers = null;
     }
 
@@ -179,14 +205,17 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
             to[option.Key] = option.Get(saved) is object?[] parts ? new StateTuple(parts) : option.Get(saved);
     }
 
-    internal override OptimizerOptions ReadOptions(StateDict from, IReadOnlyCollection<string> keep, OptimizerOptions standard)
+    internal override bool MayLack(string key) => Option(key).MayBeMissing;
+
+    internal override OptimizerOptions ReadOptions(StateDict from, OptimizerOptions basis, LoadStateOptions loading, OptimizerOptions standard)
     {
-        OptimizerOptions read = Options;
+        var read = basis;
         foreach (var option in OptionSchema<TOptions>.Options)
         {
-            if (keep.Contains(option.Key))
+            bool missing = !from.ContainsKey(option.Key);
+            if (loading.Keep.Contains(option.Key) || missing && !option.MayBeMissing && loading.Missing != MissingState.Refuse)
                 continue;
-            object? value = option.MayBeMissing && !from.ContainsKey(option.Key) ? option.Get(standard) : OptimizerState.Plain(from[option.Key]);
+            object? value = missing && option.MayBeMissing ? option.Get(standard) : OptimizerState.Plain(from[option.Key]);
             try
             {
                 read = option.With(read, value);
@@ -204,10 +233,10 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 
     internal bool IsAttached => options is not null;
 
-    private protected override OptimizerOptions CurrentOptions
+    internal override OptimizerOptions CurrentOptions
     {
         get => Options;
-        set => Options = (TOptions)value;
+        private protected set => Options = (TOptions)value;
     }
 
     /// <summary>Takes what it does not override from the optimizer's options. Throws without a change when that is out of range.</summary>

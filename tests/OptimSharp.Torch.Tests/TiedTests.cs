@@ -283,6 +283,26 @@ public class TiedTests
     }
 
     [Fact]
+    public void A_file_may_have_a_shared_tensor_under_one_name_only()
+    {
+        using var model = new TiedGPT();
+        foreach (string absent in (string[])["head.weight", "tokens.weight"])
+        {
+            var state = model.StateDict();
+            string present = absent == "head.weight" ? "tokens.weight" : "head.weight";
+            state.Remove(absent);
+            using var other = new TiedGPT();
+            var report = other.LoadStateDict(state);
+            Assert.Equal((LoadOutcome.Loaded, present), report.Entries.Where(e => e.Name == absent).Select(e => (e.Outcome, e.From)).Single());
+            Assert.Equal(Models.Values(model), Models.Values(other));
+
+            state[present] = TensorData.Of([1.0]);
+            Assert.Equal(LoadOutcome.Kept, other.LoadStateDict(state, strict: false).Entries.Single(e => e.Name == absent).Outcome);
+            Assert.Equal(Models.Values(model), Models.Values(other));
+        }
+    }
+
+    [Fact]
     public void A_module_that_is_there_twice_has_both_names_in_its_state_as_in_PyTorch()
     {
         using var shared = BatchNorm1d(3);

@@ -6,7 +6,7 @@ namespace OptimSharp;
 public sealed partial class AveragedParameters
 {
     /// <summary>PyTorch's key of the number of models.</summary>
-    const string CountKey = "n_averaged";
+    internal const string CountKey = "n_averaged";
 
     /// <summary>PyTorch's class holds the averages in a field of this name.</summary>
     const string Prefix = "module.";
@@ -28,17 +28,18 @@ public sealed partial class AveragedParameters
     {
         ArgumentNullException.ThrowIfNull(state);
         using var inside = turn.Enter("LoadStateDict", within: 0);
+        var keys = Names.Select(name => Prefix + name).ToHashSet();
         foreach (var key in state.Keys)
         {
-            if (key != CountKey && !(key.Name is { } name && name.StartsWith(Prefix, StringComparison.Ordinal) && IndexOf(name[Prefix.Length..]) >= 0))
-                throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name that is averaged: {string.Join(", ", Names)}");
+            if (key != CountKey && !(key.Name is { } name && keys.Contains(name)))
+                throw state.Wrong(key, state[key], $"{CountKey}, or {Prefix} and a name that is averaged: {string.Join(", ", Names)}", StatePrefix.Advice(state, keys));
         }
-        long count = OptimizerState.Plain(state[CountKey]) switch
+        foreach (string key in keys)
         {
-            long whole and >= 0 => whole,
-            double number and >= 0 and < 1L << 53 when number == Math.Floor(number) => (long)number,
-            _ => throw state.Wrong(CountKey, state[CountKey], "a whole number ≥ 0"),
-        };
+            if (!state.ContainsKey(key))
+                throw new StateDictException(OptimizerState.PathIn(state, key), "is missing" + StatePrefix.Advice(state, keys));
+        }
+        long count = OptimizerState.Whole(state, CountKey);
         for (int i = 0; i < averages.Length; i++)
             Check(state, Prefix + Names[i], i);
         for (int i = 0; i < averages.Length; i++)

@@ -65,21 +65,17 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <summary>Removes an entry, if there is one.</summary>
     public bool Remove(StateKey key) => entries.Remove(key);
 
-    /// <summary>A number; whole ones are converted.</summary>
+    /// <summary>A number; whole ones are converted, and a tensor with one real element is its number.</summary>
     /// <exception cref="StateDictException">The key is missing or its value of another kind.</exception>
-    public double GetDouble(StateKey key) => this[key] switch
-    {
-        double number => number,
-        long whole => whole,
-        var value => throw Wrong(key, value, "a number"),
-    };
+    public double GetDouble(StateKey key) => AsDouble(this[key]) ?? throw Wrong(key, this[key], "a number");
 
-    /// <summary>A whole number; a double that is one is converted.</summary>
+    /// <summary>A whole number; a double that is one is converted, and a tensor with one real element is its number.</summary>
     /// <inheritdoc cref="GetDouble"/>
     public long GetInt64(StateKey key) => this[key] switch
     {
         long whole => whole,
-        double number when number == Math.Floor(number) && Math.Abs(number) < 1L << 53 => (long)number,
+        TensorData { Count: 1, ElementType: ElementType.Int64 } tensor => tensor.ToArray<long>()[0],
+        var value when AsDouble(value) is { } number && number == Math.Floor(number) && Math.Abs(number) < 1L << 53 => (long)number,
         var value => throw Wrong(key, value, "a whole number"),
     };
 
@@ -99,14 +95,9 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <inheritdoc cref="GetDouble"/>
     public IReadOnlyList<object?> GetList(StateKey key) => this[key] as IReadOnlyList<object?> ?? throw Wrong(key, this[key], "a list");
 
-    /// <summary>A list of numbers.</summary>
+    /// <summary>A list of numbers; a tensor with one real element is its number.</summary>
     /// <inheritdoc cref="GetDouble"/>
-    public double[] GetDoubles(StateKey key) => [.. GetList(key).Select((value, i) => value switch
-    {
-        double number => number,
-        long whole => whole,
-        _ => throw Wrong($"{key}[{i}]", value, "a number"),
-    })];
+    public double[] GetDoubles(StateKey key) => [.. GetList(key).Select((value, i) => AsDouble(value) ?? throw Wrong($"{key}[{i}]", value, "a number"))];
 
     /// <summary>A list of dictionaries.</summary>
     /// <inheritdoc cref="GetDouble"/>
@@ -147,8 +138,8 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <summary>The entries as people read them: <c>{gamma: 0.5, milestones: {2: 1}}</c>.</summary>
     public override string ToString() => Text(this);
 
-    internal StateDictException Wrong(StateKey key, object? value, string expected) =>
-        new(PathOf(key.ToString()), $"must be {expected}, but is {Text(value, most: 200)}");
+    internal StateDictException Wrong(StateKey key, object? value, string expected, string advice = "") =>
+        new(PathOf(key.ToString()), $"must be {expected}, but is {Text(value, most: 200)}{advice}");
 
     StateDictException Missing(StateKey key) => new(PathOf(key.ToString()), "is missing");
 
@@ -157,6 +148,14 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
         string path = Path;
         return path.Length == 0 ? name : name.StartsWith('[') ? path + name : $"{path}.{name}";
     }
+
+    static double? AsDouble(object? value) => value switch
+    {
+        double number => number,
+        long whole => whole,
+        TensorData { Count: 1 } tensor when tensor.ToDoubles() is [var number] => number,
+        _ => null,
+    };
 
     static bool IsPlain(object? value) => value is null or bool or long or double or string or TensorData or StateDevice;
 

@@ -83,7 +83,7 @@ public sealed class CosineAnnealingWarmRestarts : LRScheduler
         fields.Derived("T_cur", LastEpoch < 0 ? LastEpoch : Math.Floor(TCur) == TCur ? (long)TCur : TCur);
         base.Describe(fields);
         if (fields.IsLoading)
-            shift = LastEpoch < 0 ? 0 : Position(fields.State) - LastEpoch;
+            shift = LastEpoch < 0 ? 0 : fields.Keeps("T_0") || fields.Keeps("T_mult") ? Fraction(fields.State) : Position(fields.State) - LastEpoch;
     }
 
     private protected override double Next(in RateStep x) => At(x.Epoch + shift, x.Base, T0, TMult, EtaMin);
@@ -112,6 +112,10 @@ public sealed class CosineAnnealingWarmRestarts : LRScheduler
             time -= length;
         return (time, length);
     }
+
+    /// <summary>How much of an epoch has passed since the last whole one: where in which cycle that is, cycles of other lengths don't say.</summary>
+    static double Fraction(StateDict state) => state.GetDouble("T_cur") is var time and >= 0 && double.IsFinite(time) ? time - Math.Floor(time)
+        : throw state.Wrong("T_cur", state["T_cur"], "a number ≥ 0");
 
     /// <summary>The time in epochs that a state's T_cur and T_i stand for.</summary>
     double Position(StateDict state)

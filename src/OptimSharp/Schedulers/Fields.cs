@@ -20,9 +20,20 @@ internal enum FieldsMode
 /// Goes over a scheduler's settings, each declared in one place with property, key and range: <c>Gamma = fields.Number(Gamma,
 /// "gamma")</c> checks the constructor's argument, writes the state or reads it.
 /// </summary>
-internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owner)
+/// <param name="mode">What is done.</param>
+/// <param name="state">The state that is written or read.</param>
+/// <param name="owner">The scheduler.</param>
+/// <param name="keep">The settings that are not read.</param>
+internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owner, IReadOnlyCollection<string>? keep = null)
 {
+    /// <summary>How far a schedule has come, and what functions remember: no settings.</summary>
+    static readonly string[] progress = ["last_epoch", "_last_lr", "best", "cooldown_counter", "num_bad_epochs"];
+
     readonly HashSet<string> known = [];
+    readonly List<string> settings = [];
+
+    /// <summary>The settings that were shown, by their paths.</summary>
+    public IReadOnlyList<string> Settings => settings;
 
     public bool IsLoading => mode == FieldsMode.Load;
 
@@ -30,8 +41,11 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
 
     public StateDict State => state!;
 
-    /// <summary>Whether a state that is being read has a key.</summary>
-    public bool Has(string key) => IsLoading && Known(key) && State.ContainsKey(key);
+    /// <summary>Whether a state that is being read has a key, and it is to be read.</summary>
+    public bool Has(string key) => IsLoading && Known(key) && State.ContainsKey(key) && !Keeps(key);
+
+    /// <summary>Whether a setting stays as it is while others are read.</summary>
+    public bool Keeps(string key) => IsLoading && keep is not null && keep.Contains(key);
 
     public long Whole(long value, string key, long atLeast = 0, bool optional = false, [CallerArgumentExpression(nameof(value))] string name = "")
     {
@@ -102,7 +116,8 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
         int groups = owner.Optimizer.ParameterGroups.Count;
         if (mode == FieldsMode.Check)
             value.CheckCount(groups, Argument(name));
-        if (!optional || !IsLoading || Has(key))
+        Setting(key);
+        if (!Keeps(key) && (!optional || !IsLoading || Has(key)))
         {
             double[] numbers = Exchange(IsSaving ? value.Expand(groups) : [], key, optional: false, State => State.GetDoubles(key));
             if (IsLoading)
@@ -118,14 +133,25 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
     {
         Known(key);
         if (IsSaving)
-            State[key] = children.Select(child => child.StateDict()).ToArray();
+        {
+            State[key] = children.Select((child, i) =>
+            {
+                var saved = new Fields(FieldsMode.Save, [], child);
+                child.Save(saved);
+                settings.AddRange(saved.Settings.Select(name => $"{key}[{i}].{name}"));
+                return saved.State;
+            }).ToArray();
+        }
         if (!IsLoading)
             return;
         var states = State.GetDicts(key);
         if (states.Length != children.Count)
             throw State.Wrong(key, states.Length, $"a list of {children.Count} schedulers' states, by its length");
-        foreach (var (child, childState) in children.Zip(states))
-            child.Load(childState);
+        foreach (var (i, child) in children.Index())
+        {
+            string path = $"{key}[{i}].";
+            child.Load(states[i], [.. (keep ?? []).Where(name => name.StartsWith(path, StringComparison.Ordinal)).Select(name => name[path.Length..])]);
+        }
     }
 
     /// <summary>The state of functions that are methods of objects with state; null for the others.</summary>
@@ -153,6 +179,13 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
             Load(function, value, key);
     }
 
+    /// <summary>A setting that is read in a way of its own.</summary>
+    public void Setting(string key)
+    {
+        if (!progress.Contains(key) && !settings.Contains(key))
+            settings.Add(key);
+    }
+
     /// <summary>Written for PyTorch, which keeps it; follows from the rest when it is read.</summary>
     public void Derived(string key, object? value)
     {
@@ -178,7 +211,7 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
 
     static void Load(Delegate? function, object? value, string key)
     {
-        if (value is not StateDict dict)
+        if (value is not StateDict { Count: > 0 } dict) // a functools.partial has an empty one
             return;
         if (function?.Target is not IStateful target)
             throw new StateDictException(key, "holds a function's state, but the scheduler's function is not a method of an object with state (IStateful)");
@@ -188,9 +221,10 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
     T Exchange<T>(T value, string key, bool optional, Func<StateDict, T> get)
     {
         Known(key);
+        Setting(key);
         if (IsSaving)
             State[key] = value;
-        return IsLoading && !(optional && !State.ContainsKey(key)) ? get(State) : value;
+        return IsLoading && !Keeps(key) && !(optional && !State.ContainsKey(key)) ? get(State) : value;
     }
 
     bool Known(string key) => known.Add(key) || true;

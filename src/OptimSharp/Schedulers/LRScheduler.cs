@@ -23,6 +23,7 @@ namespace OptimSharp.Schedulers;
 public abstract class LRScheduler : IStateful
 {
     readonly List<double> baseRates = [];
+    readonly List<object?> startedFrom = []; // a group's kept rate that the base rate was taken from
     double[] lastRates = [];
     bool orderChecked;
 
@@ -85,35 +86,51 @@ public abstract class LRScheduler : IStateful
     /// <summary>A copy of the state, with PyTorch's keys.</summary>
     public StateDict StateDict()
     {
-        AdoptNewGroups();
-        var state = new StateDict();
-        Describe(new Fields(FieldsMode.Save, state, this));
-        return state;
+        var saving = new Fields(FieldsMode.Save, [], this);
+        Save(saving);
+        return saving.State;
     }
 
     /// <summary>
     /// Takes a state over: settings, epoch, base rates. The optimizer's rates come from its own state, before or after this;
     /// what making this scheduler did to them is taken back if nothing changed them since.
     /// </summary>
-    /// <remarks>When the optimizer's rates at the next step are not those that the scheduler had left, a warning says so.</remarks>
+    /// <remarks>
+    /// When the optimizer's rates at the next step are not those that the scheduler had left, a warning says so. Where the optimizer kept its rate as it
+    /// was loaded (<see cref="LoadStateOptions.Keep"/>), the schedule's base rates are the groups' <see cref="ParameterGroup.InitialLearningRate"/>.
+    /// </remarks>
     /// <exception cref="StateDictException">Something is missing or out of range. Nothing was changed.</exception>
-    public void LoadStateDict(StateDict state)
+    public void LoadStateDict(StateDict state) => LoadStateDict(state, new());
+
+    /// <param name="state">The state dict.</param>
+    /// <param name="options">The settings to be kept.</param>
+    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
+    /// <exception cref="StateDictException">Something is missing or out of range. Nothing was changed.</exception>
+    /// <exception cref="ArgumentException">There is no such setting to keep.</exception>
+    public void LoadStateDict(StateDict state, LoadScheduleOptions options)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var present = StateDict();
+        ArgumentNullException.ThrowIfNull(options);
+        var saving = new Fields(FieldsMode.Save, [], this);
+        Save(saving);
+        if (options.Keep.FirstOrDefault(key => !saving.Settings.Contains(key)) is { } unknown)
+            throw new ArgumentException($"{GetType().Name} has no setting '{unknown}' to keep; it has: {string.Join(", ", saving.Settings)}.", nameof(options));
+        bool wasChecked = orderChecked;
         try
         {
-            Load(state);
+            Load(state, options.Keep);
         }
         catch
         {
-            Load(present);
+            Load(saving.State, []);
+            orderChecked = wasChecked;
             throw;
         }
         foreach (var (group, rate) in Optimizer.ParameterGroups.Zip(lastRates))
         {
             group.TakeBack();
-            (group.RatesToResume ??= []).Add(rate);
+            if (group.RateKept is null)
+                (group.RatesToResume ??= []).Add(rate);
         }
     }
 
@@ -260,13 +277,30 @@ public abstract class LRScheduler : IStateful
         var groups = Optimizer.ParameterGroups;
         for (int i = baseRates.Count; i < groups.Count; i++)
             baseRates.Add(NewBaseRate(groups[i], i));
+        for (int i = 0; i < groups.Count; i++)
+        {
+            if (i == startedFrom.Count)
+                startedFrom.Add(null);
+            if (groups[i].RateKept is not { } kept || startedFrom[i] == kept)
+                continue;
+            startedFrom[i] = kept;
+            baseRates[i] = NewBaseRate(groups[i], i);
+        }
+    }
+
+    /// <summary>Writes the state.</summary>
+    internal void Save(Fields fields)
+    {
+        AdoptNewGroups();
+        Describe(fields);
     }
 
     /// <summary>Reads a state, changing things on the way.</summary>
-    internal void Load(StateDict state)
+    internal void Load(StateDict state, IReadOnlyCollection<string> keep)
     {
-        var fields = new Fields(FieldsMode.Load, state, this);
+        var fields = new Fields(FieldsMode.Load, state, this, keep);
         Describe(fields);
+        startedFrom.Clear();
         fields.ReportUnknown();
         orderChecked = LastEpoch > 0;
     }

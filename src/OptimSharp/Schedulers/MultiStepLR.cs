@@ -66,7 +66,8 @@ public sealed class MultiStepLR : LRScheduler
         foreach (var same in Milestones.GroupBy(m => m))
             counter[same.Key] = same.Count();
         fields.Derived("milestones", counter);
-        if (!fields.IsLoading)
+        fields.Setting("milestones");
+        if (!fields.IsLoading || fields.Keeps("milestones"))
             return;
         var state = fields.State;
         IEnumerable<long> read = state["milestones"] is StateDict saved

@@ -16,7 +16,7 @@ namespace OptimSharp.Schedulers;
 public sealed class OneCycleLR : LRScheduler
 {
     PerGroup initial, maxLr, min, baseMomentum, maxMomentum;
-    bool readsGroups;
+    bool readsGroups, writesGroups;
     OneCyclePhase[] phases;
 
     /// <param name="optimizer">The optimizer whose groups' rates are set.</param>
@@ -105,25 +105,27 @@ public sealed class OneCycleLR : LRScheduler
         AnnealStrategy = fields.Choice(AnnealStrategy, "_anneal_func_type", ["cos", "linear"], optional: true);
         CycleMomentum = fields.Flag(CycleMomentum, "cycle_momentum", optional: true);
         fields.Derived("use_beta1", CycledMomentum.IsBeta(Optimizer));
-        initial = fields.Each(initial, "initial_lrs", optional: true); // PyTorch keeps these in the groups only
-        maxLr = fields.Each(maxLr, "max_lrs", optional: true);
-        min = fields.Each(min, "min_lrs", optional: true);
+        maxLr = fields.Each(maxLr, "max_lrs", optional: true); // PyTorch keeps these in the groups only
+        fields.Ignore("initial_lrs", "min_lrs");
+        if (!fields.Keeps("max_lrs")) // which they follow from
+        {
+            initial = fields.Each(initial, "initial_lrs", optional: true);
+            min = fields.Each(min, "min_lrs", optional: true);
+        }
         double below = CycleMomentum && CycledMomentum.IsBeta(Optimizer) ? 1 : double.NaN;
         baseMomentum = fields.Each(baseMomentum, "base_momentums", below: below, optional: true);
         maxMomentum = fields.Each(maxMomentum, "max_momentums", below: below, optional: true);
         fields.Ignore("anneal_func");
         base.Describe(fields);
         if (fields.IsLoading)
-            readsGroups = !fields.Has("max_lrs");
+            (readsGroups, writesGroups) = (!fields.Has("max_lrs") && !fields.Keeps("max_lrs"), fields.Keeps("max_lrs"));
     }
 
     private protected override void Prepare(ParameterGroup group, int index, bool resumes)
     {
         if (resumes)
             return;
-        group.InitialLearningRate = initial[index];
-        group.Extras["max_lr"] = maxLr[index];
-        group.Extras["min_lr"] = min[index];
+        WriteRates(group, index);
         if (CycleMomentum)
             CycledMomentum.Prepare(group, baseMomentum[index], maxMomentum[index], resumes);
     }
@@ -166,7 +168,21 @@ public sealed class OneCycleLR : LRScheduler
             baseMomentum = baseMomentum.ReadFrom(Optimizer, "base_momentum");
             maxMomentum = maxMomentum.ReadFrom(Optimizer, "max_momentum");
         }
+        if (writesGroups)
+        {
+            writesGroups = false;
+            foreach (var (i, group) in Optimizer.ParameterGroups.Index())
+                WriteRates(group, i);
+        }
         base.AdoptNewGroups();
+    }
+
+    /// <summary>What PyTorch reads out of the groups.</summary>
+    void WriteRates(ParameterGroup group, int index)
+    {
+        group.InitialLearningRate = initial[index];
+        group.Extras["max_lr"] = maxLr[index];
+        group.Extras["min_lr"] = min[index];
     }
 
     double Rate(OneCycleLevel level, int group) => level switch { OneCycleLevel.Initial => initial[group], OneCycleLevel.Max => maxLr[group], _ => min[group] };

@@ -47,6 +47,8 @@ internal readonly record struct OneCyclePhase(double End, OneCycleLevel From, On
             { "end_momentum", Momentum(p.To) },
         }));
         fields.Ignore("step_size_up", "step_size_down");
+        if (fields.Keeps("total_steps"))
+            return phases;
         if (fields.Has("_schedule_phases"))
         {
             phases = [.. fields.State.GetDicts("_schedule_phases").Select(p => new OneCyclePhase(Finite(p, "end_step"), Read(p, "start_lr"), Read(p, "end_lr")))];

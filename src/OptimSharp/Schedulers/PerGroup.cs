@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace OptimSharp.Schedulers;
@@ -54,6 +55,11 @@ public readonly struct PerGroup : IEquatable<PerGroup>
     /// <summary>Whether two differ.</summary>
     public static bool operator !=(PerGroup left, PerGroup right) => !left.Equals(right);
 
+    /// <summary>The number, or the list: <c>0.1</c>, <c>[0.1, 0.5]</c>.</summary>
+    public override string ToString() => list is null ? Text(same) : $"[{string.Join(", ", list.Select(Text))}]";
+
+    static string Text(double number) => number.ToString(CultureInfo.InvariantCulture);
+
     internal double[] Distinct => list ?? [same];
 
     internal double[] Expand(int groups) => list is null ? [.. Enumerable.Repeat(same, groups)] : [.. list];
@@ -70,7 +76,7 @@ public readonly struct PerGroup : IEquatable<PerGroup>
     internal PerGroup ReadFrom(Optimizer optimizer, string key)
     {
         var groups = optimizer.ParameterGroups;
-        return groups.All(g => g.Extras.ContainsKey(key)) ? Loaded([.. groups.Select(g => g.Extras[key])], groups.Count, IsSame) ?? this : this;
+        return groups.All(g => g.Extras.ContainsKey(key)) ? Loaded([.. groups.Select(g => g.Extras.GetDouble(key))], groups.Count, IsSame) ?? this : this;
     }
 
     /// <summary>What a saved list means; null when it fits neither the groups nor a number for all.</summary>

@@ -8,7 +8,7 @@ internal static class RateChecks
     {
         foreach (var (i, group) in scheduler.Optimizer.ParameterGroups.Index())
         {
-            if (group.RatesToResume is { } expected && !expected.Any(rate => Fits(rate, group.LearningRate)))
+            if (group.RateKept is null && group.RatesToResume is { } expected && !expected.Any(rate => Fits(rate, group.LearningRate)))
             {
                 Warnings.Raise(scheduler, $"{scheduler.GetType().Name} goes on in parameter group {i} from the rate {group.LearningRate:R}, but had left it at {expected[^1]:R}. " +
                     "Load the optimizer's state, too. (Rates set by hand before saving are reported as well.)");
@@ -22,7 +22,7 @@ internal static class RateChecks
     {
         foreach (var (i, group) in scheduler.Optimizer.ParameterGroups.Index())
         {
-            if (scheduler.ClosedForm(scheduler.LastEpoch, i) is { } rate && !Fits(rate, group.LearningRate))
+            if (group.RateKept is null && scheduler.ClosedForm(scheduler.LastEpoch, i) is { } rate && !Fits(rate, group.LearningRate))
             {
                 Warnings.Raise(scheduler, $"{scheduler.GetType().Name} goes on at epoch {scheduler.LastEpoch} in parameter group {i} from the rate {group.LearningRate:R}, but alone it would have reached {rate:R}. " +
                     "Load the optimizer's state before making the scheduler. (Rates set by hand or by other schedulers are reported as well.)");

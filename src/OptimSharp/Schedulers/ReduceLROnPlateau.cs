@@ -109,7 +109,7 @@ public sealed class ReduceLROnPlateau : LRScheduler
         Factor = fields.Number(Factor, "factor", below: 1);
         double[] rates = fields.Each(minRates, "min_lrs", name: "minLr").Expand(Optimizer.ParameterGroups.Count);
         fields.Derived("default_min_lr", minRates.IsSame ? minRates[0] : null);
-        if (fields.IsLoading)
+        if (fields.IsLoading && !fields.Keeps("min_lrs"))
             minRates = fields.Has("default_min_lr") && fields.State["default_min_lr"] is not null ? fields.State.GetDouble("default_min_lr") : PerGroup.Of(rates);
         Patience = fields.Whole(Patience, "patience");
         Cooldown = fields.Whole(Cooldown, "cooldown");

@@ -15,7 +15,7 @@ namespace OptimSharp.Schedulers;
 public sealed class SWALR : LRScheduler
 {
     PerGroup swaRates;
-    bool readsGroups;
+    bool readsGroups, writesGroups;
 
     /// <param name="optimizer">The optimizer whose groups' rates are set.</param>
     /// <param name="swaLr">The rate at the end, ≥ 0: one for all groups or one for each.</param>
@@ -57,7 +57,8 @@ public sealed class SWALR : LRScheduler
     private protected override void Describe(Fields fields)
     {
         swaRates = fields.Each(swaRates, "swa_lrs", optional: true, name: "swaLr"); // PyTorch keeps them in the groups only
-        readsGroups = fields.IsLoading && !fields.Has("swa_lrs");
+        readsGroups = fields.IsLoading && !fields.Has("swa_lrs") && !fields.Keeps("swa_lrs");
+        writesGroups = fields.Keeps("swa_lrs");
         AnnealStrategy = fields.Choice(AnnealStrategy, "_anneal_strategy", ["cos", "linear"], optional: true);
         fields.Ignore("anneal_func");
         AnnealEpochs = fields.Whole(AnnealEpochs, "anneal_epochs");
@@ -87,6 +88,12 @@ public sealed class SWALR : LRScheduler
     internal override void AdoptNewGroups()
     {
         base.AdoptNewGroups();
+        if (writesGroups)
+        {
+            writesGroups = false;
+            foreach (var (i, group) in Optimizer.ParameterGroups.Index())
+                group.Extras["swa_lr"] = swaRates[i];
+        }
         if (!readsGroups)
             return;
         readsGroups = false;

@@ -81,7 +81,8 @@ public sealed class SequentialLR : LRScheduler
     {
         fields.Children(schedulers, "_schedulers");
         fields.Derived("_milestones", milestones);
-        if (fields.IsLoading)
+        fields.Setting("_milestones");
+        if (fields.IsLoading && !fields.Keeps("_milestones"))
             milestones = Read(fields.State);
         LastEpoch = fields.Whole(LastEpoch, "last_epoch", atLeast: -1);
         DescribeLastRates(fields);

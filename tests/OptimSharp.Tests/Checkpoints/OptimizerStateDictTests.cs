@@ -167,11 +167,13 @@ public class OptimizerStateDictTests
     {
         Refused("State 'state' is missing.", d => d.Remove("state"));
         Refused("State 'param_groups' is missing.", d => d.Remove("param_groups"));
-        Refused("State 'param_groups' must have the optimizer's 2 groups, but has 1.", d => d["param_groups"] = d.GetDicts("param_groups")[..1]);
+        Refused("State 'param_groups' must have the optimizer's 2 groups, but has 1.", d => { Unname(d); d["param_groups"] = d.GetDicts("param_groups")[..1]; });
+        Refused("State 'param_groups[0].param_names' lacks 'b', a parameter of the optimizer's group (Missing says what becomes of it; ByPosition matches without names).", d => d["param_groups"] = d.GetDicts("param_groups")[..1]);
         Refused("State 'param_groups[1].params' must have the 1 parameters of the optimizer's group, but has 2.", d => { Unname(d); d.GetDicts("param_groups")[1]["params"] = new[] { 1, 2 }; });
-        Refused("State 'param_groups[1].params[0]' must be a whole number, but is 'b'.", d => d.GetDicts("param_groups")[1]["params"] = new[] { "b" });
+        Refused("State 'param_groups[1].params[0]' must be a whole number or a name, but is true.", d => d.GetDicts("param_groups")[1]["params"] = new[] { true });
+        Refused("State 'state.1' must be the state of a parameter that a group has, but is {step: 2, exp_avg: tensor([2], Float32), exp_avg_sq: tensor([2], Float32)}.", d => { d.GetDicts("param_groups")[1]["params"] = new[] { "b" }; State(d)["step"] = 2; });
         Refused("State 'param_groups[1].param_names' must have 1 names, as many as there are parameters, but has 2.", d => d.GetDicts("param_groups")[1]["param_names"] = new[] { "b", "c" });
-        Refused("State 'param_groups[1].param_names' lacks 'b', a parameter of the optimizer's group (ByPosition matches without names).", d => d.GetDicts("param_groups")[1]["param_names"] = new[] { "c" });
+        Refused("State 'param_groups[1].param_names' lacks 'b', a parameter of the optimizer's group (Missing says what becomes of it; ByPosition matches without names).", d => d.GetDicts("param_groups")[1]["param_names"] = new[] { "c" });
         Refused("State 'param_groups[1].momentum' is an option that the optimizer does not have; it has: amsgrad, betas, decoupled_weight_decay, eps, lr, maximize, weight_decay.", d => d.GetDicts("param_groups")[1]["momentum"] = 0.9);
         Refused("State 'param_groups[1].lr' is missing.", d => d.GetDicts("param_groups")[1].Remove("lr"));
         Refused("State 'param_groups[1].lr' can't be loaded: LearningRate must be ≥ 0, but is -1.", d => d.GetDicts("param_groups")[1]["lr"] = -1);

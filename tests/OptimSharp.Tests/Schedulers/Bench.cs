@@ -64,15 +64,16 @@ static class Bench
     }
 
     /// <summary>What an optimizer's checkpoint holds of its groups.</summary>
-    public static (SGDOptions Options, KeyValuePair<string, double>[] Extras)[] Save(SGD optimizer) =>
-        [.. optimizer.ParameterGroups.Select(g => (g.Options, g.Extras.ToArray()))];
+    public static (SGDOptions Options, StateDict Extras)[] Save(SGD optimizer) =>
+        [.. optimizer.ParameterGroups.Select(g => (g.Options, g.Extras.Clone()))];
 
-    public static void Load(SGD optimizer, (SGDOptions Options, KeyValuePair<string, double>[] Extras)[] saved)
+    public static void Load(SGD optimizer, (SGDOptions Options, StateDict Extras)[] saved)
     {
         foreach (var (group, (options, extras)) in optimizer.ParameterGroups.Zip(saved))
         {
             group.Options = options;
-            group.Extras.Clear();
+            foreach (var key in group.Extras.Keys.ToArray())
+                group.Extras.Remove(key);
             foreach (var (key, value) in extras)
                 group.Extras[key] = value;
         }

@@ -187,7 +187,7 @@ public class LawTests
     {
         using var optimizer = Sgd(0.1, 0.5);
         LRScheduler[] scheduler = [spec.Make(optimizer)];
-        var saved = new List<((SGDOptions, KeyValuePair<string, double>[])[] Groups, StateDict State)>();
+        var saved = new List<((SGDOptions, StateDict)[] Groups, StateDict State)>();
         var expected = new List<string>();
         for (int k = 0; k <= steps; k++)
         {
@@ -218,7 +218,7 @@ public class LawTests
     static string Text(Optimizer optimizer, LRScheduler scheduler) =>
         $"{string.Join(" ", Rates(optimizer).Select(r => r.ToString("R", CultureInfo.InvariantCulture)))} {Momentum(optimizer):R} {scheduler.StateDict()}";
 
-    static LRScheduler[] LoadInOrder(int order, SGD optimizer, (SGDOptions, KeyValuePair<string, double>[])[] groups, Func<LRScheduler[]> make, StateDict[] states)
+    static LRScheduler[] LoadInOrder(int order, SGD optimizer, (SGDOptions, StateDict)[] groups, Func<LRScheduler[]> make, StateDict[] states)
     {
         if (order == 0)
             Load(optimizer, groups);

@@ -80,8 +80,70 @@ public class ModuleStateTests
     public void Unless_it_need_not_be_strict()
     {
         using var model = ConvNet.Create();
-        model.LoadStateDict(new() { { "7.bias", TensorData.Of([1f, 2, 3, 4, 5], 5) }, { "other", 1 } }, strict: false);
+        var report = model.LoadStateDict(new() { { "7.bias", TensorData.Of([1f, 2, 3, 4, 5], 5) }, { "other", 1 } }, strict: false);
         Assert.Equal([1.0, 2, 3, 4, 5], model.StateDict().GetTensor("7.bias").ToDoubles());
+        Assert.Equal(["7.bias"], report.Loaded);
+        Assert.Equal(Keys.Except(["7.bias"]), report.Missing);
+        Assert.Equal(["other"], report.Unexpected);
+    }
+
+    [Fact] // one meaning of strict: what does not fit is as good as missing
+    public void A_replaced_head_stays_as_it_is()
+    {
+        using var from = Linear(2, 3);
+        using var to = Linear(2, 4);
+        double[] bias = Models.Values(to.bias!);
+        var state = from.StateDict();
+        state["weight"] = TensorData.Of(new float[8], 4, 2);
+        var report = to.LoadStateDict(state, strict: false);
+        Assert.Equal(["weight"], report.Loaded);
+        Assert.Equal(new("bias", LoadOutcome.Kept, "bias", Reason: "must be [4] and real, but is tensor([3], Float32)"), report.Entries[1]);
+        Assert.Equal(new double[8], Models.Values(to.weight!));
+        Assert.Equal(bias, Models.Values(to.bias!));
+        state["bias"] = "x";
+        Assert.Throws<StateDictException>(() => to.LoadStateDict(state, strict: false)); // broken, not another head's
+    }
+
+    [Theory]
+    [InlineData("module.", ". All names in the state begin with 'module.': load state.WithoutPrefix(\"module.\").")]
+    [InlineData("_orig_mod.", ". All names in the state begin with '_orig_mod.': load state.WithoutPrefix(\"_orig_mod.\").")]
+    [InlineData("", ". Its entry 'state_dict' has such names: load state.GetDict(\"state_dict\").")]
+    [InlineData("model.", ". Its entry 'state_dict' has such names: load state.GetDict(\"state_dict\"). All names in the state begin with 'model.': load state.WithoutPrefix(\"model.\").")]
+    public void Names_of_a_wrapped_model_or_a_whole_checkpoint_are_told_from_others(string prefix, string advice)
+    {
+        using var from = ConvNet.Create();
+        using var to = ConvNet.Create();
+        var state = prefix.Length > 0 ? from.StateDict().WithPrefix(prefix) : from.StateDict();
+        if (prefix is "" or "model.")
+            state = new() { { "epoch", 3 }, { "state_dict", state } };
+        string before = ConvNet.Bits(to);
+        Assert.EndsWith(advice, Assert.Throws<StateDictException>(() => to.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        string? warning = null;
+        void Note(object? sender, WarningEventArgs e) => warning = ReferenceEquals(sender, to) ? e.Message : warning;
+        Warnings.Raised += Note;
+        try
+        {
+            Assert.Empty(to.LoadStateDict(state, strict: false).Loaded);
+        }
+        finally
+        {
+            Warnings.Raised -= Note;
+        }
+        Assert.Equal("Nothing was loaded into the module: no entry of the state dict has the name and shape of one of its tensors" + advice, warning);
+        Assert.Equal(before, ConvNet.Bits(to));
+        if (prefix is "module." or "_orig_mod.")
+            Assert.True(to.LoadStateDict(state.WithoutPrefix(prefix)).IsComplete);
+    }
+
+    [Fact]
+    public void An_averaged_model_tells_a_prefix_too()
+    {
+        using var model = Linear(2, 1);
+        using var average = new AveragedModel<TorchSharp.Modules.Linear>(model);
+        average.Update();
+        var state = average.StateDict().WithPrefix("module.");
+        Assert.EndsWith(". All names in the state begin with 'module.': load state.WithoutPrefix(\"module.\").", Assert.Throws<StateDictException>(() => average.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        average.LoadStateDict(state.WithoutPrefix("module."));
     }
 
     [Fact]

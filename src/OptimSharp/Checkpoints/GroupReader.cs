@@ -1,0 +1,106 @@
+namespace OptimSharp;
+
+/// <summary>A group's options, and what is kept beside them.</summary>
+internal sealed record GroupContent(OptimizerOptions Options, StateDict Extras);
+
+/// <summary>Reads groups of a state dict, checks them, and changes nothing.</summary>
+internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options, List<LoadedEntry> report)
+{
+    /// <summary>What PyTorch's schedulers leave in groups.</summary>
+    public static readonly string[] SchedulerKeys = ["initial_lr", "max_lr", "min_lr", "swa_lr", "max_momentum", "base_momentum"];
+
+    /// <summary>What says which parameters a group has.</summary>
+    static readonly string[] Structure = ["params", "param_names"];
+
+    /// <summary>PyTorch's choices of an implementation. They change no result, and we have none of them.</summary>
+    static readonly string[] Implementation = ["foreach", "fused", "capturable", "differentiable"];
+
+    /// <summary>The options of all optimizers: one that this optimizer does not have shows that the state is another's.</summary>
+    static readonly HashSet<string> OptionsOfAll =
+    [
+        "adjust_lr_fn", "alpha", "amsgrad", "beta2_decay", "betas", "centered", "d", "dampening", "decoupled_weight_decay", "eps", "etas", "history_size",
+        "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov",
+        "ns_coefficients", "ns_steps", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay",
+    ];
+
+    readonly OptimizerOptions standard = optimizer.StandardOptions;
+
+    /// <summary>Whether a name can be an extra's: it is neither an option nor what says which parameters a group has.</summary>
+    public static bool CanBeExtra(ParameterGroup group, StateKey key) =>
+        key.Name is not { } name || !(group.HasOption(name) || OptionsOfAll.Contains(name) || Structure.Contains(name) || Implementation.Contains(name));
+
+    public void CheckKeep()
+    {
+        var groups = optimizer.ParameterGroups;
+        foreach (string key in options.Keep)
+        {
+            if (!groups.Any(g => g.HasOption(key) || g.Extras.ContainsKey(key)) && !SchedulerKeys.Contains(key))
+            {
+                string[] known = [.. groups[0].OptionKeys, .. SchedulerKeys, .. groups.SelectMany(g => g.Extras.Keys).Select(k => k.ToString()).Except(SchedulerKeys)];
+                throw new ArgumentException($"There is no option '{key}' to keep; there are: {string.Join(", ", known)}.", nameof(options));
+            }
+        }
+    }
+
+    /// <summary>A saved group on top of one of the optimizer's, as it would be.</summary>
+    /// <param name="group">The optimizer's group.</param>
+    /// <param name="basis">What that has, or had before new schedulers wrote to it: where options to be kept come from.</param>
+    /// <param name="from">The saved group.</param>
+    public GroupContent Read(ParameterGroup group, GroupContent basis, StateDict from)
+    {
+        foreach (var key in from.Keys)
+        {
+            if (options.Unexpected == UnexpectedState.Refuse && IsForeign(group, key))
+            {
+                throw new StateDictException(OptimizerState.PathIn(from, key), "is an option that the optimizer does not have; it has: "
+                    + string.Join(", ", group.OptionKeys));
+            }
+        }
+        var read = group.ReadOptions(from, basis.Options, options, standard);
+        return new(read, ReadExtras(group, basis, from));
+    }
+
+    /// <summary>Notes the options that one side alone has.</summary>
+    public void Report(ParameterGroup group, int index, SavedGroup saved)
+    {
+        foreach (var key in saved.Dict.Keys.Where(key => IsForeign(group, key)))
+            report.Add(new($"param_groups[{saved.Number}].{key}", LoadOutcome.Dropped, key.Name, FromGroup: saved.Number));
+        foreach (string key in group.OptionKeys)
+        {
+            if (!options.Keep.Contains(key) && !saved.Dict.ContainsKey(key) && !group.MayLack(key))
+                report.Add(new($"param_groups[{index}].{key}", LoadOutcome.Kept, Group: index, FromGroup: saved.Number));
+        }
+    }
+
+    /// <summary>The first thing in which two saved groups differ, other than their parameters.</summary>
+    public string Difference(StateDict a, StateDict b)
+    {
+        var keys = a.Keys.Concat(b.Keys).Where(key => !(key.Name is { } name && (Structure.Contains(name) || options.Keep.Contains(name))));
+        return keys.First(key => Text(a, key) != Text(b, key)) is var different ? $"'{different}' is {Text(a, different)} and {Text(b, different)}" : "";
+
+        static string Text(StateDict dict, StateKey key) => dict.TryGetValue(key, out object? value) ? StateDict.Text(value, most: 100) : "missing";
+    }
+
+    StateDict ReadExtras(ParameterGroup group, GroupContent basis, StateDict from)
+    {
+        var read = new StateDict();
+        bool keepsStart = options.Keep.Contains("lr") && !options.Keep.Contains("initial_lr");
+        foreach (var (key, value) in from.Clone())
+        {
+            if (!CanBeExtra(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
+                continue;
+            if (keepsStart && key == "initial_lr")
+                read[key] = basis.Extras.TryGetValue(key, out object? start) ? start : basis.Options.LearningRate;
+            else
+                read[key] = key.Name is { } name && SchedulerKeys.Contains(name) ? OptimizerState.Number(from, name) : value;
+        }
+        foreach (var (key, value) in basis.Extras.Clone())
+        {
+            if (key.Name is { } name && (options.Keep.Contains(name) || keepsStart && name == "initial_lr"))
+                read[key] = value;
+        }
+        return read;
+    }
+
+    static bool IsForeign(ParameterGroup group, StateKey key) => key.Name is { } name && OptionsOfAll.Contains(name) && !group.HasOption(name);
+}

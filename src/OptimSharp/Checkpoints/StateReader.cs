@@ -1,0 +1,88 @@
+using OptimSharp.Kernels;
+
+namespace OptimSharp;
+
+/// <summary>Reads what an optimizer remembers of a parameter.</summary>
+internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options, List<LoadedEntry> report)
+{
+    bool IsLenient => options.Missing != MissingState.Refuse && !optimizer.SharesState;
+
+    /// <summary>Reads a parameter's state. It may say, rather than throw, why it does not fit.</summary>
+    /// <exception cref="StateDictException">An entry is of no use at all; or it does not fit, and that is to be refused.</exception>
+    public string? Read(Parameter parameter, StateDict from, StatePrecision precision, ParameterState state)
+    {
+        var entries = optimizer.StateEntries(parameter);
+        foreach (var (key, value) in from)
+        {
+            if (value is null || entries.Any(e => e.Key == key.Name))
+                continue;
+            if (options.Unexpected == UnexpectedState.Refuse)
+            {
+                throw new StateDictException(OptimizerState.PathIn(from, key), $"is nothing that {optimizer.GetType().Name} remembers of parameter {parameter}; it remembers: "
+                    + (entries.Count > 0 ? string.Join(", ", entries.Where(e => e.Kind != StateKind.Ignored).Select(e => e.Key)) : "nothing"));
+            }
+            report.Add(new(OptimizerState.PathIn(from, key), LoadOutcome.Dropped, key.ToString()));
+        }
+        foreach (var (key, kind, optional) in entries)
+        {
+            bool present = from.TryGetValue(key, out object? value) && value is not null;
+            if (kind == StateKind.Ignored || !present && optional)
+                continue;
+            if (!present && IsLenient)
+                return $"'{key}' is missing";
+            switch (kind)
+            {
+                case StateKind.Step:
+                    state.Step = OptimizerState.Whole(from, key);
+                    break;
+                case StateKind.Number:
+                    state.Set(key, OptimizerState.Number(from, key));
+                    break;
+                case StateKind.Whole:
+                    state.Set(key, OptimizerState.Whole(from, key));
+                    break;
+                case StateKind.Tensor:
+                    var (tensor, misfit) = ReadTensor(parameter, from, key, key, from[key], precision);
+                    if (tensor is null)
+                        return misfit;
+                    state.Add(key, tensor);
+                    break;
+                case StateKind.Tensors:
+                    var tensors = state.AddList(key);
+                    foreach (var (i, item) in from.GetList(key).Index())
+                    {
+                        var (one, unlike) = ReadTensor(parameter, from, key, $"{key}[{i}]", item, precision);
+                        if (one is null)
+                            return unlike;
+                        tensors.Add(one);
+                    }
+                    break;
+                default:
+                    var numbers = state.AddList(key);
+                    foreach (var (i, item) in from.GetList(key).Index())
+                    {
+                        var number = new HostTensor([], ElementType.Float64);
+                        numbers.Add(number);
+                        number.Fill(OptimizerState.Plain(item) switch { double x => x, long x => x, _ => throw from.Wrong($"{key}[{i}]", item, "a number") });
+                    }
+                    break;
+            }
+        }
+        optimizer.CheckState(state, from);
+        return null;
+    }
+
+    (StateTensor? Tensor, string Misfit) ReadTensor(Parameter parameter, StateDict from, string key, string name, object? value, StatePrecision precision)
+    {
+        var data = value as TensorData ?? throw from.Wrong(name, value, "a tensor");
+        var tensor = optimizer.CreateState(parameter, key, precision);
+        if (data.Shape.SequenceEqual(tensor.Shape) && data.ElementType.IsComplex() == tensor.Type.IsComplex())
+        {
+            data.CopyTo(tensor);
+            return (tensor, "");
+        }
+        string expected = $"[{string.Join(", ", tensor.Shape.ToArray())}] and {(tensor.Type.IsComplex() ? "complex" : "real")} for parameter {parameter}";
+        tensor.Dispose();
+        return IsLenient ? (null, $"'{name}' must be {expected}, but is {data}") : throw from.Wrong(name, value, expected);
+    }
+}
