@@ -76,7 +76,7 @@ internal static partial class ShardedCheckpoint
             var partOf = parts.Zip(plan.Shards).SelectMany(p => p.Second.Keys.Select(key => (Name: key.Name!, Part: p.First))).ToDictionary(p => p.Name, p => p.Part);
             var index = new ShardIndex(new(tensors.Select(t => KeyValuePair.Create(t.Name, partOf[t.Name]))), structure);
             WriteParts(path, parts, plan, index, format, options with { Metadata = TextsOf(state, format, options) });
-            AtomicFile.TryDelete(path);
+            File.Delete(path); // which would be loaded instead, if it stayed: that may not go unsaid
         }
         foreach (string part in old.Except(parts).Where(part => IsPartOf(path, part)))
             AtomicFile.TryDelete(Beside(path, part));
