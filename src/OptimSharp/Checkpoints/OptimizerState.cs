@@ -81,7 +81,7 @@ internal static class OptimizerState
         var known = ids.SelectMany(x => x).ToHashSet();
         foreach (var (key, _) in states)
         {
-            if (key.Name is not null || !known.Contains(key.Number))
+            if (!key.IsNumber || !known.Contains(key.Number))
                 throw states.Wrong(key, states[key], "the state of a parameter that a group has");
         }
 
