@@ -84,7 +84,14 @@ public class FuzzTests(ITestOutputHelper output)
         foreach (var format in Enum.GetValues<CheckpointFormat>())
         {
             using var stream = new MemoryStream();
-            Checkpoint.Save(stream, state, format);
+            try
+            {
+                Checkpoint.Save(stream, state, format, new() { AllowObjects = true });
+            }
+            catch (ArgumentException e) when (e.Message.Contains("levels within each other", StringComparison.Ordinal))
+            {
+                continue; // objects may lead to each other further than a file can have it
+            }
             stream.Position = 0;
             Assert.Equal(Contents.Of(state)!.ToJsonString(new() { MaxDepth = 1000 }), Contents.Of(Checkpoint.Load(stream))!.ToJsonString(new() { MaxDepth = 1000 }));
         }
@@ -101,13 +108,39 @@ public class FuzzTests(ITestOutputHelper output)
             && tensor.Shape.IndexOfAnyInRange(long.MinValue, -1) < 0;
     }
 
-    static IEnumerable<TensorData> Tensors(object? value) => value switch
+    static IEnumerable<TensorData> Tensors(object? value)
     {
-        TensorData tensor => [tensor],
-        StateDict dict => dict.SelectMany(e => Tensors(e.Value)).Concat(Tensors(dict.Attributes)),
-        IReadOnlyList<object?> list => list.SelectMany(Tensors),
-        _ => [],
-    };
+        var seen = new HashSet<PythonObject>();
+        var waiting = new Stack<object?>([value]);
+        while (waiting.TryPop(out object? next))
+        {
+            switch (next)
+            {
+                case TensorData tensor:
+                    yield return tensor;
+                    break;
+                case SparseTensorData sparse:
+                    foreach (var part in new[] { sparse.Indices, sparse.Values, sparse.Pointers })
+                        waiting.Push(part);
+                    break;
+                case StateDict dict:
+                    foreach (var (key, item) in dict)
+                    {
+                        waiting.Push(item);
+                        waiting.Push(key.Value);
+                    }
+                    waiting.Push(dict.Attributes);
+                    break;
+                case PythonObject thing when seen.Add(thing):
+                    waiting.Push(thing.Content);
+                    break;
+                case IReadOnlyList<object?> list:
+                    foreach (object? item in list)
+                        waiting.Push(item);
+                    break;
+            }
+        }
+    }
 
     static void Largest(ref long most, long value)
     {
@@ -129,7 +162,7 @@ public class FuzzTests(ITestOutputHelper output)
             foreach (var format in Enum.GetValues<CheckpointFormat>())
             {
                 using var stream = new MemoryStream();
-                Checkpoint.Save(stream, state, format);
+                Checkpoint.Save(stream, state, format, new() { AllowObjects = true });
                 seeds.Add(new($"{name} as {format}", stream.ToArray()));
             }
         }
