@@ -42,8 +42,7 @@ public readonly record struct StateKey
     public object? Value => extra switch
     {
         null => Name ?? (object)Number,
-        StateKey[] parts => new StateTuple(parts.Select(part => part.Value)),
-        byte[] bytes => new ReadOnlyMemory<byte>(bytes),
+        Tuple tuple => new StateTuple(tuple.Parts.Select(part => part.Value)),
         _ => extra == None ? null : extra,
     };
 
@@ -59,8 +58,8 @@ public readonly record struct StateKey
         int number => new(number),
         long number => new(number),
         null => new(None, true),
-        ReadOnlyMemory<byte> bytes => new(bytes.ToArray(), true),
-        StateTuple { PythonType: null } tuple => new(tuple.Select(Of).ToArray(), true),
+        ReadOnlyMemory<byte> bytes => new(bytes, true),
+        StateTuple { PythonType: null } tuple => OfParts([.. tuple.Select(Of)]),
         BigInteger large => large >= long.MinValue && large <= long.MaxValue ? new((long)large) : new(large, true),
         bool or double or Complex or ElementType or StateDevice or TensorData or SparseTensorData or PythonObject => new(value, true),
         _ => throw new ArgumentException($"A key of a state dict can't be a {value.GetType().Name}.", nameof(value)),
@@ -70,13 +69,13 @@ public readonly record struct StateKey
     internal static StateKey OfNode(object node) => new(node, true);
 
     /// <summary>A key of several.</summary>
-    internal static StateKey OfParts(StateKey[] parts) => new(parts, true);
+    internal static StateKey OfParts(StateKey[] parts) => new(new Tuple(parts), true);
 
     /// <summary>The parts of a key that is a tuple; null for any extra.</summary>
-    internal StateKey[]? Parts => extra as StateKey[];
+    internal StateKey[]? Parts => (extra as Tuple)?.Parts;
 
     /// <summary>What <see cref="OfNode"/> was given; null for any extra key.</summary>
-    internal object? Node => extra is null or StateKey[] ? null : extra;
+    internal object? Node => extra is null or Tuple ? null : extra;
 
     /// <summary>A key that is a text.</summary>
     public static implicit operator StateKey(string name) => new(name);
@@ -93,8 +92,8 @@ public readonly record struct StateKey
     /// <summary>Whether both are the same text, number, or other value.</summary>
     public bool Equals(StateKey other) => Number == other.Number && Name == other.Name && (ReferenceEquals(extra, other.extra) || (extra, other.extra) switch
     {
-        (StateKey[] a, StateKey[] b) => a.AsSpan().SequenceEqual(b),
-        (byte[] a, byte[] b) => a.AsSpan().SequenceEqual(b),
+        (Tuple a, Tuple b) => a.Hash == b.Hash && a.Parts.AsSpan().SequenceEqual(b.Parts),
+        (ReadOnlyMemory<byte> a, ReadOnlyMemory<byte> b) => a.Span.SequenceEqual(b.Span),
         (null, _) or (_, null) => false,
         _ => extra.Equals(other.extra), // by value where they are values, else by reference
     });
@@ -102,13 +101,11 @@ public readonly record struct StateKey
     /// <summary>Such that a file can't be made to have many keys with one hash: those of numbers are not seeded by themselves.</summary>
     public override int GetHashCode()
     {
+        if (extra is null)
+            return HashCode.Combine(Name, (int)Number, (int)(Number >> 32));
         var hash = new HashCode();
-        hash.Add(Name);
-        AddWhole(ref hash, Number);
         switch (extra)
         {
-            case null:
-                break;
             case double number:
                 AddWhole(ref hash, BitsOf(number));
                 break;
@@ -119,13 +116,11 @@ public readonly record struct StateKey
             case BigInteger number:
                 hash.AddBytes(number.ToByteArray());
                 break;
-            case byte[] bytes:
-                hash.AddBytes(bytes);
+            case ReadOnlyMemory<byte> bytes:
+                hash.AddBytes(bytes.Span);
                 break;
-            case StateKey[] parts:
-                foreach (var part in parts)
-                    hash.Add(part);
-                break;
+            case Tuple tuple:
+                return tuple.Hash;
             case bool or ElementType or StateDevice:
                 hash.Add(extra);
                 break;
@@ -145,6 +140,23 @@ public readonly record struct StateKey
     }
 
     /// <summary>The text, the number's digits, or the value as Python writes it.</summary>
-    public override string ToString() => Name ?? (extra is null ? Number.ToString(CultureInfo.InvariantCulture) : extra is StateKey[] parts
+    public override string ToString() => Name ?? (extra is null ? Number.ToString(CultureInfo.InvariantCulture) : Parts is { } parts
         ? $"({string.Join(", ", parts)}{(parts.Length == 1 ? ",)" : ")")}" : StateDict.Text(Value, most: 200));
+
+    /// <summary>Several keys as one, which know their hash: a file may name them many times.</summary>
+    sealed class Tuple
+    {
+        public Tuple(StateKey[] parts)
+        {
+            Parts = parts;
+            var hash = new HashCode();
+            foreach (var part in parts)
+                hash.Add(part);
+            Hash = hash.ToHashCode();
+        }
+
+        public StateKey[] Parts { get; }
+
+        public int Hash { get; }
+    }
 }

@@ -139,7 +139,7 @@ public class HostileFileTests
     [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'y (", ":torch.Size h\0 \u0085 R", 10_000, "t s .", "torch.Size with 100000 sizes")]
     [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'y } (", "h\0 N", 10_000, "u s .", "a key of more than 64 parts")]
     [InlineData("} 'x ( ", "#1", 64, "t q\0 s 'y } (", "h\0 N", 50_000, "u s .", null)]
-    [InlineData("} 'x ] q\0 ( ", "( #1 #2 t", 20_000, "e s 'y ] (", ":collections.OrderedDict h\0 \u0085 R", 10_000, "e s .", "in so many places")] // as Python 2 writes them
+    [InlineData("} 'x ] q\0 ( ", "( '{0} #2 t", 20_000, "e s 'y ] (", ":collections.OrderedDict h\0 \u0085 R", 10_000, "e s .", "in so many places")] // as Python 2 writes them
     [InlineData("} 'x ] q\0 ( ", "#1", 100_000, "e s 'y ] (", ":a.B h\0 \u0085 R", 10_000, "e s .", "in so many places")] // a call's arguments
     [InlineData("} 'x :a.B ) \u0081 q\0 (", "#1", 100_000, "e s 'y ] (", "h\0", 50_000, "e s .", null)] // an object is one in all places
     [InlineData("} 'x } q\0 (", "'{0} N", 20_000, "u s 'y (", ":collections.Counter h\0 \u0085 R", 10_000, "t s .", "in so many places")]

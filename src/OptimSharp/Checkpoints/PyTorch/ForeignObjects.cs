@@ -10,29 +10,31 @@ internal static class ForeignObjects
         var waiting = new Queue<StateDict>(); // not by recursion: objects may lead to each other without an end
         waiting.Enqueue(state);
         while (waiting.TryDequeue(out var next))
-            InDict(next);
+            InDict(next, 0);
 
-        void InDict(StateDict dict)
+        void InDict(StateDict dict, int depth)
         {
+            PythonClass.CheckDepth(depth);
             foreach (var (key, value) in dict)
             {
-                Look(dict, key, value);
+                Look(dict, key, value, depth);
                 InKey(dict, key);
             }
             if (dict.Attributes is { } attributes)
-                InDict(attributes);
+                InDict(attributes, depth + 1);
         }
 
-        void Look(StateDict dict, StateKey key, object? value)
+        void Look(StateDict dict, StateKey key, object? value, int depth)
         {
+            PythonClass.CheckDepth(depth);
             switch (value)
             {
                 case StateDict inner:
-                    InDict(inner);
+                    InDict(inner, depth + 1);
                     break;
                 case IReadOnlyList<object?> list:
                     for (int i = 0; i < list.Count; i++)
-                        Look(dict, list[i] is PythonObject or IReadOnlyList<object?> ? $"{key}[{i}]" : key, list[i]);
+                        Look(dict, list[i] is PythonObject or IReadOnlyList<object?> ? $"{key}[{i}]" : key, list[i], depth + 1);
                     break;
                 case PythonObject thing when seen.Add(thing):
                     if (!PythonClass.IsPlain(thing.Module, thing.Name) || thing.Callee is not null || thing.Kind == PythonObjectKind.Instance)
@@ -48,7 +50,7 @@ internal static class ForeignObjects
             foreach (var part in key.Parts ?? [])
                 InKey(dict, part);
             if (key.Node is PythonObject thing)
-                Look(dict, key, thing);
+                Look(dict, key, thing, 0);
         }
     }
 }

@@ -13,10 +13,11 @@ namespace OptimSharp.PyTorch;
 internal sealed class PythonCalls(IStorageSource archive, bool isStrict, Func<string, CheckpointException> error)
 {
     // As long as honest ones get, and some: what refers to a thing takes two bytes, so that nothing may be done again and again that takes longer for a larger thing.
-    const int LongestKey = 1024, MostKeyParts = 64, DeepestKey = 8, LongestStorageName = 64, LongestNumberKey = 8192;
+    const int LongestKey = 1024, MostKeyParts = 64, DeepestKey = 8, LongestStorageName = 64, LongestNumberKey = 1024;
 
     readonly TensorCalls tensors = new(error);
     readonly Dictionary<string, PythonStorage> storages = [];
+    readonly Dictionary<PythonTuple, StateKey> keys = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<object, object> encoded = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>A class or function that the pickle names. A dtype is its element type.</summary>
@@ -132,7 +133,11 @@ internal sealed class PythonCalls(IStorageSource archive, bool isStrict, Func<st
     public StateKey Key(object? key)
     {
         int parts = MostKeyParts, letters = LongestKey;
-        return Part(key, 0);
+        if (key is not PythonTuple all)
+            return Part(key, 0);
+        if (!keys.TryGetValue(all, out var known))
+            keys.Add(all, known = Part(key, 0));
+        return known;
 
         StateKey Part(object? key, int depth) => key switch
         {

@@ -54,9 +54,6 @@ internal static class PythonClass
     /// <summary>Whether there are such dictionaries: only the ordered one has attributes.</summary>
     public static bool IsKnown(string? type, StateDict? attributes) => type == OrderedDict || type is null or Counter && attributes is not { Count: > 0 };
 
-    /// <summary>Whether there may be such dictionaries, those of a class of their own among them.</summary>
-    public static bool IsPossible(string? type, StateDict? attributes) => IsKnown(type, attributes) || type is not (null or Counter) && IsName(type) && type.Contains('.', StringComparison.Ordinal);
-
     /// <exception cref="ArgumentException">The dictionary is of another class, or has attributes that it can't have.</exception>
     public static void Check(StateDict dict)
     {

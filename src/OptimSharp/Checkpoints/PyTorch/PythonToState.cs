@@ -125,7 +125,7 @@ internal sealed class PythonToState(long budget, bool isStrict, Func<string, Che
     StateKey Key(StateKey key)
     {
         if (key.Parts is { } parts)
-            return StateKey.OfParts(Array.ConvertAll(parts, Key));
+            return Array.ConvertAll(parts, Key) is var made && made.AsSpan().SequenceEqual(parts) ? key : StateKey.OfParts(made);
         if (key.Node is not (PythonInstance or PythonGlobal or PythonTuple))
             return key;
         object? value = Value(key.Node, 1);

@@ -63,18 +63,10 @@ internal static partial class Structure
                     StateDict? attributes = null;
                     if (element.TryGetProperty("attributes", out var more))
                         attributes = Read(more, depth + 1) as StateDict ?? throw error("has attributes that are no dictionary");
-                    if (!PythonClass.IsPossible(type, attributes))
+                    if (!PythonClass.IsKnown(type, attributes))
                         throw error($"has a dictionary {(attributes is null ? "" : "with attributes ")}of the class '{type}'");
                     var dict = new StateDict { PythonType = type, Attributes = attributes };
-                    foreach (var entry in Array(entries))
-                    {
-                        if (entry.ValueKind != JsonValueKind.Array || entry.GetArrayLength() != 2)
-                            throw error("has an entry of a dictionary that is no pair");
-                        var key = Key(Read(entry[0], depth + 1));
-                        if (dict.ContainsKey(key))
-                            throw error($"has the key '{key}' twice in one dictionary");
-                        dict.Add(key, Read(entry[1], depth + 1));
-                    }
+                    Pairs(entries, dict);
                     return dict;
                 }
                 if (element.TryGetProperty("tuple", out var items))
@@ -117,6 +109,19 @@ internal static partial class Structure
 
             JsonElement.ArrayEnumerator Array(JsonElement array) => array.ValueKind == JsonValueKind.Array ? array.EnumerateArray() : throw error("has no list where one must be");
 
+            void Pairs(JsonElement entries, StateDict dict)
+            {
+                foreach (var entry in Array(entries))
+                {
+                    if (entry.ValueKind != JsonValueKind.Array || entry.GetArrayLength() != 2)
+                        throw error("has an entry of a dictionary that is no pair");
+                    var key = Key(Read(entry[0], depth + 1));
+                    if (dict.ContainsKey(key))
+                        throw error($"has the key '{key}' twice in one dictionary");
+                    dict.Add(key, Read(entry[1], depth + 1));
+                }
+            }
+
             object Object(JsonElement element, JsonElement id)
             {
                 if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out int number))
@@ -130,8 +135,22 @@ internal static partial class Structure
                 var thing = new PythonObject(moduleText, nameText, kind, new StateDict { RootName = $"{moduleText}.{nameText}" });
                 if (!objects.TryAdd(number, thing))
                     throw error($"has the object {number} twice");
-                foreach (var (key, value) in Read(from, depth + 1) as StateDict ?? throw error("has an object whose content is no dictionary"))
-                    thing.Content.Add(key, value);
+                if (from.ValueKind != JsonValueKind.Object)
+                    throw error("has an object whose content is no object");
+                foreach (var part in from.EnumerateObject())
+                {
+                    if (thing.Content.ContainsKey(part.Name))
+                        throw error($"has '{part.Name}' twice in an object");
+                    if (part.NameEquals(PythonObject.EntriesKey))
+                    {
+                        var own = new StateDict { PythonType = thing.Type };
+                        Pairs(part.Value, own);
+                        thing.Content.Add(part.Name, own);
+                        continue;
+                    }
+                    object? value = Read(part.Value, depth + 1);
+                    thing.Content.Add(part.Name, part.Name == PythonObject.ArgumentsKey ? new StateTuple(value as IReadOnlyList<object?> ?? throw error("has arguments that are no list")) : value);
+                }
                 return thing.Kind != PythonObjectKind.Storage || thing.WholeStorage is not null ? thing : throw error("has a storage without its elements");
             }
 

@@ -113,8 +113,18 @@ internal static partial class Structure
                     json.WriteString("module", thing.Module);
                     json.WriteString("name", thing.Name);
                     json.WriteString("kind", thing.Kind.ToString());
-                    json.WritePropertyName("content");
-                    Write(json, thing.Content, written, depth + 1);
+                    json.WriteStartObject("content");
+                    foreach (var (key, item) in thing.Content)
+                    {
+                        if (key == PythonObject.EntriesKey && item is StateDict entries)
+                        {
+                            Pairs(PythonObject.EntriesKey, entries);
+                            continue;
+                        }
+                        json.WritePropertyName(key.Name!);
+                        Write(json, item, written, depth + 1);
+                    }
+                    json.WriteEndObject();
                     break;
                 case StateTuple tuple:
                     PythonClass.Check(tuple);
@@ -124,17 +134,8 @@ internal static partial class Structure
                         json.WriteString("type", tuple.PythonType);
                     break;
                 case StateDict dict:
-                    if (!PythonClass.IsPossible(dict.PythonType, dict.Attributes))
-                        PythonClass.Check(dict);
-                    json.WriteStartArray("dict");
-                    foreach (var (key, item) in dict)
-                    {
-                        json.WriteStartArray();
-                        Write(json, key.Value, written, depth + 1);
-                        Write(json, item, written, depth + 1);
-                        json.WriteEndArray();
-                    }
-                    json.WriteEndArray();
+                    PythonClass.Check(dict);
+                    Pairs("dict", dict);
                     if (dict.PythonType is not null)
                         json.WriteString("type", dict.PythonType);
                     if (dict.Attributes is { } attributes)
@@ -144,6 +145,19 @@ internal static partial class Structure
                     }
                     break;
             }
+        }
+
+        void Pairs(string name, StateDict dict)
+        {
+            json.WriteStartArray(name);
+            foreach (var (key, item) in dict)
+            {
+                json.WriteStartArray();
+                Write(json, key.Value, written, depth + 1);
+                Write(json, item, written, depth + 1);
+                json.WriteEndArray();
+            }
+            json.WriteEndArray();
         }
 
         void Items(IReadOnlyList<object?> items)
