@@ -139,8 +139,9 @@ public class HostileFileTests
     [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'y (", ":torch.Size h\0 \u0085 R", 10_000, "t s .", "torch.Size with 100000 sizes")]
     [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'y } (", "h\0 N", 10_000, "u s .", "a key of more than 64 parts")]
     [InlineData("} 'x ( ", "#1", 64, "t q\0 s 'y } (", "h\0 N", 50_000, "u s .", null)]
-    [InlineData("} 'x ] q\0 ( ", "( '{0} #2 t", 20_000, "e s 'y ] (", ":collections.OrderedDict h\0 \u0085 R", 10_000, "e s .", "in so many places")] // as Python 2 writes them
-    [InlineData("} 'x ] q\0 ( ", "#1", 100_000, "e s 'y ] (", ":a.B h\0 \u0085 R", 10_000, "e s .", "in so many places")] // a call's arguments
+    [InlineData("} 'x ] q\0 ( ", "( '{0} #2 t", 5_000, "e s 'y ] (", ":collections.OrderedDict h\0 \u0085 R", 5_000, "e s .", "in so many places")] // as Python 2 writes them
+    [InlineData("} 'x ] q\0 ( ", "#1", 30_000, "e s 'y ] (", ":a.B h\0 \u0085 R", 5_000, "e s .", "in so many places")] // a call's arguments
+    [InlineData("} 'x ", ":a.B ) \u0081 } 'n", 20_000, "N", "s b", 20_000, "s .", null)] // objects one within the other
     [InlineData("} 'x :a.B ) \u0081 q\0 (", "#1", 100_000, "e s 'y ] (", "h\0", 50_000, "e s .", null)] // an object is one in all places
     [InlineData("} 'x } q\0 (", "'{0} N", 20_000, "u s 'y (", ":collections.Counter h\0 \u0085 R", 10_000, "t s .", "in so many places")]
     [InlineData("} 'x ( ", "#1", 100_000, "t q\0 s 'w :torch._utils._rebuild_tensor_v2 ( ( 'storage :torch.FloatStorage '0 'cpu #3 t Q #0", "h\0", 2, "\u0089 } t R s .", "100000 sizes")]

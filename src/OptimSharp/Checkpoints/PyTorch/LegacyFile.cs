@@ -43,7 +43,7 @@ internal sealed unsafe class LegacyFile : IStorageSource
             throw source.Error("names of the storages", "are no list");
         ReadStorages(input.At, names.Items);
         CheckpointException Error(string reason) => source.Error("object", reason);
-        return new PythonToState(end - start + TorchArchive.MostRepetitions, isStrict, Error).Of(root);
+        return new PythonToState(end - start + TorchArchive.MostRepetitions, Error).Of(root);
 
         object? Next(string entry, bool isStrict)
         {

@@ -27,7 +27,7 @@ internal sealed class PythonCalls(IStorageSource archive, bool isStrict, Func<st
         string full = $"{module}.{name}";
         if (!PythonClass.IsName(module) || !PythonClass.IsName(name))
             throw error($"has a class with the name '{(full.Length > 200 ? full[..200] + "…" : full)}'");
-        if (isStrict && !PythonClass.IsPlain(module, name))
+        if (isStrict && !PythonClass.IsPlain(module, name) && full != "builtins.bytes")
             throw error($"holds an object of '{full}'; what a strict reader takes are tensors, numbers, texts, None, bytes, lists, tuples, sets and dictionaries, as state_dict() gives them");
         return module == "torch" && TorchTypes.OfName(name) is { } type ? type : new PythonGlobal(module, name);
     }

@@ -6,9 +6,8 @@ namespace OptimSharp.PyTorch;
 /// they may be within themselves.
 /// </summary>
 /// <param name="budget">How many values there may be in all places together. Each takes a byte at least where it is no repetition.</param>
-/// <param name="isStrict">Whether to refuse storages that belong to no tensor, and classes and functions.</param>
 /// <param name="error">Makes the exception for what is wrong.</param>
-internal sealed class PythonToState(long budget, bool isStrict, Func<string, CheckpointException> error)
+internal sealed class PythonToState(long budget, Func<string, CheckpointException> error)
 {
     readonly NumpyValues numpy = new(error);
     readonly TensorCalls tensors = new(error);
@@ -51,9 +50,7 @@ internal sealed class PythonToState(long budget, bool isStrict, Func<string, Che
             PythonList list => list.Items.ConvertAll(item => Value(item, depth + 1)),
             PythonTuple tuple => new StateTuple(tuple.Items.Select(item => Value(item, depth + 1)), tuple.Type),
             PythonInstance thing => Known(thing, Made),
-            PythonGlobal global when isStrict => throw error($"holds the class or function {global.FullName}"),
             PythonGlobal global => Known(global, made => new PythonObject(made.Module, made.Name, PythonObjectKind.Reference, new StateDict { RootName = made.FullName })),
-            PythonStorage when isStrict => throw error("holds a storage that belongs to no tensor"),
             PythonStorage storage => Known(storage, Made),
             _ => value,
         };
@@ -73,7 +70,7 @@ internal sealed class PythonToState(long budget, bool isStrict, Func<string, Che
             return number;
         if (numpy.Array(thing) is { } array)
             return array;
-        if (thing is { FullName: "torch._utils._rebuild_sparse_tensor", HasState: false } && tensors.Sparse(thing.Arguments) is { } sparse)
+        if (thing is { FullName: "torch._utils._rebuild_sparse_tensor" or "torch._utils._rebuild_sparse_csr_tensor", HasState: false } && tensors.Sparse(thing.Arguments) is { } sparse)
             return sparse;
         var root = Root(thing);
         var made = new PythonObject(root.Module, root.Name, thing.Kind, new StateDict { RootName = root.FullName });

@@ -59,7 +59,7 @@ internal sealed unsafe class TorchArchive : IStorageSource
         byte[] pickle = archive.zip.Read(name, LargestPickle);
         CheckpointException Error(string reason) => source.Error($"entry '{name}'", reason);
         object? root = new PickleReader(new(pickle), new(archive, isStrict, Error), Error).Read();
-        return new PythonToState(pickle.Length + MostRepetitions, isStrict, Error).Of(root);
+        return new PythonToState(pickle.Length + MostRepetitions, Error).Of(root);
     }
 
     /// <summary>A storage's memory, with the bytes of its entry.</summary>
