@@ -133,6 +133,7 @@ internal sealed partial class PickleWriter
             Code(Opcode.Tuple1);
             Code(Opcode.Reduce);
             Remember(thing);
+            Contents(thing, [], depth);
             return;
         }
         Arguments(thing, depth);
@@ -146,7 +147,7 @@ internal sealed partial class PickleWriter
             Code(thing.Kind == PythonObjectKind.Call ? Opcode.Reduce : Opcode.NewObj);
         }
         Remember(thing);
-        Contents(thing, depth);
+        Contents(thing, thing.Items ?? [], depth);
     }
 
     void Arguments(PythonObject thing, int depth)
@@ -168,9 +169,9 @@ internal sealed partial class PickleWriter
     }
 
     /// <summary>What an object gets after it was made: items, entries, state.</summary>
-    void Contents(PythonObject thing, int depth)
+    void Contents(PythonObject thing, IReadOnlyList<object?> items, int depth)
     {
-        if (thing.Items is { Count: > 0 } items)
+        if (items.Count > 0)
         {
             Code(Opcode.Mark);
             foreach (object? item in items)
