@@ -19,7 +19,7 @@ internal static class ElementTypes
         ElementType.Int16 => torch.ScalarType.Int16,
         ElementType.Int32 => torch.ScalarType.Int32,
         ElementType.Int64 => torch.ScalarType.Int64,
-        ElementType.UInt16 or ElementType.UInt32 or ElementType.UInt64 =>
+        ElementType.UInt16 or ElementType.UInt32 or ElementType.UInt64 or (>= ElementType.Float8E4M3FN and <= ElementType.Float8E8M0FNU) =>
             throw new NotSupportedException($"TorchSharp has no tensors of {type}."),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "No element type."),
     };

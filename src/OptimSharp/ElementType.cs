@@ -1,6 +1,6 @@
 namespace OptimSharp;
 
-/// <summary>The type of a tensor's elements. Optimizers change the floating-point and the complex ones; state dicts hold all.</summary>
+/// <summary>The type of a tensor's elements. Optimizers change the complex ones and the floating-point ones of 16 bits and more; state dicts hold all.</summary>
 /// <remarks>The half types are stored as such and computed in <see cref="Float32"/>.</remarks>
 public enum ElementType
 {
@@ -48,4 +48,19 @@ public enum ElementType
 
     /// <summary>Whole numbers ≥ 0 of 64 bits (<see cref="ulong"/>); in PyTorch since 2.3.</summary>
     UInt64,
+
+    /// <summary>8 bits: sign, 4 of exponent, 3 of significand; no infinity, largest 448. Stored and converted, never computed in.</summary>
+    Float8E4M3FN,
+
+    /// <summary>8 bits: sign, 5 of exponent, 2 of significand; largest 57,344. Stored and converted, never computed in.</summary>
+    Float8E5M2,
+
+    /// <summary>As <see cref="Float8E4M3FN"/> with another bias, one zero and one not-a-number; largest 240.</summary>
+    Float8E4M3FNUZ,
+
+    /// <summary>As <see cref="Float8E5M2"/> with another bias, no infinity, one zero and one not-a-number; largest 57,344.</summary>
+    Float8E5M2FNUZ,
+
+    /// <summary>8 bits of exponent alone: powers of two from 2⁻¹²⁷ to 2¹²⁷, as scales of blocks have it.</summary>
+    Float8E8M0FNU,
 }

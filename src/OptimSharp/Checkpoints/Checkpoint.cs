@@ -8,7 +8,7 @@ namespace OptimSharp;
 /// <remarks>
 /// <para>
 /// The format goes by the file's name: <c>.pt</c>, <c>.pth</c>, <c>.ckpt</c>, <c>.bin</c> and <c>.tar</c> are PyTorch's, as <c>torch.save</c> writes since
-/// 1.6 and <c>torch.load</c> reads, also with <c>weights_only=True</c>; <c>.safetensors</c> is safetensors.
+/// 1.6 and <c>torch.load</c> reads, also with <c>weights_only=True</c>; <c>.safetensors</c> is safetensors. What PyTorch wrote before 1.6 is read, too.
 /// </para>
 /// <para>
 /// A model in several files, as Hugging Face's libraries write large ones, is one checkpoint: its index is loaded, or the folder with it, and
@@ -70,7 +70,7 @@ public static class Checkpoint
         if (format == CheckpointFormat.Safetensors)
             SafetensorsFile.Write(stream, state, options.Metadata);
         else
-            TorchArchive.Write(stream, state);
+            TorchArchive.Write(stream, state, options.AllowObjects);
     }
 
     static void Check(CheckpointSaveOptions options, CheckpointFormat format)
@@ -89,39 +89,60 @@ public static class Checkpoint
     /// one that it was saved under (<c>model.safetensors</c>), or of the folder. In a folder is looked for, in this order: <c>model.safetensors</c>, an index
     /// of safetensors files, <c>pytorch_model.bin</c>, an index of PyTorch files.
     /// </param>
+    /// <param name="options">How; null for the standard.</param>
     /// <returns>The state dict. Tensors are in main memory, wherever they were.</returns>
     /// <exception cref="CheckpointException">A file is damaged, or has what can't be read; a part is missing; or the path is a folder without such a file.</exception>
     /// <exception cref="IOException">The file is missing, or can't be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static StateDict Load(string path)
+    public static StateDict Load(string path, CheckpointLoadOptions? options = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        path = CheckpointPlace.Of(path);
-        using var stream = OpenRead(path);
-        var source = new CheckpointSource(stream, path);
-        return UnknownFile.IsJson(StartOf(source)) ? ShardedCheckpoint.Read(source, path) : Load(source, FormatOf(path) == CheckpointFormat.Safetensors);
+        object? value = LoadValue(path, options);
+        return Dictionary(value, path);
     }
 
     /// <summary>Loads what is in a stream, of either format, from where it is to its end.</summary>
     /// <param name="stream">A stream that can seek. It stays open.</param>
+    /// <param name="options">How; null for the standard.</param>
     /// <returns>The state dict.</returns>
     /// <exception cref="CheckpointException">The data are damaged, or have what can't be read.</exception>
     /// <exception cref="ArgumentException">The stream can't seek.</exception>
-    public static StateDict Load(Stream stream)
+    public static StateDict Load(Stream stream, CheckpointLoadOptions? options = null) => Dictionary(LoadValue(stream, options), (stream as FileStream)?.Name);
+
+    /// <summary>Loads a file that may hold something other than a dictionary: a bare tensor, a list, a whole model.</summary>
+    /// <param name="path">As for <see cref="Load(string, CheckpointLoadOptions)"/>.</param>
+    /// <param name="options">How; null for the standard.</param>
+    /// <returns>A value of the kinds that a <see cref="StateDict"/> holds.</returns>
+    /// <inheritdoc cref="Load(string, CheckpointLoadOptions)" path="/exception"/>
+    public static object? LoadValue(string path, CheckpointLoadOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new();
+        path = CheckpointPlace.Of(path);
+        using var stream = OpenRead(path);
+        var source = new CheckpointSource(stream, path);
+        return UnknownFile.IsJson(StartOf(source)) ? ShardedCheckpoint.Read(source, path, options) : Load(source, FormatOf(path) == CheckpointFormat.Safetensors, options);
+    }
+
+    /// <summary>Loads what is in a stream, which may be something other than a dictionary: a bare tensor, a list, a whole model.</summary>
+    /// <param name="stream">A stream that can seek. It stays open.</param>
+    /// <param name="options">How; null for the standard.</param>
+    /// <returns>A value of the kinds that a <see cref="StateDict"/> holds.</returns>
+    /// <inheritdoc cref="Load(Stream, CheckpointLoadOptions)" path="/exception"/>
+    public static object? LoadValue(Stream stream, CheckpointLoadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
         if (!stream.CanSeek)
             throw new ArgumentException("The stream can't seek: copy it to a MemoryStream or a file first.", nameof(stream));
-        return Load(new CheckpointSource(stream, (stream as FileStream)?.Name), isSafetensors: false);
+        return Load(new CheckpointSource(stream, (stream as FileStream)?.Name), isSafetensors: false, options ?? new());
     }
 
     /// <summary>
     /// Reads the texts that a safetensors file has beside its tensors, its <c>__metadata__</c>, and nothing else of it: <see cref="CheckpointSaveOptions.Metadata"/> writes
     /// them. Of a checkpoint in several files, those of all its parts.
     /// </summary>
-    /// <param name="path">As for <see cref="Load(string)"/>.</param>
+    /// <param name="path">As for <see cref="Load(string, CheckpointLoadOptions)"/>.</param>
     /// <returns>The texts by name; none where there are none, as in PyTorch's files.</returns>
-    /// <inheritdoc cref="Load(string)" path="/exception"/>
+    /// <inheritdoc cref="Load(string, CheckpointLoadOptions)" path="/exception"/>
     public static IReadOnlyDictionary<string, string> LoadMetadata(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -132,10 +153,10 @@ public static class Checkpoint
     }
 
     /// <summary>Loads one file, which is no index.</summary>
-    internal static StateDict LoadFile(string path)
+    internal static StateDict LoadFile(string path, CheckpointLoadOptions options)
     {
         using var stream = OpenRead(path);
-        return Load(new CheckpointSource(stream, path), FormatOf(path) == CheckpointFormat.Safetensors);
+        return Dictionary(Load(new CheckpointSource(stream, path), FormatOf(path) == CheckpointFormat.Safetensors, options), path);
     }
 
     /// <summary>The texts of one file, which is no index.</summary>
@@ -147,21 +168,23 @@ public static class Checkpoint
 
     internal static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 14);
 
-    static StateDict Load(CheckpointSource source, bool isSafetensors)
+    static object? Load(CheckpointSource source, bool isSafetensors, CheckpointLoadOptions options)
     {
         CheckByteOrder();
         byte[] start = StartOf(source);
+        if (LegacyFile.Begins(start))
+            return LegacyFile.Read(source, options.Strict);
         if (IsSafetensors(start))
             return SafetensorsFile.Read(source);
         if (start.AsSpan().StartsWith("PK\x03\x04"u8))
-            return TorchArchive.Read(source);
+            return TorchArchive.Read(source, options.Strict);
         if (UnknownFile.Describe(start) is { } other)
             throw source.Error(null, other);
         if (isSafetensors)
             return SafetensorsFile.Read(source); // which says what is wrong
         throw source.Error(null, start switch
         {
-            [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, ..] => "is in the format that PyTorch had before 1.6 (_use_new_zipfile_serialization=False). Load and save it with PyTorch once",
+            _ when start.Length > 262 && start.AsSpan(257).StartsWith("ustar"u8) => "is a tar archive: if PyTorch wrote it, one before 0.1.10 did. Load and save it with PyTorch once",
             [0x80, < 6, ..] => "is a pickle, but no file of torch.save",
             _ => "is neither a PyTorch file nor a safetensors file, or its beginning is damaged",
         });
@@ -174,6 +197,22 @@ public static class Checkpoint
             return SafetensorsFile.ReadMetadata(source);
         return UnknownFile.Describe(start) is { } other ? throw source.Error(null, other) : [];
     }
+
+    static StateDict Dictionary(object? value, string? name) => value switch
+    {
+        StateDict state => state,
+        PythonObject { Entries: { } entries } => entries,
+        _ => throw new CheckpointException(name, null, $"holds no dictionary, but {Kind(value)}: {nameof(Checkpoint)}.{nameof(LoadValue)} gives what it is"),
+    };
+
+    static string Kind(object? value) => value switch
+    {
+        TensorData => "a tensor",
+        PythonObject thing => $"an object of '{thing.Type}'",
+        StateTuple => "a tuple",
+        object?[] => "a list",
+        _ => "a single value",
+    };
 
     static byte[] StartOf(CheckpointSource source)
     {

@@ -1,8 +1,8 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace OptimSharp;
 
@@ -12,11 +12,15 @@ namespace OptimSharp;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A key is a string or a whole number. A value is null, a bool, a whole number (<see cref="long"/>), a number
-/// (<see cref="double"/>), a string, a <see cref="TensorData"/>, a list of values (<see cref="IReadOnlyList{T}"/> of <see cref="object"/>), or
-/// another <see cref="StateDict"/>. Other number types are converted when they are set, lists are copied. So that PyTorch's files can be written as
-/// they were read there are besides: a <see cref="StateTuple"/>, which is read as a list; an <see cref="ElementType"/> for a <c>torch.dtype</c>;
-/// and a <see cref="StateDevice"/>.
+/// A key is a string or a whole number; files from elsewhere may have others (<see cref="StateKey"/>). A value is null, a bool, a whole number
+/// (<see cref="long"/>; a <see cref="BigInteger"/> beyond 64 bits), a number (<see cref="double"/>; a <see cref="Complex"/>), a string, a <see cref="TensorData"/>, a
+/// list of values (<see cref="IReadOnlyList{T}"/> of <see cref="object"/>), or another <see cref="StateDict"/>. Other number types are converted when they are set,
+/// lists are copied.
+/// </para>
+/// <para>
+/// So that PyTorch's files can be written as they were read there are besides: a <see cref="StateTuple"/>, which is read as a list; bytes, as
+/// <see cref="ReadOnlyMemory{T}"/> of <see cref="byte"/>, which nobody may change; a <see cref="SparseTensorData"/>; an <see cref="ElementType"/> for a
+/// <c>torch.dtype</c>; a <see cref="StateDevice"/>; and a <see cref="PythonObject"/> for whatever else there is.
 /// </para>
 /// <para>The typed getters throw <see cref="StateDictException"/>, whose message names the path of the key.</para>
 /// </remarks>
@@ -45,8 +49,11 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// </summary>
     public StateDict? Attributes { get; init; }
 
-    /// <summary>Where the dictionary is in those that hold it, as <c>_schedulers[1]</c>; empty for the outermost.</summary>
-    public string Path => parent is null ? "" : parent.PathOf(nameInParent!());
+    /// <summary>Where the dictionary is in those that hold it, as <c>_schedulers[1]</c>; empty for the outermost. Within a <see cref="PythonObject"/> it begins with the object's class.</summary>
+    public string Path => parent is null ? RootName : parent.PathOf(nameInParent!());
+
+    /// <summary>What the path begins with.</summary>
+    internal string RootName { get; init; } = "";
 
     /// <summary>An entry's value.</summary>
     /// <exception cref="StateDictException">Get: the key is missing. Set: the value is of a kind that a state can't hold.</exception>
@@ -79,6 +86,10 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
         var value => throw Wrong(key, value, "a whole number"),
     };
 
+    /// <summary>A whole number of any size.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public BigInteger GetBigInteger(StateKey key) => this[key] is BigInteger large ? large : GetInt64(key);
+
     /// <summary>true or false.</summary>
     /// <inheritdoc cref="GetDouble"/>
     public bool GetBoolean(StateKey key) => this[key] is bool flag ? flag : throw Wrong(key, this[key], "true or false");
@@ -87,13 +98,28 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     /// <inheritdoc cref="GetDouble"/>
     public string GetString(StateKey key) => this[key] as string ?? throw Wrong(key, this[key], "a text");
 
-    /// <summary>A dictionary within this one.</summary>
+    /// <summary>Bytes: Python's <c>bytes</c> or <c>bytearray</c>.</summary>
     /// <inheritdoc cref="GetDouble"/>
-    public StateDict GetDict(StateKey key) => this[key] as StateDict ?? throw Wrong(key, this[key], "a dictionary");
+    public ReadOnlyMemory<byte> GetBytes(StateKey key) => this[key] switch
+    {
+        ReadOnlyMemory<byte> bytes => bytes,
+        PythonObject { Type: PyTorch.PythonClass.ByteArray, Arguments: [] } => default,
+        PythonObject { Type: PyTorch.PythonClass.ByteArray, Arguments: [ReadOnlyMemory<byte> bytes] } => bytes,
+        var value => throw Wrong(key, value, "bytes"),
+    };
 
-    /// <summary>A list.</summary>
+    /// <summary>A dictionary within this one; also one of a class of its own.</summary>
     /// <inheritdoc cref="GetDouble"/>
-    public IReadOnlyList<object?> GetList(StateKey key) => this[key] as IReadOnlyList<object?> ?? throw Wrong(key, this[key], "a list");
+    public StateDict GetDict(StateKey key) => AsDict(this[key]) ?? throw Wrong(key, this[key], "a dictionary");
+
+    /// <summary>A list, a tuple, a set; also one of a class of its own.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public IReadOnlyList<object?> GetList(StateKey key) => this[key] switch
+    {
+        IReadOnlyList<object?> list => list,
+        PythonObject { AsList: { } list } => list,
+        var value => throw Wrong(key, value, "a list"),
+    };
 
     /// <summary>A list of numbers; a tensor with one real element is its number.</summary>
     /// <inheritdoc cref="GetDouble"/>
@@ -101,29 +127,27 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
 
     /// <summary>A list of dictionaries.</summary>
     /// <inheritdoc cref="GetDouble"/>
-    public StateDict[] GetDicts(StateKey key) => [.. GetList(key).Select((value, i) =>
-        value as StateDict ?? throw Wrong($"{key}[{i}]", value, "a dictionary"))];
+    public StateDict[] GetDicts(StateKey key) => [.. GetList(key).Select((value, i) => AsDict(value) ?? throw Wrong($"{key}[{i}]", value, "a dictionary"))];
 
-    /// <summary>A tensor.</summary>
+    /// <summary>A tensor; also one of a class of its own, or with attributes.</summary>
     /// <inheritdoc cref="GetDouble"/>
-    public TensorData GetTensor(StateKey key) => this[key] as TensorData ?? throw Wrong(key, this[key], "a tensor");
+    public TensorData GetTensor(StateKey key) => this[key] switch
+    {
+        TensorData tensor => tensor,
+        PythonObject { AsTensor: { } tensor } => tensor,
+        var value => throw Wrong(key, value, "a tensor"),
+    };
+
+    /// <summary>A sparse tensor.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public SparseTensorData GetSparseTensor(StateKey key) => this[key] as SparseTensorData ?? throw Wrong(key, this[key], "a sparse tensor");
+
+    /// <summary>An object of a class that is none of a state dict's own.</summary>
+    /// <inheritdoc cref="GetDouble"/>
+    public PythonObject GetObject(StateKey key) => this[key] as PythonObject ?? throw Wrong(key, this[key], "an object");
 
     /// <summary>A copy that shares nothing with this one that could change; tensors never do.</summary>
-    public StateDict Clone()
-    {
-        var copy = new StateDict { PythonType = PythonType, Attributes = Attributes?.Clone() };
-        foreach (var (key, value) in entries)
-            copy[key] = Copy(value);
-        return copy;
-
-        static object? Copy(object? value) => value switch
-        {
-            StateDict dict => dict.Clone(),
-            object?[] list => list.Select(Copy).ToArray(),
-            StateTuple tuple => new StateTuple(tuple.Select(Copy), tuple.PythonType),
-            _ => value,
-        };
-    }
+    public StateDict Clone() => new StateCopy().Of(this);
 
     /// <summary>The entries, in order.</summary>
     public IEnumerator<KeyValuePair<StateKey, object?>> GetEnumerator() => entries.GetEnumerator();
@@ -137,6 +161,9 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
 
     /// <summary>The entries as people read them: <c>{gamma: 0.5, milestones: {2: 1}}</c>.</summary>
     public override string ToString() => Text(this);
+
+    /// <summary>Where an entry is, as <c>groups[0].lr</c>.</summary>
+    internal string PathTo(StateKey key) => PathOf(key.ToString());
 
     internal StateDictException Wrong(StateKey key, object? value, string expected, string advice = "") =>
         new(PathOf(key.ToString()), $"must be {expected}, but is {Text(value, most: 200)}{advice}");
@@ -153,11 +180,15 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     {
         double number => number,
         long whole => whole,
+        BigInteger large => (double)large,
         TensorData { Count: 1 } tensor when tensor.ToDoubles() is [var number] => number,
         _ => null,
     };
 
-    static bool IsPlain(object? value) => value is null or bool or long or double or string or TensorData or StateDevice;
+    static StateDict? AsDict(object? value) => value as StateDict ?? (value as PythonObject)?.AsDict;
+
+    static bool IsPlain(object? value) =>
+        value is null or bool or long or double or string or TensorData or StateDevice or PythonObject or SparseTensorData or Complex or ReadOnlyMemory<byte>;
 
     object? Plain(object? value, Func<string> name)
     {
@@ -165,6 +196,13 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
         {
             case int or short or sbyte or byte or ushort or uint:
                 return Convert.ToInt64(value, CultureInfo.InvariantCulture);
+            case ulong or UInt128 or Int128 or BigInteger:
+                var large = value switch { ulong u => u, UInt128 u => u, Int128 i => i, var b => (BigInteger)b };
+                return large >= long.MinValue && large <= long.MaxValue ? (long)large : large;
+            case Complex64 number:
+                return new Complex(number.Real, number.Imaginary);
+            case Memory<byte> bytes:
+                return (ReadOnlyMemory<byte>)bytes;
             case float or Half or BFloat16:
                 return value switch { float f => f, Half h => (double)h, var b => (double)(float)(BFloat16)b };
             case ElementType type:
@@ -193,53 +231,5 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     }
 
     /// <summary>A value as people read it, cut off after about as many letters.</summary>
-    internal static string Text(object? value, int most = int.MaxValue)
-    {
-        var text = new StringBuilder();
-        Write(value);
-        return text.Length <= most ? text.ToString() : text.ToString(0, most) + "…";
-
-        void Write(object? value)
-        {
-            switch (value)
-            {
-                case null:
-                    text.Append("null");
-                    break;
-                case bool flag:
-                    text.Append(flag ? "true" : "false");
-                    break;
-                case string letters:
-                    text.Append('\'').Append(letters.AsSpan(0, Math.Min(letters.Length, most))).Append('\'');
-                    break;
-                case StateDict dict:
-                    Items('{', dict, entry => { text.Append(entry.Key).Append(": "); Write(entry.Value); }, "}");
-                    break;
-                case object?[] list:
-                    Items('[', list, Write, "]");
-                    break;
-                case StateTuple tuple:
-                    Items('(', tuple, Write, tuple.Count == 1 ? ",)" : ")");
-                    break;
-                default:
-                    text.Append(Convert.ToString(value, CultureInfo.InvariantCulture));
-                    break;
-            }
-        }
-
-        void Items<T>(char start, IEnumerable<T> items, Action<T> write, string end)
-        {
-            text.Append(start);
-            string comma = "";
-            foreach (var item in items)
-            {
-                if (text.Length > most)
-                    return;
-                text.Append(comma);
-                write(item);
-                comma = ", ";
-            }
-            text.Append(end);
-        }
-    }
+    internal static string Text(object? value, int most = int.MaxValue) => new StateText(most).Of(value);
 }

@@ -87,11 +87,11 @@ public sealed unsafe class TensorData
     /// <inheritdoc cref="Of{T}(ReadOnlySpan{T}, ReadOnlySpan{long})"/>
     public static TensorData Of<T>(T[] values, params ReadOnlySpan<long> shape) where T : unmanaged => Of((ReadOnlySpan<T>)values, shape);
 
-    /// <summary>A copy of the elements, row by row.</summary>
+    /// <summary>A copy of the elements, row by row. Those of the 8-bit floating-point types come as their codes, a <see cref="byte"/> each.</summary>
     /// <exception cref="InvalidOperationException">The elements are of another type.</exception>
     public T[] ToArray<T>() where T : unmanaged
     {
-        if (Kernels.Storage.Find<T>() != ElementType)
+        if (Kernels.Storage.Find<T>() != ElementType && !(typeof(T) == typeof(byte) && Kernels.Float8.Has(ElementType)))
             throw new InvalidOperationException($"The tensor's elements are {ElementType}, not {typeof(T).Name}.");
         var copy = new T[checked((int)Count)];
         fixed (T* to = copy)
@@ -111,6 +111,33 @@ public sealed unsafe class TensorData
         fixed (double* to = copy)
             ReadDoubles(to);
         return copy;
+    }
+
+    /// <summary>
+    /// A tensor of the same numbers in another floating-point type, rounded to the nearest, of two equally near ones to the even. What is beyond the type's range becomes what
+    /// PyTorch makes of it: in <see cref="ElementType.Float8E4M3FN"/> the largest number, in the other types infinity or not a number.
+    /// </summary>
+    /// <param name="type">A floating-point type, of 8 bits or more.</param>
+    /// <exception cref="ArgumentException">The type is none of them, or the numbers are complex.</exception>
+    public TensorData To(ElementType type)
+    {
+        if (type is not (ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16) && !Float8.Has(type))
+            throw new ArgumentException($"A tensor can be converted to floating-point types, but not to {type}.", nameof(type));
+        if (ElementType.IsComplex())
+            throw new ArgumentException($"A tensor of {ElementType} can't be converted to {type}.", nameof(type));
+        if (type == ElementType)
+            return this;
+        var storage = new TensorStorage(checked(Count * type.Size()));
+        ReadDoubles((numbers, at, count) => Kernels.Storage.Save((double*)numbers, storage.Start + at * type.Size(), type, count));
+        return new(storage, type, shape);
+    }
+
+    /// <summary>A tensor of an 8-bit floating-point type with these codes, row by row.</summary>
+    /// <exception cref="ArgumentException">The type is none of 8-bit floats, or the shape does not fit.</exception>
+    public static TensorData OfCodes(ReadOnlySpan<byte> codes, ElementType type, params ReadOnlySpan<long> shape)
+    {
+        var tensor = Of(codes, shape);
+        return Float8.Has(type) ? new(tensor.Storage, type, shape) : throw new ArgumentException($"There are codes of 8-bit floating-point types, but not of {type}.", nameof(type));
     }
 
     /// <summary>Type and shape: <c>tensor([2, 3], Float32)</c>.</summary>

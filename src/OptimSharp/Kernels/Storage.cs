@@ -12,9 +12,9 @@ internal static unsafe class Storage
         : throw new ArgumentOutOfRangeException(nameof(type), type, "No element type.");
 
     // In the order of the enumeration.
-    static ReadOnlySpan<byte> Sizes => [4, 8, 2, 2, 8, 16, 1, 1, 1, 2, 4, 8, 2, 4, 8];
+    static ReadOnlySpan<byte> Sizes => [4, 8, 2, 2, 8, 16, 1, 1, 1, 2, 4, 8, 2, 4, 8, 1, 1, 1, 1, 1];
 
-    /// <summary>Whether parameters can have it. The others, whole numbers and bool, are stored and read, but never computed in.</summary>
+    /// <summary>Whether parameters can have it. The others, whole numbers, bool and 8-bit floats, are stored and read, but never computed in.</summary>
     public static bool IsTrainable(this ElementType type) => type <= ElementType.Complex128;
 
     public static bool IsComplex(this ElementType type) => type is ElementType.Complex64 or ElementType.Complex128;
@@ -160,7 +160,7 @@ internal static unsafe class Storage
         }
     }
 
-    /// <summary>Whole numbers and bools as floating-point ones, rounded to nearest; true is 1.</summary>
+    /// <summary>Whole numbers, bools and 8-bit floats as floating-point ones, rounded to nearest; true is 1.</summary>
     static void WidenWhole<T>(void* source, ElementType type, Span<T> destination) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         switch (type)
@@ -193,6 +193,11 @@ internal static unsafe class Storage
             case ElementType.UInt64:
                 From<ulong>(source, destination);
                 break;
+            case >= ElementType.Float8E4M3FN and <= ElementType.Float8E8M0FNU:
+                var values = Float8.Values(type);
+                for (int i = 0; i < destination.Length; i++)
+                    destination[i] = T.CreateTruncating(values[((byte*)source)[i]]);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "No real element type.");
         }
@@ -217,6 +222,10 @@ internal static unsafe class Storage
             case ElementType.Float64:
                 TensorPrimitives.ConvertTruncating(source, new Span<double>(destination, source.Length));
                 break;
+            case >= ElementType.Float8E4M3FN and <= ElementType.Float8E8M0FNU:
+                for (int i = 0; i < source.Length; i++)
+                    ((byte*)destination)[i] = Float8.Code(source[i], type);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "Nothing is computed in this type.");
         }
@@ -236,6 +245,10 @@ internal static unsafe class Storage
             case ElementType.BFloat16:
                 for (int i = 0; i < source.Length; i++)
                     ((BFloat16*)destination)[i] = (BFloat16)(float)source[i];
+                break;
+            case >= ElementType.Float8E4M3FN and <= ElementType.Float8E8M0FNU:
+                for (int i = 0; i < source.Length; i++)
+                    ((byte*)destination)[i] = Float8.Code((float)source[i], type);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "Nothing is computed in this type.");

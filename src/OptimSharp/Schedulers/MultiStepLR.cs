@@ -75,8 +75,8 @@ public sealed class MultiStepLR : LRScheduler
             : state.GetDoubles("milestones").Select(m => (long)m);
         Milestones = [.. read.Order().Select(m => m is >= 0 and <= int.MaxValue ? (int)m : throw state.Wrong("milestones", m, "epochs ≥ 0"))];
 
-        long Epoch(StateKey key) => key.Name is null ? key.Number
+        long Epoch(StateKey key) => key.IsNumber ? key.Number
             : long.TryParse(key.Name, CultureInfo.InvariantCulture, out long number) ? number
-            : throw state.Wrong("milestones", key.Name, "a counter of epochs");
+            : throw state.Wrong("milestones", key.Value, "a counter of epochs");
     }
 }

@@ -29,6 +29,51 @@ public sealed class CheckpointSnippets : IDisposable
     }
 
     [Fact]
+    public void Objects()
+    {
+        string path = Path.Combine(folder, "run.ckpt"), modelPath = Path.Combine(folder, "model.pt"), copyPath = Path.Combine(folder, "copy.pt");
+        Checkpoint.Save(path, new()
+        {
+            { "args", new PythonObject("argparse", "Namespace", state: new StateDict { { "lr", 0.1 }, { "model", "vit" } }) },
+            { "hyper_parameters", new StateDict { PythonType = "pytorch_lightning.utilities.parsing.AttributeDict" } },
+        }, new() { AllowObjects = true });
+        File.Copy(Path.Combine(Fixtures(), "pytorch-2.14", "whole_module.pt"), modelPath);
+
+        var saved = Checkpoint.Load(path);
+        PythonObject args = saved.GetObject("args");            // an argparse.Namespace
+        double rate = args.Attributes.GetDouble("lr");
+        string name = (string)args["model"]!;
+        var hyper = saved.GetDict("hyper_parameters");          // a class that is a dict
+        Console.WriteLine($"{args.Type}: {rate}, {name}, {hyper.PythonType}");
+        Assert.Equal((0.1, "vit", "pytorch_lightning.utilities.parsing.AttributeDict"), (rate, name, hyper.PythonType));
+
+        var whole = (PythonObject)Checkpoint.LoadValue(modelPath)!;
+        StateDict weights = whole.ModuleStateDict();
+        Assert.Equal("0.weight", weights.Keys.First().Name);
+
+        Checkpoint.Save(copyPath, saved, new() { AllowObjects = true });
+        Assert.Throws<CheckpointException>(() =>
+        {
+            Checkpoint.Load(path, new CheckpointLoadOptions { Strict = true });
+        });
+
+        TensorData weight = weights.GetTensor("0.weight");
+        TensorData eight = weight.To(ElementType.Float8E4M3FN);
+        byte[] codes = eight.ToArray<byte>();
+        float[] numbers = eight.To(ElementType.Float32).ToArray<float>();
+        Assert.Equal(weight.Count, codes.Length);
+        Assert.All(numbers.Zip(weight.ToArray<float>()), pair => Assert.Equal(pair.Second, pair.First, Math.Abs(pair.Second) / 16 + 0.001f));
+    }
+
+    static string Fixtures()
+    {
+        string at = AppContext.BaseDirectory;
+        while (!Directory.Exists(Path.Combine(at, "tests", "fixtures")))
+            at = Path.GetDirectoryName(at)!;
+        return Path.Combine(at, "tests", "fixtures");
+    }
+
+    [Fact]
     public void Saving_and_resuming()
     {
         string path = Path.Combine(folder, "training.pt");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text.Json.Nodes;
 using OptimSharp.Kernels;
 using OptimSharp.PyTorch;
@@ -6,34 +7,76 @@ using OptimSharp.PyTorch;
 namespace OptimSharp.Tests.Checkpoints;
 
 /// <summary>What is in a state dict, as tools/fixtures/contents.py writes it for Python's objects.</summary>
-internal static unsafe class Contents
+internal sealed unsafe class Contents
 {
-    public static JsonNode? Of(object? value) => value switch
+    readonly Dictionary<PythonObject, int> seen = [];
+
+    public static JsonNode? Of(object? value) => new Contents().Node(value);
+
+    JsonNode? Node(object? value) => value switch
     {
         null => null,
         bool flag => JsonValue.Create(flag),
         long number => new JsonObject { ["int"] = number.ToString(CultureInfo.InvariantCulture) },
+        BigInteger number => new JsonObject { ["int"] = number.GetBitLength() > 10_000 ? "0x" + number.ToString("x", CultureInfo.InvariantCulture).TrimStart('0') : number.ToString(CultureInfo.InvariantCulture) },
         double number => new JsonObject { ["float"] = Hex(number) },
+        Complex number => new JsonObject { ["complex"] = new JsonArray(Node(number.Real), Node(number.Imaginary)) },
         string text => new JsonObject { ["str"] = text },
+        ReadOnlyMemory<byte> bytes => new JsonObject { ["bytes"] = Convert.ToBase64String(bytes.Span) },
         ElementType type => new JsonObject { ["dtype"] = type.Name() },
         StateDevice device => new JsonObject { ["device"] = device.ToString() },
         StateTuple tuple => new JsonObject { [tuple.PythonType == "torch.Size" ? "size" : "tuple"] = Items(tuple) },
-        TensorData tensor => new JsonObject { ["tensor"] = tensor.ElementType.Name(), ["shape"] = new JsonArray([.. tensor.Shape.ToArray().Select(x => JsonValue.Create(x))]), ["data"] = Convert.ToBase64String(Bytes(tensor)) },
-        StateDict dict => Of(dict),
+        TensorData tensor => new JsonObject { ["tensor"] = tensor.ElementType.Name(), ["shape"] = Shape(tensor.Shape), ["data"] = Convert.ToBase64String(Bytes(tensor)) },
+        SparseTensorData sparse => new JsonObject
+        {
+            ["sparse"] = TensorCalls.NameOf(sparse.Layout), ["shape"] = Shape(sparse.Shape),
+            ["parts"] = sparse.Pointers is null ? new JsonArray(Node(sparse.Indices), Node(sparse.Values)) : new JsonArray(Node(sparse.Pointers), Node(sparse.Indices), Node(sparse.Values)),
+        },
+        StateDict dict => Dictionary(dict),
+        PythonObject thing => Object(thing),
         IReadOnlyList<object?> list => new JsonObject { ["list"] = Items(list) },
         _ => throw new ArgumentException(value.GetType().Name),
     };
 
-    static JsonObject Of(StateDict dict)
+    JsonObject Dictionary(StateDict dict)
     {
-        var pairs = new JsonArray([.. dict.Select(e => (JsonNode)new JsonArray(Of(e.Key.Name is { } name ? name : e.Key.Number), Of(e.Value)))]);
-        var node = new JsonObject { [dict.PythonType?.Split('.')[^1] ?? "dict"] = pairs };
+        var node = new JsonObject { [dict.PythonType?.Split('.')[^1] ?? "dict"] = Pairs(dict) };
         if (dict.Attributes is { } attributes)
-            node["attributes"] = Of(attributes);
+            node["attributes"] = Node(attributes);
         return node;
     }
 
-    static JsonArray Items(IReadOnlyList<object?> items) => new([.. items.Select(Of)]);
+    JsonArray Pairs(StateDict dict) => new([.. dict.Select(e => (JsonNode)new JsonArray(Node(e.Key.Value), Node(e.Value)))]);
+
+    JsonObject Object(PythonObject thing)
+    {
+        if (thing.Kind == PythonObjectKind.Reference)
+            return new() { ["type"] = thing.Type, ["kind"] = "Reference" };
+        bool isNew = seen.TryAdd(thing, seen.Count);
+        var node = new JsonObject { ["object"] = seen[thing] };
+        if (!isNew)
+            return node;
+        (node["type"], node["kind"]) = (thing.Type, thing.Kind.ToString());
+        if (thing.Callee is { } callee)
+            node["callee"] = Node(callee);
+        if (thing.Arguments.Count > 0)
+            node["arguments"] = Items(thing.Arguments);
+        if (thing.KeywordArguments is { } names)
+            node["keywords"] = Node(names);
+        if (thing.Items is { } items)
+            node["items"] = Items(items);
+        if (thing.Entries is { } entries)
+            node["entries"] = Pairs(entries);
+        if (thing.State is { } state)
+            node["state"] = Node(state);
+        if (thing.Content.TryGetValue(PythonObject.AfterKey, out object? after))
+            node["after"] = Node(after);
+        return node;
+    }
+
+    static JsonArray Shape(ReadOnlySpan<long> shape) => new([.. shape.ToArray().Select(x => JsonValue.Create(x))]);
+
+    JsonArray Items(IReadOnlyList<object?> items) => new([.. items.Select(Node)]);
 
     static byte[] Bytes(TensorData tensor)
     {

@@ -1,248 +1,281 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using System.Text;
+using System.Numerics;
 
 namespace OptimSharp.PyTorch;
 
 /// <summary>
-/// Reads the pickle of a PyTorch file. It knows the instructions that PyTorch writes and calls nothing: the few constructors are
-/// <see cref="PythonCalls"/>' own. Whatever else there is, is refused by its name.
+/// Reads a pickle. It knows every instruction that holds data, and calls nothing: what a pickle wants called is <see cref="PythonCalls"/>' business, which knows a few
+/// constructors and keeps all others as they are written.
 /// </summary>
-internal sealed class PickleReader(byte[] pickle, PythonCalls calls, Func<string, CheckpointException> error)
+internal sealed class PickleReader(PickleInput input, PythonCalls calls, Func<string, CheckpointException> error)
 {
-    readonly List<object?> stack = [];
-    readonly List<int> marks = [];
+    readonly PickleStack stack = new(input, error);
+    readonly PickleText text = new(input, error);
     readonly List<object?> memo = [];
-    int at;
 
-    public object? Read()
+    /// <summary>What it holds.</summary>
+    /// <param name="isAll">Whether nothing may follow.</param>
+    public object? Read(bool isAll = true)
     {
-        if (Next(1)[0] != (byte)Opcode.Proto)
-            throw Error("does not begin as a pickle of PyTorch's files does");
-        if (Next(1)[0] is var protocol && protocol != 2)
-            throw Error($"is written in pickle protocol {protocol}; PyTorch's files are in protocol 2");
-        while (true)
+        if (input.IsAtEnd || input.Peek is not (byte)Opcode.Proto && "()]}cNXUVIFKJMGilSTL"u8.IndexOf(input.Peek) < 0)
+            throw error("does not begin as a pickle does");
+        for (; ; )
         {
-            int place = at;
+            int place = input.At;
             var code = (Opcode)Next(1)[0];
-            switch (code)
+            if (code == Opcode.Stop)
             {
-                case Opcode.Stop:
-                    object? result = Pop();
-                    if (stack.Count > 0 || marks.Count > 0 || at < pickle.Length)
-                        throw Error("goes on after its end");
-                    return result;
-                case Opcode.Mark:
-                    marks.Add(stack.Count);
-                    break;
-                case Opcode.None:
-                    stack.Add(null);
-                    break;
-                case Opcode.NewTrue:
-                    stack.Add(true);
-                    break;
-                case Opcode.NewFalse:
-                    stack.Add(false);
-                    break;
-                case Opcode.BinInt:
-                    stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Next(4)));
-                    break;
-                case Opcode.BinInt1:
-                    stack.Add((long)Next(1)[0]);
-                    break;
-                case Opcode.BinInt2:
-                    stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Next(2)));
-                    break;
-                case Opcode.Long1:
-                    stack.Add(ReadLong());
-                    break;
-                case Opcode.BinFloat:
-                    stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Next(8)));
-                    break;
-                case Opcode.BinUnicode:
-                    stack.Add(ReadText());
-                    break;
-                case Opcode.EmptyTuple:
-                    stack.Add(new PythonTuple([]));
-                    break;
-                case Opcode.Tuple1:
-                    stack.Add(new PythonTuple(Pop(1)));
-                    break;
-                case Opcode.Tuple2:
-                    stack.Add(new PythonTuple(Pop(2)));
-                    break;
-                case Opcode.Tuple3:
-                    stack.Add(new PythonTuple(Pop(3)));
-                    break;
-                case Opcode.Tuple:
-                    stack.Add(new PythonTuple(PopToMark()));
-                    break;
-                case Opcode.EmptyList:
-                    stack.Add(new PythonList());
-                    break;
-                case Opcode.Append:
-                    object? item = Pop();
-                    Top<PythonList>("a list").Items.Add(item);
-                    break;
-                case Opcode.Appends:
-                    object?[] items = PopToMark();
-                    Top<PythonList>("a list").Items.AddRange(items);
-                    break;
-                case Opcode.EmptyDict:
-                    stack.Add(new PythonDict());
-                    break;
-                case Opcode.SetItem:
-                    Set(Pop(2));
-                    break;
-                case Opcode.SetItems:
-                    Set(PopToMark());
-                    break;
-                case Opcode.Global:
-                    stack.Add(calls.Find(ReadLine(), ReadLine()));
-                    break;
-                case Opcode.Reduce:
-                    object?[] arguments = Pop() is PythonTuple tuple ? tuple.Items : throw Error($"calls something without a tuple of arguments, at byte {place}");
-                    object? callee = Pop();
-                    stack.Add(callee is PythonGlobal function ? calls.Call(function, arguments) : throw Error($"calls what is no function, at byte {place}"));
-                    break;
-                case Opcode.Build:
-                    object? state = Pop();
-                    Build(state);
-                    break;
-                case Opcode.BinPersId:
-                    stack.Add(calls.Storage(Pop()));
-                    break;
-                case Opcode.BinPut:
-                    Remember(Next(1)[0]);
-                    break;
-                case Opcode.LongBinPut:
-                    Remember(BinaryPrimitives.ReadUInt32LittleEndian(Next(4)));
-                    break;
-                case Opcode.BinGet:
-                    stack.Add(Recall(Next(1)[0]));
-                    break;
-                case Opcode.LongBinGet:
-                    stack.Add(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Next(4))));
-                    break;
-                default:
-                    throw Error($"has the instruction 0x{(byte)code:x2} at byte {place}, which torch.save does not write");
+                object? result = stack.Pop();
+                if (!stack.IsEmpty || isAll && !input.IsAtEnd)
+                    throw error("goes on after its end");
+                return result;
             }
+            if (!Simple(code) && !Container(code) && !Object(code))
+                throw error($"has the instruction 0x{(byte)code:x2} at byte {place}, which holds no data");
         }
     }
 
-    ReadOnlySpan<byte> Next(int count)
+    /// <summary>Values that are written whole.</summary>
+    bool Simple(Opcode code)
     {
-        if (count > pickle.Length - at)
-            throw Error("is cut off");
-        at += count;
-        return pickle.AsSpan(at - count, count);
+        switch (code)
+        {
+            case Opcode.Proto when Next(1)[0] is var protocol:
+                return protocol <= 5 ? true : throw error($"is written in pickle protocol {protocol}; known are those up to 5");
+            case Opcode.Frame:
+                if (!input.Has((long)Math.Min(PickleInput.U64(Next(8)), long.MaxValue)))
+                    throw error("is cut off");
+                return true;
+            case Opcode.None:
+                return Push(null);
+            case Opcode.NewTrue:
+                return Push(true);
+            case Opcode.NewFalse:
+                return Push(false);
+            case Opcode.BinInt:
+                return Push((long)BinaryPrimitives.ReadInt32LittleEndian(Next(4)));
+            case Opcode.BinInt1:
+                return Push((long)Next(1)[0]);
+            case Opcode.BinInt2:
+                return Push((long)PickleInput.U16(Next(2)));
+            case Opcode.Int:
+                return Push(text.Whole(mayBeBool: true));
+            case Opcode.Long:
+                return Push(text.Whole(mayBeBool: false));
+            case Opcode.Long1:
+                return Push(Whole(Next(Next(1)[0])));
+            case Opcode.Long4:
+                return Push(Whole(text.Take(BinaryPrimitives.ReadInt32LittleEndian(Next(4)), "a whole number")));
+            case Opcode.BinFloat:
+                return Push(BinaryPrimitives.ReadDoubleBigEndian(Next(8)));
+            case Opcode.Float:
+                return Push(text.Number());
+            case Opcode.BinUnicode:
+                return Push(text.Utf8(PickleInput.U32(Next(4))));
+            case Opcode.ShortBinUnicode:
+                return Push(text.Utf8(Next(1)[0]));
+            case Opcode.BinUnicode8:
+                return Push(text.Utf8((long)Math.Min(PickleInput.U64(Next(8)), long.MaxValue)));
+            case Opcode.Unicode:
+                return Push(text.RawUnicode());
+            case Opcode.String:
+                return Push(text.Quoted());
+            case Opcode.BinString:
+                return Push(text.Old(BinaryPrimitives.ReadInt32LittleEndian(Next(4))));
+            case Opcode.ShortBinString:
+                return Push(text.Old(Next(1)[0]));
+            case Opcode.BinBytes:
+                return Push(text.Bytes(PickleInput.U32(Next(4))));
+            case Opcode.ShortBinBytes:
+                return Push(text.Bytes(Next(1)[0]));
+            case Opcode.BinBytes8:
+                return Push(text.Bytes((long)Math.Min(PickleInput.U64(Next(8)), long.MaxValue)));
+            case Opcode.ByteArray8:
+                return Push(PythonCalls.ByteArray(text.Bytes((long)Math.Min(PickleInput.U64(Next(8)), long.MaxValue))));
+            default:
+                return false;
+        }
     }
 
-    long ReadLong()
+    /// <summary>Lists, tuples, dictionaries and sets; and what is remembered.</summary>
+    bool Container(Opcode code)
     {
-        int length = Next(1)[0];
-        var bytes = Next(length);
-        if (length > 8)
-            throw Error($"has a whole number of {length} bytes; they may have 64 bits");
-        if (length == 0)
-            return 0;
-        long number = bytes[^1] >= 0x80 ? -1 : 0;
-        for (int i = length - 1; i >= 0; i--)
+        switch (code)
+        {
+            case Opcode.Mark:
+                stack.Mark();
+                return true;
+            case Opcode.EmptyTuple:
+                return Push(new PythonTuple([]));
+            case Opcode.Tuple1:
+                return Push(new PythonTuple(stack.Pop(1)));
+            case Opcode.Tuple2:
+                return Push(new PythonTuple(stack.Pop(2)));
+            case Opcode.Tuple3:
+                return Push(new PythonTuple(stack.Pop(3)));
+            case Opcode.Tuple:
+                return Push(new PythonTuple(stack.PopToMark()));
+            case Opcode.EmptyList:
+                return Push(new PythonList());
+            case Opcode.List:
+                object?[] all = stack.PopToMark();
+                Push(new PythonList());
+                Add(all);
+                return true;
+            case Opcode.Append:
+                Add([stack.Pop()]);
+                return true;
+            case Opcode.Appends:
+                Add(stack.PopToMark());
+                return true;
+            case Opcode.EmptySet:
+                return Push(PythonCalls.Set(PythonClass.Set, []));
+            case Opcode.FrozenSet:
+                return Push(PythonCalls.Set(PythonClass.FrozenSet, stack.PopToMark()));
+            case Opcode.AddItems:
+                object?[] members = stack.PopToMark();
+                (stack.Top() is PythonInstance set ? set.Items ??= [] : throw error($"adds to what is no set, before byte {input.At}")).AddRange(members);
+                return true;
+            case Opcode.EmptyDict:
+                return Push(new PythonDict());
+            case Opcode.Dict:
+                object?[] entries = stack.PopToMark();
+                Push(new PythonDict());
+                Set(entries);
+                return true;
+            case Opcode.SetItem:
+                Set(stack.Pop(2));
+                return true;
+            case Opcode.SetItems:
+                Set(stack.PopToMark());
+                return true;
+            case Opcode.Pop when !stack.PopMark():
+                PythonCalls.Dropped(stack.Pop(), stack.IsAtFloor ? null : stack.Top());
+                return true;
+            case Opcode.Pop:
+                return true;
+            case Opcode.PopMark:
+                stack.PopToMark();
+                return true;
+            case Opcode.Dup:
+                return Push(stack.Top());
+            case Opcode.BinPut:
+                return Remember(Next(1)[0]);
+            case Opcode.LongBinPut:
+                return Remember(PickleInput.U32(Next(4)));
+            case Opcode.Put:
+                return Remember(text.Place());
+            case Opcode.Memoize:
+                return Remember(memo.Count);
+            case Opcode.BinGet:
+                return Push(Recall(Next(1)[0]));
+            case Opcode.LongBinGet:
+                return Push(Recall(PickleInput.U32(Next(4))));
+            case Opcode.Get:
+                return Push(Recall(text.Place()));
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>What refers to classes and storages, and what is made of them.</summary>
+    bool Object(Opcode code)
+    {
+        switch (code)
+        {
+            case Opcode.Global:
+                return Push(calls.Find(text.Name(), text.Name()));
+            case Opcode.StackGlobal:
+                return Push(stack.Pop(2) is [string module, string name] ? calls.Find(module, name) : throw error($"has a class whose name is no text, before byte {input.At}"));
+            case Opcode.Reduce:
+                object?[] arguments = Tuple(stack.Pop());
+                return Push(calls.Call(stack.Pop(), arguments));
+            case Opcode.NewObj:
+                arguments = Tuple(stack.Pop());
+                return Push(calls.New(stack.Pop(), arguments, null));
+            case Opcode.NewObjEx:
+                object?[] parts = stack.Pop(3);
+                return Push(calls.New(parts[0], Tuple(parts[1]), parts[2] as PythonDict ?? throw error($"has names of arguments that are no dictionary, before byte {input.At}")));
+            case Opcode.Inst:
+                return Push(calls.Old(calls.Find(text.Name(), text.Name()), stack.PopToMark()));
+            case Opcode.Obj:
+                object?[] all = stack.PopToMark();
+                return Push(all.Length > 0 ? calls.Old(all[0], all[1..]) : throw error($"has an object without a class, before byte {input.At}"));
+            case Opcode.Build:
+                object? state = stack.Pop();
+                calls.Build(stack.Top(), state);
+                return true;
+            case Opcode.BinPersId:
+                return Push(calls.Persistent(stack.Pop()));
+            case Opcode.ReadOnlyBuffer:
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    bool Push(object? value)
+    {
+        stack.Push(value);
+        return true;
+    }
+
+    object?[] Tuple(object? arguments) => arguments is PythonTuple tuple ? tuple.Items : throw error($"calls something without a tuple of arguments, before byte {input.At}");
+
+    ReadOnlySpan<byte> Next(int count) => input.Has(count) ? input.Take(count) : throw error("is cut off");
+
+    /// <summary>A whole number in two's complement, the lowest byte first.</summary>
+    static object Whole(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > 8)
+            return new BigInteger(bytes) is var large && large >= long.MinValue && large <= long.MaxValue ? (long)large : large;
+        long number = bytes is [.., >= 0x80] ? -1 : 0;
+        for (int i = bytes.Length - 1; i >= 0; i--)
             number = number << 8 | bytes[i];
         return number;
     }
 
-    string ReadText()
+    void Add(object?[] items)
     {
-        uint length = BinaryPrimitives.ReadUInt32LittleEndian(Next(4));
-        if (length > pickle.Length - at)
-            throw Error($"has a text of {length} bytes, but only {pickle.Length - at} are left");
-        return Decode(Next((int)length));
-    }
-
-    string ReadLine()
-    {
-        int length = pickle.AsSpan(at).IndexOf((byte)'\n');
-        if (length < 0)
-            throw Error("is cut off");
-        string line = Decode(Next(length + 1)[..length]);
-        return line.Length <= 200 ? line : throw Error($"has a name of {line.Length} letters: '{line[..200]}…'");
-    }
-
-    string Decode(ReadOnlySpan<byte> utf8)
-    {
-        try
+        switch (stack.Top())
         {
-            return StrictUtf8.GetString(utf8);
-        }
-        catch (DecoderFallbackException)
-        {
-            throw Error("has a text that is no UTF-8");
+            case PythonList list:
+                list.Items.AddRange(items);
+                break;
+            case PythonInstance thing:
+                (thing.Items ??= []).AddRange(items);
+                break;
+            default:
+                throw error($"adds to what is not a list, before byte {input.At}");
         }
     }
-
-    static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
-
-    int Floor => marks.Count > 0 ? marks[^1] : 0;
-
-    object? Pop() => Pop(1)[0];
-
-    object?[] Pop(int count)
-    {
-        if (stack.Count - Floor < count)
-            throw Error($"takes more from its stack than is there, before byte {at}");
-        return Take(stack.Count - count);
-    }
-
-    object?[] PopToMark()
-    {
-        if (marks.Count == 0)
-            throw Error($"has the end of a list without its start, before byte {at}");
-        object?[] items = Take(marks[^1]);
-        marks.RemoveAt(marks.Count - 1);
-        return items;
-    }
-
-    object?[] Take(int first)
-    {
-        object?[] items = CollectionsMarshal.AsSpan(stack)[first..].ToArray();
-        stack.RemoveRange(first, stack.Count - first);
-        return items;
-    }
-
-    object? Top() => stack.Count > Floor ? stack[^1] : throw Error($"takes more from its stack than is there, before byte {at}");
-
-    T Top<T>(string what) where T : class => Top() as T ?? throw Error($"adds to what is not {what}, before byte {at}");
-
-    /// <summary>Objects are numbered one after the other.</summary>
-    void Remember(uint place)
-    {
-        if (place > memo.Count)
-            throw Error($"numbers an object {place}, but has {memo.Count} before it");
-        if (place == memo.Count)
-            memo.Add(Top());
-        else
-            memo[(int)place] = Top();
-    }
-
-    object? Recall(uint place) => place < memo.Count ? memo[(int)place] : throw Error($"refers to the object {place}, which it has not");
 
     void Set(object?[] pairs)
     {
-        var dict = Top<PythonDict>("a dictionary");
+        var entries = stack.Top() switch
+        {
+            PythonDict dict => dict.Items,
+            PythonInstance thing => thing.Entries ??= [],
+            _ => throw error($"adds to what is not a dictionary, before byte {input.At}"),
+        };
         if (pairs.Length % 2 != 0)
-            throw Error($"has a key without a value, before byte {at}");
+            throw error($"has a key without a value, before byte {input.At}");
         for (int i = 0; i < pairs.Length; i += 2)
-            dict.Items[calls.Key(pairs[i])] = pairs[i + 1];
+            entries[calls.Key(pairs[i])] = pairs[i + 1];
     }
 
-    /// <summary>Attributes of an object: only ordered dictionaries have them, as the _metadata of a module's state dict.</summary>
-    void Build(object? state)
+    /// <summary>Objects are numbered one after the other, from 0 or from 1 on.</summary>
+    bool Remember(long place)
     {
-        if (Top() is not PythonDict { Type: PythonClass.OrderedDict, Attributes: null } dict || state is not PythonDict { Type: null } attributes)
-            throw Error($"gives attributes to what is no {PythonClass.OrderedDict} or has some, before byte {at}");
-        dict.Attributes = attributes;
+        if (place > memo.Count + 1)
+            throw error($"numbers an object {place}, but has {memo.Count} before it");
+        while (place >= memo.Count)
+            memo.Add(Missing);
+        memo[(int)place] = stack.Top();
+        return true;
     }
 
-    CheckpointException Error(string reason) => error(reason);
+    object? Recall(long place) => place < memo.Count && memo[(int)place] is var known && known != Missing ? known : throw error($"refers to the object {place}, which it has not");
+
+    static readonly object Missing = new();
 }

@@ -1,23 +1,26 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
+using System.Numerics;
 using System.Text;
-using OptimSharp.Kernels;
 
 namespace OptimSharp.PyTorch;
 
 /// <summary>Writes a state dict as the pickle of PyTorch's files, and gives numbers to the storages that go beside it.</summary>
-internal sealed class PickleWriter
+internal sealed partial class PickleWriter
 {
     readonly ArrayBufferWriter<byte> pickle = new();
     readonly Dictionary<object, int> memo = []; // texts and names of globals by what they say, tensors by being the same object
     readonly Dictionary<(TensorStorage, string), int> numbers = [];
     readonly List<TensorStorage> storages = [];
 
+    readonly bool allowObjects;
+
+    PickleWriter(bool allowObjects) => this.allowObjects = allowObjects;
+
     /// <summary>The pickle, and the storages in the order of their numbers.</summary>
-    public static (byte[] Pickle, IReadOnlyList<TensorStorage> Storages) Write(StateDict state)
+    public static (byte[] Pickle, IReadOnlyList<TensorStorage> Storages) Write(StateDict state, bool allowObjects)
     {
-        var writer = new PickleWriter();
+        var writer = new PickleWriter(allowObjects);
         writer.Code(Opcode.Proto);
         writer.Byte(2);
         writer.Value(state, 0);
@@ -63,6 +66,25 @@ internal sealed class PickleWriter
             case StateDict dict:
                 Dictionary(dict, depth);
                 break;
+            case BigInteger number:
+                Number(number);
+                break;
+            case Complex number:
+                Global("builtins", "complex");
+                Value(number.Real, depth);
+                Value(number.Imaginary, depth);
+                Code(Opcode.Tuple2);
+                Code(Opcode.Reduce);
+                break;
+            case ReadOnlyMemory<byte> bytes:
+                Bytes(bytes);
+                break;
+            case PythonObject thing:
+                Object(thing, depth);
+                break;
+            case SparseTensorData sparse:
+                Sparse(sparse);
+                break;
             case StateTuple { PythonType: null } tuple:
                 Tuple(tuple, depth);
                 break;
@@ -81,9 +103,13 @@ internal sealed class PickleWriter
 
     void Dictionary(StateDict dict, int depth)
     {
-        PythonClass.Check(dict);
+        if (!allowObjects)
+            PythonClass.Check(dict);
         switch (dict.PythonType)
         {
+            case { } type when !PythonClass.IsKnown(type, null):
+                OfClass(type, dict, depth);
+                break;
             case null:
                 Code(Opcode.EmptyDict);
                 Entries(dict, depth);
@@ -119,7 +145,7 @@ internal sealed class PickleWriter
             if (key.Name is { } name)
                 Text(name);
             else
-                Number(key.Number);
+                Value(key.Value, depth + 1);
             Value(value, depth + 1);
         }
         Code(Opcode.SetItems);
@@ -136,55 +162,13 @@ internal sealed class PickleWriter
         Code(Opcode.Appends);
     }
 
-    void Tuple(StateTuple items, int depth)
+    void Tuple(IReadOnlyList<object?> items, int depth)
     {
         if (items.Count > 3)
             Code(Opcode.Mark);
         foreach (object? item in items)
             Value(item, depth + 1);
         Code(items.Count switch { 0 => Opcode.EmptyTuple, 1 => Opcode.Tuple1, 2 => Opcode.Tuple2, 3 => Opcode.Tuple3, _ => Opcode.Tuple });
-    }
-
-    /// <summary>A call that makes a view of a storage: torch._utils._rebuild_tensor_v2, or, for the types since 2.3, _v3.</summary>
-    void Tensor(TensorData tensor)
-    {
-        if (Recall(tensor))
-            return;
-        string storage = tensor.ElementType.StorageName();
-        bool isUntyped = storage == TorchTypes.UntypedStorage;
-        Global("torch._utils", isUntyped ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2");
-        Code(Opcode.Mark);
-        Storage(tensor, storage);
-        Number(tensor.Offset);
-        Sizes(tensor.Shape);
-        Sizes(tensor.Strides);
-        Code(Opcode.NewFalse); // requires_grad
-        Global("collections", "OrderedDict"); // no hooks
-        Code(Opcode.EmptyTuple);
-        Code(Opcode.Reduce);
-        if (isUntyped)
-            Global("torch", tensor.ElementType.Name());
-        Code(Opcode.Tuple);
-        Code(Opcode.Reduce);
-        Remember(tensor);
-    }
-
-    void Storage(TensorData tensor, string name)
-    {
-        ref int number = ref CollectionsMarshal.GetValueRefOrAddDefault(numbers, (tensor.Storage, name), out bool isKnown);
-        if (!isKnown)
-        {
-            number = storages.Count;
-            storages.Add(tensor.Storage);
-        }
-        Code(Opcode.Mark);
-        Text("storage");
-        Global(name == TorchTypes.UntypedStorage ? "torch.storage" : "torch", name);
-        Text(number.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        Text("cpu");
-        Number(name == TorchTypes.UntypedStorage ? tensor.Storage.Bytes : tensor.Storage.Bytes / tensor.ElementType.Size());
-        Code(Opcode.Tuple);
-        Code(Opcode.BinPersId);
     }
 
     void Sizes(ReadOnlySpan<long> sizes)
@@ -220,6 +204,17 @@ internal sealed class PickleWriter
         }
     }
 
+    void Number(BigInteger number)
+    {
+        byte[] bytes = number.ToByteArray();
+        Code(bytes.Length <= byte.MaxValue ? Opcode.Long1 : Opcode.Long4);
+        if (bytes.Length <= byte.MaxValue)
+            Byte((byte)bytes.Length);
+        else
+            BinaryPrimitives.WriteInt32LittleEndian(Room(4), bytes.Length);
+        pickle.Write(bytes);
+    }
+
     void Text(string text)
     {
         if (Recall(text))
@@ -246,8 +241,19 @@ internal sealed class PickleWriter
         var global = (module, name); // no text, so that a text like it is another object
         if (Recall(global))
             return;
-        Code(Opcode.Global);
-        pickle.Write(Encoding.ASCII.GetBytes($"{module}\n{name}\n"));
+        if (name.LastIndexOf('.') is >= 0 and var dot) // a class within another: Python's protocol 2 has it so
+        {
+            Global("builtins", "getattr");
+            Global(module, name[..dot]);
+            Text(name[(dot + 1)..]);
+            Code(Opcode.Tuple2);
+            Code(Opcode.Reduce);
+        }
+        else
+        {
+            Code(Opcode.Global);
+            pickle.Write(StrictUtf8.GetBytes($"{module}\n{name}\n"));
+        }
         Remember(global);
     }
 

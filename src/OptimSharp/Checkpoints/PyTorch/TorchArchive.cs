@@ -4,9 +4,11 @@ using System.Text;
 namespace OptimSharp.PyTorch;
 
 /// <summary>PyTorch's file format since 1.6: a zip file with a pickle, and an entry for each storage.</summary>
-internal sealed unsafe class TorchArchive
+internal sealed unsafe class TorchArchive : IStorageSource
 {
-    const int LargestPickle = 1 << 28, LargestVersion = 10, MostRepetitions = 1 << 16;
+    public const int LargestPickle = 1 << 28, MostRepetitions = 1 << 16;
+
+    const int LargestVersion = 10;
 
     readonly ZipReader zip;
     readonly CheckpointSource source;
@@ -22,9 +24,11 @@ internal sealed unsafe class TorchArchive
             throw source.Error(null, "is a TorchScript program (torch.jit.save). Save model.state_dict() instead");
     }
 
-    public static void Write(Stream stream, StateDict state)
+    public static void Write(Stream stream, StateDict state, bool allowObjects)
     {
-        var (pickle, storages) = PickleWriter.Write(state);
+        if (!allowObjects)
+            ForeignObjects.Refuse(state);
+        var (pickle, storages) = PickleWriter.Write(state, allowObjects);
         if (pickle.Length > LargestPickle)
             throw new ArgumentException($"What is no tensor would take {pickle.Length} bytes; a file may have {LargestPickle}.", nameof(state));
         var zip = new ZipWriter(stream);
@@ -46,20 +50,20 @@ internal sealed unsafe class TorchArchive
         zip.Finish();
     }
 
-    public static StateDict Read(CheckpointSource source)
+    /// <summary>What the file holds, most often a dictionary.</summary>
+    public static object? Read(CheckpointSource source, bool isStrict)
     {
         var archive = new TorchArchive(source);
         archive.CheckVersions();
         string name = archive.folder + "data.pkl";
         byte[] pickle = archive.zip.Read(name, LargestPickle);
         CheckpointException Error(string reason) => source.Error($"entry '{name}'", reason);
-        object? root = new PickleReader(pickle, new(archive, Error), Error).Read();
-        return root is PythonDict dict ? new PythonToState(pickle.Length + MostRepetitions, Error).Dictionary(dict)
-            : throw Error($"holds no dictionary, but {(root is TensorData ? "a tensor" : root is PythonList ? "a list" : "something else")}");
+        object? root = new PickleReader(new(pickle), new(archive, isStrict, Error), Error).Read();
+        return new PythonToState(pickle.Length + MostRepetitions, Error).Of(root);
     }
 
     /// <summary>A storage's memory, with the bytes of its entry.</summary>
-    public TensorStorage ReadStorage(string key, long bytes)
+    public TensorStorage Storage(string key, long bytes, int elementSize)
     {
         string name = $"{folder}data/{key}";
         long size = zip.SizeOf(name); // within the file: that is checked

@@ -91,7 +91,7 @@ internal static unsafe class SafetensorsFile
     {
         var names = new Dictionary<TensorData, string>();
         var tensors = new List<(string, TensorData)>();
-        Collect(state, "", 0, names, tensors, []);
+        Collect(state, "", 0, names, tensors, [], []);
         return (tensors, names);
     }
 
@@ -136,7 +136,7 @@ internal static unsafe class SafetensorsFile
     public static void AddFormat(OrderedDictionary<string, string> metadata) => metadata.TryAdd("format", "pt");
 
     /// <summary>Gives each tensor a name: the keys that lead to it, with dots between.</summary>
-    static void Collect(object? value, string path, int depth, Dictionary<TensorData, string> names, List<(string, TensorData)> tensors, HashSet<string> taken)
+    static void Collect(object? value, string path, int depth, Dictionary<TensorData, string> names, List<(string, TensorData)> tensors, HashSet<string> taken, HashSet<PythonObject> seen)
     {
         PythonClass.CheckDepth(depth);
         switch (value)
@@ -150,13 +150,23 @@ internal static unsafe class SafetensorsFile
                 break;
             case StateDict dict:
                 foreach (var (key, item) in dict)
-                    Collect(item, Join(key.ToString()), depth + 1, names, tensors, taken);
+                {
+                    if (key.Node is not null || key.Parts is not null)
+                        Collect(key.Value, Join("key"), depth + 1, names, tensors, taken, seen);
+                    Collect(item, Join(key.ToString()), depth + 1, names, tensors, taken, seen);
+                }
                 if (dict.Attributes is { } attributes)
-                    Collect(attributes, Join("__dict__"), depth + 1, names, tensors, taken);
+                    Collect(attributes, Join("__dict__"), depth + 1, names, tensors, taken, seen);
+                break;
+            case PythonObject thing when seen.Add(thing):
+                Collect(thing.Content, path, depth + 1, names, tensors, taken, seen);
+                break;
+            case SparseTensorData sparse:
+                Collect(new object?[] { sparse.Values, sparse.Indices, sparse.Pointers }, path, depth, names, tensors, taken, seen);
                 break;
             case IReadOnlyList<object?> list:
                 foreach (var (i, item) in list.Index())
-                    Collect(item, Join(i.ToString(System.Globalization.CultureInfo.InvariantCulture)), depth + 1, names, tensors, taken);
+                    Collect(item, Join(i.ToString(System.Globalization.CultureInfo.InvariantCulture)), depth + 1, names, tensors, taken, seen);
                 break;
         }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using OptimSharp.PyTorch;
@@ -11,9 +12,12 @@ namespace OptimSharp.Safetensors;
 /// <remarks>
 /// null, bools and texts are themselves; a whole number has no point or exponent, any other has; lists are arrays. The rest are objects of one kind each:
 /// <c>{"dict": [[key, value], …], "type": …, "attributes": …}</c>, <c>{"tuple": […], "type": …}</c>, <c>{"tensor": name}</c> (with <c>"as": "complex128"</c> where
-/// its last dimension is real and imaginary part), <c>{"float": "nan" | "inf" | "-inf"}</c>, <c>{"dtype": name}</c>, <c>{"device": [type, index]}</c>.
+/// its last dimension is real and imaginary part), <c>{"float": "nan" | "inf" | "-inf"}</c>, <c>{"dtype": name}</c>, <c>{"device": [type, index]}</c>; and of what files from
+/// elsewhere have <c>{"integer": hexadecimal digits in two's complement}</c>, <c>{"complex": [real, imaginary]}</c>, <c>{"bytes": base64}</c>,
+/// <c>{"sparse": layout, "shape": […], "parts": [tensors], "coalesced": …}</c>, and <c>{"object": number, "module": …, "name": …, "kind": …, "content": {…}}</c>, of which
+/// only the number is said in further places.
 /// </remarks>
-internal static class Structure
+internal static partial class Structure
 {
     /// <summary>The key among the metadata.</summary>
     public const string Key = "optimsharp";
@@ -25,11 +29,11 @@ internal static class Structure
     {
         var buffer = new BoundedBuffer("What is no tensor, as JSON,");
         using (var json = new Utf8JsonWriter(buffer, new() { MaxDepth = Deepest }))
-            Write(json, state, buffer, nameOf, 0);
+            Write(json, state, new(buffer, nameOf), 0);
         return Encoding.UTF8.GetString(buffer.Written);
     }
 
-    static void Write(Utf8JsonWriter json, object? value, BoundedBuffer buffer, Func<TensorData, string> nameOf, int depth)
+    static void Write(Utf8JsonWriter json, object? value, Written written, int depth)
     {
         PythonClass.CheckDepth(depth);
         switch (value)
@@ -44,7 +48,7 @@ internal static class Structure
                 json.WriteNumberValue(number);
                 break;
             case string text:
-                json.WriteStringValue(buffer.Check(text));
+                json.WriteStringValue(written.Check(text));
                 break;
             case IReadOnlyList<object?> and not StateTuple:
                 Items((IReadOnlyList<object?>)value);
@@ -72,15 +76,55 @@ internal static class Structure
                     break;
                 case StateDevice device:
                     json.WriteStartArray("device");
-                    json.WriteStringValue(buffer.Check(device.Type));
+                    json.WriteStringValue(written.Check(device.Type));
                     if (device.Index is { } index)
                         json.WriteNumberValue(index);
                     json.WriteEndArray();
                     break;
                 case TensorData tensor:
-                    json.WriteString("tensor", buffer.Check(nameOf(tensor)));
+                    json.WriteString("tensor", written.Check(written.NameOf(tensor)));
                     if (!SafetensorsTypes.Has(tensor.ElementType))
                         json.WriteString("as", tensor.ElementType.Name());
+                    break;
+                case BigInteger number:
+                    json.WriteString("integer", number.ToString("x", CultureInfo.InvariantCulture));
+                    break;
+                case Complex number:
+                    json.WritePropertyName("complex");
+                    Items([number.Real, number.Imaginary]);
+                    break;
+                case ReadOnlyMemory<byte> bytes:
+                    json.WriteBase64String("bytes", bytes.Span);
+                    break;
+                case SparseTensorData sparse:
+                    json.WriteString("sparse", TensorCalls.NameOf(sparse.Layout));
+                    json.WritePropertyName("shape");
+                    Items([.. sparse.Shape.ToArray().Select(size => (object?)size)]);
+                    json.WritePropertyName("parts");
+                    Items(sparse.Pointers is { } pointers ? [pointers, sparse.Indices, sparse.Values] : [sparse.Indices, sparse.Values]);
+                    if (sparse.IsCoalesced is { } isCoalesced)
+                        json.WriteBoolean("coalesced", isCoalesced);
+                    break;
+                case PythonObject thing:
+                    bool isNew = written.Objects.TryAdd(thing, written.Objects.Count);
+                    json.WriteNumber("object", written.Objects[thing]);
+                    if (!isNew)
+                        break;
+                    json.WriteString("module", written.Check(thing.Module));
+                    json.WriteString("name", written.Check(thing.Name));
+                    json.WriteString("kind", thing.Kind.ToString());
+                    json.WriteStartObject("content");
+                    foreach (var (key, item) in thing.Content)
+                    {
+                        if (key == PythonObject.EntriesKey && item is StateDict entries)
+                        {
+                            Pairs(PythonObject.EntriesKey, entries);
+                            continue;
+                        }
+                        json.WritePropertyName(key.Name!);
+                        Write(json, item, written, depth + 1);
+                    }
+                    json.WriteEndObject();
                     break;
                 case StateTuple tuple:
                     PythonClass.Check(tuple);
@@ -91,131 +135,45 @@ internal static class Structure
                     break;
                 case StateDict dict:
                     PythonClass.Check(dict);
-                    json.WriteStartArray("dict");
-                    foreach (var (key, item) in dict)
-                    {
-                        json.WriteStartArray();
-                        if (key.Name is null)
-                            json.WriteNumberValue(key.Number);
-                        else
-                            json.WriteStringValue(buffer.Check(key.Name));
-                        Write(json, item, buffer, nameOf, depth + 1);
-                        json.WriteEndArray();
-                    }
-                    json.WriteEndArray();
+                    Pairs("dict", dict);
                     if (dict.PythonType is not null)
                         json.WriteString("type", dict.PythonType);
                     if (dict.Attributes is { } attributes)
                     {
                         json.WritePropertyName("attributes");
-                        Write(json, attributes, buffer, nameOf, depth + 1);
+                        Write(json, attributes, written, depth + 1);
                     }
                     break;
             }
+        }
+
+        void Pairs(string name, StateDict dict)
+        {
+            json.WriteStartArray(name);
+            foreach (var (key, item) in dict)
+            {
+                json.WriteStartArray();
+                Write(json, key.Value, written, depth + 1);
+                Write(json, item, written, depth + 1);
+                json.WriteEndArray();
+            }
+            json.WriteEndArray();
         }
 
         void Items(IReadOnlyList<object?> items)
         {
             json.WriteStartArray();
             foreach (object? item in items)
-                Write(json, item, buffer, nameOf, depth + 1);
+                Write(json, item, written, depth + 1);
             json.WriteEndArray();
         }
     }
 
-    /// <summary>The state dict that was written.</summary>
-    /// <param name="text">The JSON.</param>
-    /// <param name="find">The tensor of a name, as complex numbers or as it is; null when there is none.</param>
-    /// <param name="error">Makes the exception for what is wrong.</param>
-    public static StateDict Read(string text, Func<string, bool, TensorData?> find, Func<string, CheckpointException> error)
+    /// <summary>What was written so far.</summary>
+    sealed record Written(BoundedBuffer Buffer, Func<TensorData, string> NameOf)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(text, new() { MaxDepth = Deepest });
-            return Read(document.RootElement, 0, find, error) as StateDict ?? throw error("is no dictionary");
-        }
-        catch (JsonException e)
-        {
-            throw error($"is no JSON: {e.Message.TrimEnd('.')}");
-        }
-        catch (InvalidOperationException e) // a text with half a surrogate pair
-        {
-            throw error($"is damaged: {e.Message.TrimEnd('.')}");
-        }
-    }
+        public Dictionary<PythonObject, int> Objects { get; } = [];
 
-    static object? Read(JsonElement element, int depth, Func<string, bool, TensorData?> find, Func<string, CheckpointException> error)
-    {
-        if (depth > PythonClass.Deepest)
-            throw error($"has more than {PythonClass.Deepest} levels within each other");
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.Null:
-                return null;
-            case JsonValueKind.True or JsonValueKind.False:
-                return element.GetBoolean();
-            case JsonValueKind.String:
-                return element.GetString();
-            case JsonValueKind.Number:
-                if (element.GetRawText().AsSpan().IndexOfAny('.', 'e', 'E') >= 0)
-                    return element.GetDouble();
-                return element.TryGetInt64(out long number) ? number : throw error($"has the whole number {element.GetRawText()}; they may have 64 bits");
-            case JsonValueKind.Array:
-                return Items(element);
-            default:
-                return ReadObject(element);
-        }
-
-        object? ReadObject(JsonElement element)
-        {
-            string? type = Text("type");
-            if (element.TryGetProperty("dict", out var entries))
-            {
-                StateDict? attributes = null;
-                if (element.TryGetProperty("attributes", out var more))
-                    attributes = Read(more, depth + 1, find, error) as StateDict ?? throw error("has attributes that are no dictionary");
-                if (!PythonClass.IsKnown(type, attributes))
-                    throw error($"has a dictionary {(attributes is null ? "" : "with attributes ")}of the class '{type}'");
-                var dict = new StateDict { PythonType = type, Attributes = attributes };
-                foreach (var entry in Array(entries))
-                {
-                    if (entry.ValueKind != JsonValueKind.Array || entry.GetArrayLength() != 2)
-                        throw error("has an entry of a dictionary that is no pair");
-                    StateKey key = Read(entry[0], depth + 1, find, error) switch { string name => name, long number => number, _ => throw error("has a key that is neither text nor whole number") };
-                    if (dict.ContainsKey(key))
-                        throw error($"has the key '{key}' twice in one dictionary");
-                    dict.Add(key, Read(entry[1], depth + 1, find, error));
-                }
-                return dict;
-            }
-            if (element.TryGetProperty("tuple", out var items))
-                return type is null or PythonClass.Size ? new StateTuple(Items(items), type) : throw error($"has a tuple of the class '{type}'");
-            if (Text("tensor") is { } tensor)
-            {
-                return Text("as") is null or "complex128" ? find(tensor, Text("as") is not null) ?? throw error($"names the tensor '{tensor}', which the file does not have so")
-                    : throw error($"has a tensor as '{Text("as")}'");
-            }
-            if (Text("float") is { } special)
-                return special switch { "nan" => double.NaN, "inf" => double.PositiveInfinity, "-inf" => double.NegativeInfinity, _ => throw error($"has the number '{special}'") };
-            if (Text("dtype") is { } dtype)
-                return TorchTypes.OfName(dtype) ?? throw error($"has the dtype '{dtype}'");
-            if (element.TryGetProperty("device", out var device))
-            {
-                return Items(device) switch
-                {
-                    [string name] => new StateDevice(name),
-                    [string name, long index] => new StateDevice(name, index),
-                    _ => throw error("has a device that is no name and number"),
-                };
-            }
-            throw error("has an object of no known kind");
-
-            string? Text(string property) => !element.TryGetProperty(property, out var value) ? null
-                : value.ValueKind == JsonValueKind.String ? value.GetString() : throw error($"has a '{property}' that is no text");
-        }
-
-        object?[] Items(JsonElement array) => [.. Array(array).Select(item => Read(item, depth + 1, find, error))];
-
-        JsonElement.ArrayEnumerator Array(JsonElement array) => array.ValueKind == JsonValueKind.Array ? array.EnumerateArray() : throw error("has no list where one must be");
+        public string Check(string text) => Buffer.Check(text);
     }
 }

@@ -11,7 +11,7 @@ namespace OptimSharp.Sharding;
 /// </summary>
 internal static partial class ShardedCheckpoint
 {
-    public static StateDict Read(CheckpointSource source, string path)
+    public static StateDict Read(CheckpointSource source, string path, CheckpointLoadOptions options)
     {
         var index = ShardIndex.Read(source);
         var namesIn = index.Files.ToLookup(f => f.Value, f => f.Key);
@@ -19,7 +19,7 @@ internal static partial class ShardedCheckpoint
         var metadata = new OrderedDictionary<string, string>();
         foreach (var (part, partPath) in Parts(index, source, path))
         {
-            var state = Open(source, part, partPath, Checkpoint.LoadFile);
+            var state = Open(source, part, partPath, file => Checkpoint.LoadFile(file, options));
             foreach (var (key, value) in state)
             {
                 CheckpointException Error(string reason) => new(partPath, $"tensor '{key}'", reason);

@@ -15,6 +15,8 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
     [
         "torch._utils\n_rebuild_tensor_v2\n", "torch._utils\n_rebuild_tensor_v3\n", "torch._utils\n_rebuild_parameter\n", "torch\nFloatStorage\n", "torch\nLongStorage\n", "torch.storage\nUntypedStorage\n",
         "torch\nuint16\n", "torch\nfloat32\n", "torch\nSize\n", "torch\ndevice\n", "collections\nOrderedDict\n", "collections\nCounter\n", "os\nsystem\n", "builtins\neval\n",
+        "numpy._core.multiarray\n_reconstruct\n", "numpy.core.multiarray\nscalar\n", "numpy\nndarray\n", "numpy\ndtype\n", "_codecs\nencode\n", "builtins\nset\n", "builtins\ngetattr\n", "builtins\nbytearray\n",
+        "collections\ndefaultdict\n", "collections\ndeque\n", "copy_reg\n_reconstructor\n", "torch._tensor\n_rebuild_from_type_v2\n", "torch._utils\n_rebuild_sparse_tensor\n", "argparse\nNamespace\n",
     ];
 
     /// <summary>Those with an optimizer's state, which come more often.</summary>
@@ -140,10 +142,11 @@ internal sealed class Mutator(IReadOnlyList<Seed> seeds)
                 Opcode.Proto or Opcode.BinInt1 or Opcode.BinGet or Opcode.BinPut => 1,
                 Opcode.BinInt2 => 2,
                 Opcode.BinInt or Opcode.LongBinGet or Opcode.LongBinPut => 4,
-                Opcode.BinFloat => 8,
-                Opcode.Long1 => 1 + pickle[at + 1],
-                Opcode.BinUnicode => 4 + BinaryPrimitives.ReadInt32LittleEndian(pickle.AsSpan(at + 1)),
-                Opcode.Global => NextLine(NextLine(at + 1)) - at - 1,
+                Opcode.BinFloat or Opcode.Frame => 8,
+                Opcode.Long1 or Opcode.ShortBinBytes or Opcode.ShortBinString or Opcode.ShortBinUnicode when at + 1 < pickle.Length => 1 + pickle[at + 1],
+                Opcode.BinUnicode or Opcode.BinBytes or Opcode.BinString or Opcode.Long4 when at + 5 <= pickle.Length => 4 + BinaryPrimitives.ReadInt32LittleEndian(pickle.AsSpan(at + 1)),
+                Opcode.Global or Opcode.Inst => NextLine(NextLine(at + 1)) - at - 1,
+                Opcode.Int or Opcode.Long or Opcode.Float or Opcode.String or Opcode.Unicode or Opcode.Get or Opcode.Put => NextLine(at + 1) - at - 1,
                 _ => 0,
             };
             length = length <= 0 || length > pickle.Length - at ? 1 : length;

@@ -15,6 +15,8 @@ internal sealed class Seed
         (Name, Bytes) = (name, bytes);
         if (bytes.AsSpan().StartsWith("PK"u8))
             TakeApart(bytes);
+        else if (LegacyFile.Begins(bytes))
+            entries.Add(("legacy/data.pkl", bytes));
         else if (bytes.Length > 8 && bytes[8] == '{')
             Header = bytes[8..(8 + (int)BinaryPrimitives.ReadInt64LittleEndian(bytes))];
     }
@@ -23,7 +25,7 @@ internal sealed class Seed
 
     public byte[] Bytes { get; }
 
-    /// <summary>The pickle of a PyTorch file; null where there is none to be had.</summary>
+    /// <summary>The pickle of a PyTorch file, and of one before 1.6 the file; null where there is none to be had.</summary>
     public byte[]? Pickle => entries.Find(e => e.Name.EndsWith("/data.pkl", StringComparison.Ordinal)).Data;
 
     /// <summary>The header of a safetensors file.</summary>
@@ -44,6 +46,8 @@ internal sealed class Seed
     /// <summary>The PyTorch file with another pickle.</summary>
     public byte[] WithPickle(byte[] pickle)
     {
+        if (!Bytes.AsSpan().StartsWith("PK"u8))
+            return pickle; // before 1.6 a file is pickles, and storages behind them
         using var stream = new MemoryStream();
         var zip = new ZipWriter(stream);
         foreach (var (name, data) in entries)
