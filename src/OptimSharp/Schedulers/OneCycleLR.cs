@@ -130,6 +130,8 @@ public sealed class OneCycleLR : LRScheduler
             CycledMomentum.Prepare(group, baseMomentum[index], maxMomentum[index], resumes);
     }
 
+    private protected override bool StartsFromGroup => false;
+
     private protected override double NewBaseRate(ParameterGroup group, int index)
     {
         group.InitialLearningRate = initial[index];
