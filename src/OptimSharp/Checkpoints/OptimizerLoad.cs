@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace OptimSharp;
 
 /// <summary>What a group of an optimizer becomes.</summary>
@@ -131,7 +133,7 @@ internal sealed class OptimizerLoad
             foreach (var (k, (parameter, _, from)) in matched.Index())
             {
                 int group = places[parameter.Identity];
-                string name = parameter.Name.Length > 0 ? parameter.Name : k.ToString(System.Globalization.CultureInfo.InvariantCulture);
+                string name = parameter.Name.Length > 0 ? parameter.Name : k.ToString(CultureInfo.InvariantCulture);
                 string? misfit = null;
                 if (from is not null)
                 {

@@ -137,6 +137,8 @@ public sealed class CyclicLR : LRScheduler
 
     internal override double? ClosedForm(long epoch, int group) => Next(new(epoch, group, 0, 0));
 
+    private protected override bool StartsFromGroup => false;
+
     private protected override double NewBaseRate(ParameterGroup group, int index)
     {
         group.InitialLearningRate ??= group.LearningRate;

@@ -57,7 +57,8 @@ public abstract class LRScheduler : IStateful
     public IReadOnlyList<double> LastLearningRates => lastRates;
 
     /// <summary>The rates that the schedule starts from, one a group. PyTorch's <c>base_lrs</c>.</summary>
-    public IReadOnlyList<double> BaseLearningRates => baseRates;
+    public IReadOnlyList<double> BaseLearningRates =>
+        Optimizer.ParameterGroups.Any(g => g.RateKept is not null) ? [.. baseRates.Take(Optimizer.ParameterGroups.Count).Select((_, i) => BaseRate(i))] : baseRates;
 
     /// <summary>Goes on by one: sets every group's rate.</summary>
     /// <exception cref="InvalidOperationException">A function of yours gave no valid rate, or a list of values has none for a
@@ -200,6 +201,9 @@ public abstract class LRScheduler : IStateful
     private protected virtual double NewBaseRate(ParameterGroup group, int index) =>
         group.InitialLearningRate ??= group.LearningRate; // a group added later starts from its own rate
 
+    /// <summary>Whether the schedule starts from the groups' rates, not from rates of its own.</summary>
+    private protected virtual bool StartsFromGroup => true;
+
     /// <summary>The first step, which a scheduler takes when it is made: called last in its constructor.</summary>
     private protected void Start()
     {
@@ -275,16 +279,16 @@ public abstract class LRScheduler : IStateful
     internal virtual void AdoptNewGroups()
     {
         var groups = Optimizer.ParameterGroups;
+        if (baseRates.Count > groups.Count)
+            baseRates.RemoveRange(groups.Count, baseRates.Count - groups.Count); // groups were made anew when the optimizer was loaded
         for (int i = baseRates.Count; i < groups.Count; i++)
             baseRates.Add(NewBaseRate(groups[i], i));
         for (int i = 0; i < groups.Count; i++)
         {
             if (i == startedFrom.Count)
                 startedFrom.Add(null);
-            if (groups[i].RateKept is not { } kept || startedFrom[i] == kept)
-                continue;
-            startedFrom[i] = kept;
-            baseRates[i] = NewBaseRate(groups[i], i);
+            if (groups[i].RateKept is { } kept && kept != startedFrom[i])
+                (startedFrom[i], baseRates[i]) = (kept, NewBaseRate(groups[i], i));
         }
     }
 
@@ -318,10 +322,9 @@ public abstract class LRScheduler : IStateful
 
     internal double BaseRate(int group)
     {
-        if (group < baseRates.Count)
-            return baseRates[group];
-        var added = Optimizer.ParameterGroups[group];
-        return added.InitialLearningRate ?? added.LearningRate;
+        var live = Optimizer.ParameterGroups[group];
+        bool isKept = StartsFromGroup && live.RateKept is { } kept && (group >= startedFrom.Count || startedFrom[group] != kept); // will be taken at the next step
+        return group < baseRates.Count && !isKept ? baseRates[group] : live.InitialLearningRate ?? live.LearningRate;
     }
 
     private protected void SetLastRates() => lastRates = [.. Optimizer.ParameterGroups.Select(g => g.LearningRate)];

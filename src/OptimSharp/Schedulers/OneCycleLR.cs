@@ -105,13 +105,12 @@ public sealed class OneCycleLR : LRScheduler
         AnnealStrategy = fields.Choice(AnnealStrategy, "_anneal_func_type", ["cos", "linear"], optional: true);
         CycleMomentum = fields.Flag(CycleMomentum, "cycle_momentum", optional: true);
         fields.Derived("use_beta1", CycledMomentum.IsBeta(Optimizer));
-        maxLr = fields.Each(maxLr, "max_lrs", optional: true); // PyTorch keeps these in the groups only
-        fields.Ignore("initial_lrs", "min_lrs");
-        if (!fields.Keeps("max_lrs")) // which they follow from
-        {
-            initial = fields.Each(initial, "initial_lrs", optional: true);
+        fields.Ignore("initial_lrs", "min_lrs"); // of highest rates that are kept, these follow
+        if (!fields.Keeps("max_lrs"))
+            initial = fields.Each(initial, "initial_lrs", optional: true); // PyTorch keeps these in the groups only
+        maxLr = fields.Each(maxLr, "max_lrs", optional: true);
+        if (!fields.Keeps("max_lrs"))
             min = fields.Each(min, "min_lrs", optional: true);
-        }
         double below = CycleMomentum && CycledMomentum.IsBeta(Optimizer) ? 1 : double.NaN;
         baseMomentum = fields.Each(baseMomentum, "base_momentums", below: below, optional: true);
         maxMomentum = fields.Each(maxMomentum, "max_momentums", below: below, optional: true);
@@ -129,6 +128,8 @@ public sealed class OneCycleLR : LRScheduler
         if (CycleMomentum)
             CycledMomentum.Prepare(group, baseMomentum[index], maxMomentum[index], resumes);
     }
+
+    private protected override bool StartsFromGroup => false;
 
     private protected override double NewBaseRate(ParameterGroup group, int index)
     {

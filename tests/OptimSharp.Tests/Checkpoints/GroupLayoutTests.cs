@@ -87,6 +87,20 @@ public class GroupLayoutTests
     }
 
     [Fact]
+    public void A_scheduler_of_groups_that_became_fewer_steps_and_is_saved()
+    {
+        using var saved = Trained(new() { LearningRate = 0.1 }, ["a", "b"]);
+        using var two = Make(new() { LearningRate = 0.7 }, ["a"], ["b"]);
+        var scheduler = new OptimSharp.Schedulers.ExponentialLR(two, 0.5);
+        two.LoadStateDict(saved.StateDict(), new() { RebuildGroups = true, Keep = ["lr"] });
+        Assert.Equal([0.7], scheduler.BaseLearningRates);
+        Step(two, 2);
+        scheduler.Step();
+        Assert.Equal(0.35, two.ParameterGroups[0].LearningRate);
+        Assert.Equal("[0.7]", StateDict.Text(scheduler.StateDict()["base_lrs"]));
+    }
+
+    [Fact]
     public void Rebuilding_goes_by_position_without_names_and_needs_as_many()
     {
         using var saved = Trained(new() { LearningRate = 0.1 }, ["a", "b"], ["c"]);

@@ -132,7 +132,10 @@ public class KeepTests
             }
             bool sets = resumed is OneCycleLR or CyclicLR;
             if (!sets)
+            {
                 Assert.Equal(0.01, second.ParameterGroups[0].LearningRate);
+                Assert.Equal(0.01, resumed!.BaseLearningRates[0]); // at once
+            }
             second.Step();
             Assert.Empty(Warnings(resumed!.Step, s => s == resumed));
             Assert.Equal(expected, second.ParameterGroups[0].LearningRate, 1e-15);
