@@ -139,9 +139,14 @@ public readonly record struct StateKey
         static long BitsOf(double number) => number == 0 ? 0 : double.IsNaN(number) ? -1 : BitConverter.DoubleToInt64Bits(number); // as Equals has it
     }
 
-    /// <summary>The text, the number's digits, or the value as Python writes it.</summary>
-    public override string ToString() => Name ?? (extra is null ? Number.ToString(CultureInfo.InvariantCulture) : Parts is { } parts
-        ? $"({string.Join(", ", parts)}{(parts.Length == 1 ? ",)" : ")")}" : StateDict.Text(Value, most: 200));
+    /// <summary>The text, the number's digits, or the value as Python writes it; of an object only its class.</summary>
+    public override string ToString() => extra switch
+    {
+        null => Name ?? Number.ToString(CultureInfo.InvariantCulture),
+        Tuple { Parts: var parts } => $"({string.Join(", ", parts)}{(parts.Length == 1 ? ",)" : ")")}",
+        PythonObject thing => thing.Kind == PythonObjectKind.Reference ? thing.Type : $"{thing.Type}(…)", // which may have this key itself
+        _ => StateDict.Text(Value, most: 200),
+    };
 
     /// <summary>Several keys as one, which know their hash: a file may name them many times.</summary>
     sealed class Tuple

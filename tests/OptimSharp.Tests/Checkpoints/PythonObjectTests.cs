@@ -111,6 +111,9 @@ public class PythonObjectTests
         Assert.Equal(3L, copy[StateKey.Of(copy["one"])]);
         thing.Attributes["x"] = 2;
         Assert.Equal(1L, copy.GetObject("one")["x"]);
+        thing.Attributes[StateKey.Of(thing)] = thing; // within itself, as a key too
+        Assert.Equal("a.B(x=2, a.B(…)=a.B(…))", thing.ToString());
+        Assert.Equal("{t: a.B(x=2, a.B(…)=a.B(…))}", new StateDict { { "t", thing } }.Clone().ToString());
         Assert.Throws<ArgumentException>(() => new PythonObject("a b\n", "C"));
         Assert.Throws<StateDictException>(() => new PythonObject("a", "B", arguments: [DateTime.UnixEpoch]));
     }

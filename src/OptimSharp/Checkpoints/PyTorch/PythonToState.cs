@@ -82,9 +82,9 @@ internal sealed class PythonToState(long budget, Func<string, CheckpointExceptio
     {
         if (storage.First > 0 || storage.Storage.Bytes - storage.Bytes >= 16)
             throw error("holds a part of a storage that belongs to no tensor");
-        var (type, _) = TorchTypes.Stored(storage.Name);
-        int size = Kernels.Storage.Size(type);
-        var all = new TensorData(storage.Storage, type, 0, [storage.Bytes / size], [1]);
+        var (type, parts) = TorchTypes.Stored(storage.Name);
+        long elements = storage.Storage.Bytes / Kernels.Storage.Size(type) / parts; // a file's entry may have a few bytes more than it says
+        var all = new TensorData(storage.Storage, type, 0, [elements * parts], [1]);
         return new PythonObject("torch", storage.Name, PythonObjectKind.Storage, [all]);
     }
 
