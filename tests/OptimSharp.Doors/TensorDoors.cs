@@ -15,6 +15,7 @@ static class TensorDoors
     public static IEnumerable<(string Name, Action Try)> All =>
     [
         .. Changes.SelectMany(change => Uses.Where(use => use.Name != ByOperators || !change.Name.Contains("transposed", StringComparison.Ordinal)).Select(use => ($"{use.Name} after {change.Name}", (Action)(() => Changed(change.Do, use.Do))))),
+        ("set_ to another type", SetToAnotherType),
         ("a tensor changed in place and back", ChangedAndBack),
         ("a tensor transposed in place, bound again", Rebound),
         ("a tensor changed in the closure of LBFGS", ChangedInClosure),
@@ -102,6 +103,16 @@ static class TensorDoors
         Same(Enumerable.Repeat(1f, 1000), tensor.grad!.contiguous().data<float>().ToArray());
 
         static bool UsesBefore(Action<TorchParameter> use) => Uses.Any(u => u.Do == use && u.Name is not ("averages" or "ClipNorm" or "ClipValue"));
+    }
+
+    /// <summary>libtorch refuses it: so steps need not ask for the type.</summary>
+    static void SetToAnotherType()
+    {
+        var tensor = ones(3).requires_grad_();
+        using var noGrad = no_grad();
+        Refused<System.Runtime.InteropServices.ExternalException>(() => tensor.set_(ones(3, dtype: float64)), "");
+        Refused<System.Runtime.InteropServices.ExternalException>(() => tensor.set_(ones(3, device: META)), "");
+        Same((ScalarType.Float32, DeviceType.CPU), (tensor.dtype, tensor.device_type));
     }
 
     static void ChangedAndBack()
