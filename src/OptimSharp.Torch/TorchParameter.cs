@@ -133,9 +133,14 @@ public sealed unsafe class TorchParameter : Parameter
         }
         try
         {
-            _ = onHost ? Opened : Writable;
+            if (!onHost)
+                _ = Writable;
+            else if (use != GradientUse.Read)
+                _ = Opened;
+            else if (LibTorchSharp.IsContiguous(tensor) == 0 || LibTorchSharp.Count(tensor) != Count)
+                throw ChangedInPlace(tensor); // sizes lie elsewhere in memory than all else that a step looks at: only the gradient's are compared here
             CheckGradient(grad);
-            if (onHost && IsPlain(grad))
+            if (onHost && IsPlain(grad) && (Count > 0 || LibTorchSharp.IsSparse(grad) == 0)) // without elements a sparse one counts as contiguous
             {
                 memory = new(AddressOf(tensor), AddressOf(grad));
             }
@@ -287,7 +292,7 @@ public sealed unsafe class TorchParameter : Parameter
         if (LibTorchSharp.DeviceType(grad) != device)
             throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
         if (!HasShape(grad))
-            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
+            throw !HasShape(Handle) ? ChangedInPlace(Handle) : new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
 
     /// <summary>Throws when what is written to one element of a gradient would be in another one, too.</summary>
