@@ -26,7 +26,7 @@ sealed class Roof : IContender
 
     public void Step()
     {
-        opening.Run(entries, Execution.ThreadCount);
+        opening.Run(entries, Execution.ThreadCount, GradientUse.Read);
         for (int i = 0; i < entries.Length; i++)
         {
             var target = new StepTarget(entries[i].Parameter, entries[i].Memory, entries[i].Parameter.ElementType, null, states[i][0], states[i][1], states[i][2]);

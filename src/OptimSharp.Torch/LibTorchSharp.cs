@@ -43,6 +43,9 @@ internal static unsafe partial class LibTorchSharp
     [LibraryImport(Library, EntryPoint = "THSTensor_ndimension"), SuppressGCTransition]
     public static partial long Dimensions(nint tensor);
 
+    [LibraryImport(Library, EntryPoint = "THSTensor_numel"), SuppressGCTransition]
+    public static partial long Count(nint tensor);
+
     [LibraryImport(Library, EntryPoint = "THSTensor_size"), SuppressGCTransition]
     public static partial long Size(nint tensor, long dimension);
 

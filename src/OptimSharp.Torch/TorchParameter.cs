@@ -68,15 +68,16 @@ public sealed unsafe class TorchParameter : Parameter
     nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
 
-    /// <summary>The handle of a tensor that still is what it was when the parameter was made: set_ and others change tensors in place.</summary>
+    /// <summary>
+    /// The handle of a tensor that still is what it was when the parameter was made. set_ and others give it another shape in place, or lay it out in another
+    /// way; type and device are its own for good.
+    /// </summary>
     nint Opened
     {
         get
         {
             nint tensor = Handle;
-            if (LibTorchSharp.Type(tensor) == type && LibTorchSharp.DeviceType(tensor) == device && HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0))
-                return tensor;
-            throw new InvalidOperationException($"The tensor of parameter {this} was changed in place: it is {Describe(tensor)} now. Copy values into it instead; or call optimizer.Rebind(model.Parameters()), or make parameter and optimizer anew.");
+            return HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0) ? tensor : throw ChangedInPlace(tensor);
         }
     }
 
@@ -136,9 +137,18 @@ public sealed unsafe class TorchParameter : Parameter
         }
         try
         {
-            _ = onHost ? Opened : Writable;
+            if (!onHost)
+                _ = Writable;
+            else if (use != GradientUse.Read)
+                _ = Opened;
+            else if (LibTorchSharp.IsContiguous(tensor) == 0 || LibTorchSharp.Count(tensor) != Count)
+                throw ChangedInPlace(tensor); // sizes lie elsewhere in memory than all else that a step looks at: only the gradient's are compared here
             CheckGradient(grad);
-            if (LibTorchSharp.IsSparse(grad) != 0)
+            if (onHost && IsPlain(grad) && (Count > 0 || LibTorchSharp.IsSparse(grad) == 0)) // without elements a sparse one counts as contiguous
+            {
+                memory = new(AddressOf(tensor), AddressOf(grad));
+            }
+            else if (LibTorchSharp.IsSparse(grad) != 0)
             {
                 OpenSparse(use);
                 memory = new(onHost ? AddressOf(tensor) : default, default,
@@ -148,10 +158,6 @@ public sealed unsafe class TorchParameter : Parameter
             {
                 if (use != GradientUse.Read)
                     CheckWritable(grad);
-            }
-            else if (IsPlain(grad))
-            {
-                memory = new(AddressOf(tensor), AddressOf(grad));
             }
             else
             {
@@ -290,7 +296,7 @@ public sealed unsafe class TorchParameter : Parameter
         if (LibTorchSharp.DeviceType(grad) != device)
             throw new InvalidOperationException($"The gradient of parameter {this} is on another device, {(DeviceType)LibTorchSharp.DeviceType(grad)}.");
         if (!HasShape(grad))
-            throw new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
+            throw !HasShape(Handle) ? ChangedInPlace(Handle) : new InvalidOperationException($"The gradient of parameter {this} has another shape, [{string.Join(", ", ShapeOf(grad))}].");
     }
 
     /// <summary>Throws when what is written to one element of a gradient would be in another one, too.</summary>
@@ -302,7 +308,7 @@ public sealed unsafe class TorchParameter : Parameter
             throw new InvalidOperationException($"The gradient of parameter {this} is lazily negated, so it can't be changed in place. Give gradient.resolve_neg().");
     }
 
-    /// <summary>Whether a dense gradient's memory holds its elements, row by row.</summary>
+    /// <summary>Whether a gradient's memory holds its elements, row by row. A sparse one's does not.</summary>
     bool IsPlain(nint grad) => LibTorchSharp.IsContiguous(grad) != 0 && LibTorchSharp.IsNegative(grad) == 0
         && (!ElementType.IsComplex() || LibTorchSharp.IsConjugate(grad) == 0);
 
@@ -323,9 +329,11 @@ public sealed unsafe class TorchParameter : Parameter
             : throw new InvalidOperationException($"There is no memory behind a tensor of parameter {this}.");
     }
 
-    static string Describe(nint tensor) =>
-        $"[{string.Join(", ", ShapeOf(tensor))}] {(torch.ScalarType)LibTorchSharp.Type(tensor)} on {(DeviceType)LibTorchSharp.DeviceType(tensor)}"
-        + (LibTorchSharp.IsContiguous(tensor) != 0 ? "" : $" with strides [{string.Join(", ", Dimensions(tensor).Select(i => LibTorchSharp.Stride(tensor, i)))}]");
+    InvalidOperationException ChangedInPlace(nint tensor)
+    {
+        string strides = LibTorchSharp.IsContiguous(tensor) != 0 ? "" : $" with strides [{string.Join(", ", Dimensions(tensor).Select(i => LibTorchSharp.Stride(tensor, i)))}]";
+        return new($"The tensor of parameter {this} was changed in place: it is [{string.Join(", ", ShapeOf(tensor))}]{strides} now. Copy values into it instead; or call optimizer.Rebind(model.Parameters()), or make parameter and optimizer anew.");
+    }
 
     static IEnumerable<long> ShapeOf(nint tensor) => Dimensions(tensor).Select(i => LibTorchSharp.Size(tensor, i));
 

@@ -14,7 +14,9 @@ static class TensorDoors
 
     public static IEnumerable<(string Name, Action Try)> All =>
     [
-        .. Changes.SelectMany(change => Uses.Where(use => use.Name != ByOperators || !change.Name.Contains("transposed", StringComparison.Ordinal)).Select(use => ($"{use.Name} after {change.Name}", (Action)(() => Changed(change.Do, use.Do))))),
+        .. Changes.SelectMany(change => Uses.Where(use => !GoesOn(use.Name, change.Name)).Select(use => ($"{use.Name} after {change.Name}", (Action)(() => Changed(change.Do, use.Do))))),
+        ("set_ to another type", SetToAnotherType),
+        ("an elementwise step after another shape in place", AnotherShape),
         ("a tensor changed in place and back", ChangedAndBack),
         ("a tensor transposed in place, bound again", Rebound),
         ("a tensor changed in the closure of LBFGS", ChangedInClosure),
@@ -55,6 +57,10 @@ static class TensorDoors
         ("ClipValue", p => Gradients.ClipValue([p], 0.1)),
         ("GradScaler", p => new GradScaler().Unscale(Warm(p, new SGD([p])))),
     ];
+
+    /// <summary>Whether the numbers lie row by row as they did, or are found by their indices: then there is nothing to refuse until a gradient of the new shape comes.</summary>
+    static bool GoesOn(string use, string change) => use == ByOperators && change.Contains("transposed", StringComparison.Ordinal)
+        || use == "Adam" && change is ("set_ to another shape of as many elements" or "unsqueeze_");
 
     static Action<Tensor>? pending; // the change, to be made in the midst of a use
 
@@ -102,6 +108,34 @@ static class TensorDoors
         Same(Enumerable.Repeat(1f, 1000), tensor.grad!.contiguous().data<float>().ToArray());
 
         static bool UsesBefore(Action<TorchParameter> use) => Uses.Any(u => u.Do == use && u.Name is not ("averages" or "ClipNorm" or "ClipValue"));
+    }
+
+    /// <summary>libtorch refuses it: so steps need not ask for the type.</summary>
+    static void SetToAnotherType()
+    {
+        var tensor = ones(3).requires_grad_();
+        using var noGrad = no_grad();
+        Refused<System.Runtime.InteropServices.ExternalException>(() => tensor.set_(ones(3, dtype: float64)), "");
+        Refused<System.Runtime.InteropServices.ExternalException>(() => tensor.set_(ones(3, device: META)), "");
+        Same((ScalarType.Float32, DeviceType.CPU), (tensor.dtype, tensor.device_type));
+    }
+
+    static void AnotherShape()
+    {
+        foreach (Action<Tensor> change in (Action<Tensor>[])[t => t.set_(ones(6)), t => t.unsqueeze_(0)])
+        {
+            var tensor = ones(2, 3).requires_grad_();
+            tensor.grad = ones(2, 3);
+            using var optimizer = new SGD([tensor.AsParameter("w")], new() { LearningRate = 0.25 });
+            using (no_grad())
+                change(tensor);
+            optimizer.Step(); // element by element, as the gradient lies
+            Same(Enumerable.Repeat(0.75f, 6), tensor.data<float>().ToArray());
+            tensor.grad = ones(tensor.shape); // as backward() makes it now
+            Refused<InvalidOperationException>(optimizer.Step, InPlace);
+            Refused<InvalidOperationException>(() => new TrainingStep(optimizer, new() { MaxNorm = 1 }).Step(), InPlace);
+            Same(Enumerable.Repeat(0.75f, 6), tensor.data<float>().ToArray());
+        }
     }
 
     static void ChangedAndBack()

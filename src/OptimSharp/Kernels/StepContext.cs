@@ -241,8 +241,11 @@ internal sealed class StepContext
 
     internal void PlanWhole<TUpdate, T>(ref Entry entry, in TUpdate update, StateTensor s0, StateTensor? s1)
         where TUpdate : struct, ITensorUpdate<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
         tensorPlan.Add<TUpdate, T>(update, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, null));
+    }
 
     internal void Plan<TRule, T>(ref Entry entry, in TRule rule, StateTensor? s0, StateTensor? s1, StateTensor? s2)
         where TRule : struct, IUpdateRule<T>
