@@ -69,15 +69,15 @@ public sealed unsafe class TorchParameter : Parameter
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
 
     /// <summary>
-    /// The handle of a tensor that still is what it was when the parameter was made. set_ and others give it another shape in place, or lay it out in another
-    /// way; type and device are its own for good.
+    /// The handle of a tensor that still is what it was when the parameter was made: set_ and others give it another shape, type or device in place, or lay it out
+    /// in another way.
     /// </summary>
     nint Opened
     {
         get
         {
             nint tensor = Handle;
-            return HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0) ? tensor : throw ChangedInPlace(tensor);
+            return LibTorchSharp.Type(tensor) == type && LibTorchSharp.DeviceType(tensor) == device && HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0) ? tensor : throw ChangedInPlace(tensor);
         }
     }
 
@@ -141,7 +141,7 @@ public sealed unsafe class TorchParameter : Parameter
                 _ = Writable;
             else if (use != GradientUse.Read)
                 _ = Opened;
-            else if (LibTorchSharp.IsContiguous(tensor) == 0 || LibTorchSharp.Count(tensor) != Count)
+            else if (LibTorchSharp.IsContiguous(tensor) == 0 || LibTorchSharp.Count(tensor) != Count || LibTorchSharp.Type(tensor) != type || LibTorchSharp.DeviceType(tensor) != device)
                 throw ChangedInPlace(tensor); // sizes lie elsewhere in memory than all else that a step looks at: only the gradient's are compared here
             CheckGradient(grad);
             if (onHost && IsPlain(grad) && (Count > 0 || LibTorchSharp.IsSparse(grad) == 0)) // without elements a sparse one counts as contiguous
@@ -332,7 +332,7 @@ public sealed unsafe class TorchParameter : Parameter
     InvalidOperationException ChangedInPlace(nint tensor)
     {
         string strides = LibTorchSharp.IsContiguous(tensor) != 0 ? "" : $" with strides [{string.Join(", ", Dimensions(tensor).Select(i => LibTorchSharp.Stride(tensor, i)))}]";
-        return new($"The tensor of parameter {this} was changed in place: it is [{string.Join(", ", ShapeOf(tensor))}]{strides} now. Copy values into it instead; or call optimizer.Rebind(model.Parameters()), or make parameter and optimizer anew.");
+        return new($"The tensor of parameter {this} was changed in place: it is [{string.Join(", ", ShapeOf(tensor))}] {(torch.ScalarType)LibTorchSharp.Type(tensor)} on {(DeviceType)LibTorchSharp.DeviceType(tensor)}{strides} now. Copy values into it instead; or call optimizer.Rebind(model.Parameters()), or make parameter and optimizer anew.");
     }
 
     static IEnumerable<long> ShapeOf(nint tensor) => Dimensions(tensor).Select(i => LibTorchSharp.Size(tensor, i));
