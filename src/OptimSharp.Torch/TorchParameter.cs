@@ -69,15 +69,15 @@ public sealed unsafe class TorchParameter : Parameter
         $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
 
     /// <summary>
-    /// The handle of a tensor that still is what it was when the parameter was made: set_ and others give it another shape, type or device in place, or lay it out
-    /// in another way.
+    /// The handle of a tensor that still is what it was when the parameter was made. set_ and others give it another shape in place, or lay it out in another
+    /// way; type and device are its own for good: set_ to a tensor of another type leaves the type, and takes the memory only where that is large enough.
     /// </summary>
     nint Opened
     {
         get
         {
             nint tensor = Handle;
-            return LibTorchSharp.Type(tensor) == type && LibTorchSharp.DeviceType(tensor) == device && HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0) ? tensor : throw ChangedInPlace(tensor);
+            return HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0) ? tensor : throw ChangedInPlace(tensor);
         }
     }
 
@@ -141,7 +141,7 @@ public sealed unsafe class TorchParameter : Parameter
                 _ = Writable;
             else if (use != GradientUse.Read)
                 _ = Opened;
-            else if (LibTorchSharp.IsContiguous(tensor) == 0 || LibTorchSharp.Count(tensor) != Count || LibTorchSharp.Type(tensor) != type || LibTorchSharp.DeviceType(tensor) != device)
+            else if (LibTorchSharp.IsContiguous(tensor) == 0 || LibTorchSharp.Count(tensor) != Count)
                 throw ChangedInPlace(tensor); // sizes lie elsewhere in memory than all else that a step looks at: only the gradient's are compared here
             CheckGradient(grad);
             if (onHost && IsPlain(grad) && (Count > 0 || LibTorchSharp.IsSparse(grad) == 0)) // without elements a sparse one counts as contiguous

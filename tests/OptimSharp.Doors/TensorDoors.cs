@@ -110,17 +110,33 @@ static class TensorDoors
         static bool UsesBefore(Action<TorchParameter> use) => Uses.Any(u => u.Do == use && u.Name is not ("averages" or "ClipNorm" or "ClipValue"));
     }
 
+    /// <summary>libtorch leaves a tensor's type and device in place: so steps need not ask for them.</summary>
     static void SetToAnotherType()
     {
-        var tensor = ones(3).requires_grad_();
-        tensor.grad = ones(3);
-        using var optimizer = new SGD([tensor.AsParameter("w")], new() { LearningRate = 0.5 });
-        using (no_grad())
-            tensor.set_(ones(3, dtype: float64));
-        if (tensor.dtype != ScalarType.Float32)
-            Refused<InvalidOperationException>(optimizer.Step, InPlace);
-        else
-            optimizer.Step(); // TorchSharp left the tensor as it was
+        foreach (var (type, other) in ((ScalarType, ScalarType)[])[(ScalarType.Float32, ScalarType.Float64), (ScalarType.Float64, ScalarType.Float32)])
+        {
+            var tensor = ones(3, dtype: type).requires_grad_();
+            tensor.grad = ones(3, dtype: type);
+            using var optimizer = new SGD([tensor.AsParameter("w")], new() { LearningRate = 0.5 });
+            using (no_grad())
+            {
+                Try(() => tensor.set_(ones(3, dtype: other)));
+                Try(() => tensor.set_(ones(3, dtype: type, device: META)));
+            }
+            Same((type, DeviceType.CPU, 3L), (tensor.dtype, tensor.device_type, tensor.numel()));
+            optimizer.Step();
+        }
+
+        static void Try(Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (System.Runtime.InteropServices.ExternalException)
+            {
+            }
+        }
     }
 
     static void AnotherShape()
