@@ -55,7 +55,7 @@ public static class OptimizerSamples
             var type = kind == "lbfgs" ? ElementType.Float64 : OptimizerCase.TypeOf(new(root.GetProperty("dtype"), file)).Element();
             found.Types.Add(type);
             if (kind == "lbfgs")
-                found.Types.UnionWith(Enum.GetValues<ElementType>()); // its cases say nothing of types: it takes all
+                found.Types.UnionWith(Enum.GetValues<GoldenType>().Select(t => t.Element())); // its cases say nothing of types: it takes all
             if (type != ElementType.Float64)
                 continue;
             var options = root.GetProperty("options");
