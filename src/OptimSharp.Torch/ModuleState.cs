@@ -48,7 +48,7 @@ public static class ModuleState
         var unexpected = state.Keys.Where(key => key.Name is not { } name || !names.ContainsKey(name)).ToArray();
         if (strict && unexpected.Length > 0)
             throw state.Wrong(unexpected[0], state[unexpected[0]], $"a parameter or buffer of the module, which has: {string.Join(", ", names.Keys)}", StatePrefix.Advice(state, names.Keys));
-        var saved = tensors.Where(t => state.ContainsKey(t.Name) && (strict || Expected(state.GetTensor(t.Name), t.Tensor) is null))
+        var saved = tensors.Where(t => state.ContainsKey(t.Name) && (strict || Expected(Numbers(state.GetTensor(t.Name)), t.Tensor) is null))
             .GroupBy(t => new TensorIdentity(t.Tensor), t => t.Name).ToDictionary(g => g.Key, g => g.First());
         var loads = new List<(torch.Tensor To, TensorData From)>();
         var report = new List<LoadedEntry>();
@@ -68,7 +68,7 @@ public static class ModuleState
             }
             if (Torch.Tensors.ShareElements(tensor.Handle))
                 throw new StateDictException(name, "can't be loaded: elements of the module's tensor share their memory. Give it memory of its own, tensor.clone()");
-            var data = state.GetTensor(name);
+            var data = Numbers(state.GetTensor(name));
             if (Expected(data, tensor) is { } expected)
             {
                 if (strict)
@@ -124,6 +124,9 @@ public static class ModuleState
     }
 
     /// <summary>What a tensor's values would have to be; null when they are.</summary>
+    /// <summary>8-bit floats, which TorchSharp does not have, as what they stand for.</summary>
+    static TensorData Numbers(TensorData data) => data.ElementType >= ElementType.Float8E4M3FN ? data.To(ElementType.Float32) : data;
+
     static string? Expected(TensorData data, torch.Tensor tensor)
     {
         if (tensor.dtype.ToElementType() is not { } type)

@@ -51,7 +51,7 @@ public sealed unsafe partial class TorchParameter : Parameter
     }
 
     nint Handle => !Tensor.IsInvalid ? Tensor.Handle : throw new InvalidOperationException(
-        $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, or make the optimizer after it.");
+        $"Parameter {this} was disposed. module.to(…) gives a module new parameters: call optimizer.Rebind(model.Parameters()) after it, and Rebind of averages; or make them after it.");
 
     /// <summary>
     /// The handle of a tensor that still is what it was when the parameter was made. set_ and others give it another shape in place, or lay it out in another

@@ -106,6 +106,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <exception cref="ArgumentException">Names are missing or not unique, a shape differs, or parameters are the same tensor or share memory. Nothing was changed.</exception>
     /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was changed.</exception>
     /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
+    /// <remarks>Parameters that the optimizer does not have are left out, and a warning (<see cref="Warnings"/>) names them: weights that were tied may have come apart when the module was moved.</remarks>
     public void Rebind(IEnumerable<Parameter> parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
@@ -152,6 +153,9 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         }
         States = states;
         Context.Forget();
+        string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name))];
+        if (leftOut.Length > 0)
+            Warnings.Raise(this, $"Rebind was given parameters that the optimizer does not have and does not train: {string.Join(", ", leftOut)}. If they were tied to others before, tie them again first; else give the optimizer's own only.");
     }
 
     /// <summary>

@@ -109,6 +109,24 @@ public class RebindTests
         Assert.Equal([old], optimizer.ParameterGroups[0].Parameters);
     }
 
+    [Fact]
+    public void Parameters_that_the_optimizer_does_not_have_are_named_by_a_warning()
+    {
+        using var optimizer = new SGD([Of<double>("w", 1)]);
+        var raised = new List<string>();
+        void Keep(object? sender, WarningEventArgs e)
+        {
+            if (sender == optimizer)
+                raised.Add(e.Message);
+        }
+        Warnings.Raised += Keep;
+        optimizer.Rebind([Of<double>("w", 1)]);
+        Assert.Empty(raised);
+        optimizer.Rebind([Of<double>("w", 1), Of<double>("head", 1)]);
+        Warnings.Raised -= Keep;
+        Assert.Contains("does not have and does not train: head.", Assert.Single(raised), StringComparison.Ordinal);
+    }
+
     static Parameter<T> Of<T>(string name, T value) where T : unmanaged => Parameter.Of(name, new[] { value });
 
     static void Give<T>(Parameter<T> parameter, T gradient) where T : unmanaged => parameter.Gradient = new[] { gradient };

@@ -42,7 +42,7 @@ public static class Checkpoint
         options ??= new();
         Check(options, format);
         if (options.MaxShardBytes is null)
-            AtomicFile.Write(path, stream => Write(stream, state, format, options));
+            ShardedCheckpoint.WriteWhole(path, state, format, options);
         else
             ShardedCheckpoint.Write(path, state, format, options);
     }

@@ -11,7 +11,12 @@ public sealed record LoadStateOptions
     /// With <c>"lr"</c> the start rate is kept, too: <see cref="ParameterGroup.InitialLearningRate"/>, or the rate itself where there is none. Schedulers
     /// whose states are loaded go on from them, not from the saved ones.
     /// </remarks>
-    public IReadOnlyCollection<string> Keep { get; init; } = [];
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
+    public IReadOnlyCollection<string> Keep
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(value), "Keep must be a list, but is null.");
+    } = [];
 
     /// <summary>Matches parameters by position, as PyTorch does, also when both sides have names. Default false.</summary>
     public bool ByPosition { get; init; }

@@ -190,8 +190,13 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
     static bool IsPlain(object? value) =>
         value is null or bool or long or double or string or TensorData or StateDevice or PythonObject or SparseTensorData or Complex or ReadOnlyMemory<byte>;
 
-    object? Plain(object? value, Func<string> name)
+    /// <summary>More than any file may have; a thread's stack has room for them.</summary>
+    const int DeepestList = 1000;
+
+    object? Plain(object? value, Func<string> name, int depth = 0)
     {
+        if (depth > DeepestList)
+            throw new StateDictException(PathOf("…"), $"can't be lists of more than {DeepestList} levels within each other, or one that is in itself");
         switch (value)
         {
             case int or short or sbyte or byte or ushort or uint:
@@ -225,7 +230,7 @@ public sealed class StateDict : IReadOnlyCollection<KeyValuePair<StateKey, objec
                 throw new StateDictException(PathOf(name()), $"can't be a {value!.GetType().Name}: a state holds null, bools, numbers, texts, tensors, lists and state dicts");
         }
 
-        object? Item(object? item, int i) => IsPlain(item) ? item : Plain(item, NameOf(i));
+        object? Item(object? item, int i) => IsPlain(item) ? item : Plain(item, NameOf(i), depth + 1);
 
         Func<string> NameOf(int i) => () => $"{name()}[{i}]";
     }

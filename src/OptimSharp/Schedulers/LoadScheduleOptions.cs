@@ -8,5 +8,10 @@ public sealed record LoadScheduleOptions
     /// composite's schedulers have their path: <c>"_schedulers[1].T_max"</c>. All others come from the state dict, and so does the progress: epochs, counts,
     /// the best metric. Default none.
     /// </summary>
-    public IReadOnlyCollection<string> Keep { get; init; } = [];
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
+    public IReadOnlyCollection<string> Keep
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(value), "Keep must be a list, but is null.");
+    } = [];
 }

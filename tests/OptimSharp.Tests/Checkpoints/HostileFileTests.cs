@@ -131,6 +131,15 @@ public class HostileFileTests
     public void A_pickle_that_is_none_of_PyTorchs_is_refused(string program, string message) =>
         Assert.Contains(message.Replace("no a ", "not a ", StringComparison.Ordinal), Refused(Archive(Pickle(program))), StringComparison.Ordinal);
 
+    [Fact]
+    public void A_text_with_half_of_a_surrogate_pair_is_read_as_its_bytes()
+    {
+        // os.fsdecode(b"caf\xe9"): Python's name for a file whose name is no UTF-8
+        var state = Checkpoint.Load(new MemoryStream(Archive(Pickle("} 'x X\u0006\0\0\0caf\u00ED\u00B3\u00A9 s 'y #7 s ."))));
+        Assert.Equal([.. "caf"u8, 0xED, 0xB3, 0xA9], state.GetBytes("x").ToArray());
+        Assert.Equal(7, state.GetInt64("y"));
+    }
+
     /// <summary>What refers to something large takes two bytes: doing it often must not take long, nor make a large thing of a small file.</summary>
     [Theory]
     [InlineData(":collections.OrderedDict ) R } q\0 (", "'{0} N", 20_000, "u b", "h\0 b", 20_000, ".", "or has some")] // attributes

@@ -274,4 +274,20 @@ public sealed class ShardedCheckpointTests : IDisposable
         }
         TestContext.Current.TestOutputHelper?.WriteLine($"{Kills} kills at up to save {last}, {unfinished} left an unfinished file, {several} parts with an index");
     }
+
+    [Theory]
+    [InlineData("weights.safetensors")]
+    [InlineData("weights.bin")]
+    public void A_single_file_takes_the_place_of_several(string name)
+    {
+        string own = Directory.CreateTempSubdirectory("optimsharp-whole-").FullName, path = Path.Combine(own, name);
+        Checkpoint.Save(path, State(1), new() { MaxShardBytes = 8 });
+        Assert.True(Directory.GetFiles(own).Length > 2);
+        Checkpoint.Save(path, State(2));
+        Assert.Equal([path], Directory.GetFiles(own));
+        Assert.Equal([2, 2], Checkpoint.Load(path).GetTensor("a").ToDoubles());
+        Directory.Delete(own, recursive: true);
+
+        static StateDict State(float value) => new() { { "a", TensorData.Of([value, value], 2) }, { "b", TensorData.Of([value, value], 2) } };
+    }
 }

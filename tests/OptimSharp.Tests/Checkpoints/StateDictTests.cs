@@ -95,4 +95,16 @@ public class StateDictTests
         Assert.NotSame(dict.Attributes, copy.Attributes);
         Assert.Throws<StateDictException>(() => dict["dtype"] = (ElementType)99);
     }
+
+    [Fact]
+    public void Lists_that_are_in_themselves_or_very_deep_are_refused()
+    {
+        var endless = new List<object?>();
+        endless.Add(endless);
+        Assert.Contains("in itself", Assert.Throws<StateDictException>(() => new StateDict { { "a", endless } }).Message, StringComparison.Ordinal);
+        object? deep = 1;
+        for (int i = 0; i < 100_000; i++)
+            deep = new List<object?> { deep };
+        Assert.Contains("levels within each other", Assert.Throws<StateDictException>(() => new StateDict { { "a", deep } }).Message, StringComparison.Ordinal);
+    }
 }

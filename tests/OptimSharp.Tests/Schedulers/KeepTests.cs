@@ -7,6 +7,13 @@ namespace OptimSharp.Tests.Schedulers;
 /// <summary>Going on with other settings, and from another rate.</summary>
 public class KeepTests
 {
+    [Fact]
+    public void What_is_kept_is_a_list()
+    {
+        Assert.Contains("Keep must be a list", Assert.Throws<ArgumentNullException>(() => new LoadScheduleOptions { Keep = null! }).Message, StringComparison.Ordinal);
+        Assert.Contains("Keep must be a list", Assert.Throws<ArgumentNullException>(() => new LoadStateOptions { Keep = null! }).Message, StringComparison.Ordinal);
+    }
+
     static SGD Fresh(double rate = 0.1) => new([Parameter.Of("", new float[1])], new() { LearningRate = rate, Momentum = 0.9 });
 
     [Theory] // the rates are PyTorch's: a scheduler of length 20 that is given the progress of one of length 10 after 5 epochs

@@ -49,6 +49,18 @@ public class ModuleStateTests
     }
 
     [Fact]
+    public void Eight_bit_floats_become_the_numbers_that_they_stand_for()
+    {
+        using var model = Linear(2, 1);
+        model.LoadStateDict(new()
+        {
+            { "weight", TensorData.Of([1.5f, -448], 1, 2).To(ElementType.Float8E4M3FN) },
+            { "bias", TensorData.Of([0.25f], 1).To(ElementType.Float8E5M2) },
+        });
+        Assert.Equal([1.5, -448, 0.25], Models.Values(model));
+    }
+
+    [Fact]
     public void Numbers_are_rounded_to_the_modules_type()
     {
         using var model = Linear(1, 1).to(bfloat16);

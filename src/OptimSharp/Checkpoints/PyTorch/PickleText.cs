@@ -14,16 +14,32 @@ internal sealed class PickleText(PickleInput input, Func<string, CheckpointExcep
     public ReadOnlySpan<byte> Take(long count, string what) => count < 0 ? throw error($"has {what} of {count} bytes")
         : input.Has(count) ? input.Take((int)count) : throw error($"has {what} of {count} bytes, but is cut off");
 
-    public string Utf8(long length)
+    /// <summary>A text; its bytes where it has halves of surrogate pairs, which Python puts where a file's name is no UTF-8.</summary>
+    public object Utf8(long length)
     {
+        var bytes = Take(length, "a text");
         try
         {
-            return StrictUtf8.GetString(Take(length, "a text"));
+            return StrictUtf8.GetString(bytes);
         }
         catch (DecoderFallbackException)
         {
-            throw error("has a text that is no UTF-8");
+            return IsUtf8ButForSurrogates(bytes) ? (ReadOnlyMemory<byte>)bytes.ToArray() : throw error("has a text that is no UTF-8");
         }
+    }
+
+    static bool IsUtf8ButForSurrogates(ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            if (bytes is [0xED, >= 0xA0 and <= 0xBF, >= 0x80 and <= 0xBF, ..])
+                bytes = bytes[3..];
+            else if (Rune.DecodeFromUtf8(bytes, out _, out int length) == System.Buffers.OperationStatus.Done)
+                bytes = bytes[length..];
+            else
+                return false;
+        }
+        return true;
     }
 
     public object Bytes(long length) => (ReadOnlyMemory<byte>)Take(length, "bytes").ToArray();

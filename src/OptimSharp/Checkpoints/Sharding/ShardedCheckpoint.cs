@@ -67,8 +67,7 @@ internal static partial class ShardedCheckpoint
         string[] old = PartsOf(indexPath), parts = [];
         if (plan.Shards.Count <= 1)
         {
-            AtomicFile.Write(path, stream => Checkpoint.Write(stream, state, format, options));
-            AtomicFile.TryDelete(indexPath);
+            WriteWhole(path, state, format, options);
         }
         else
         {
@@ -78,7 +77,25 @@ internal static partial class ShardedCheckpoint
             WriteParts(path, parts, plan, index, format, options with { Metadata = TextsOf(state, format, options) });
             File.Delete(path); // which would be loaded instead, if it stayed: that may not go unsaid
         }
-        foreach (string part in old.Except(parts).Where(part => IsPartOf(path, part)))
+        DeleteParts(path, old.Except(parts));
+    }
+
+    /// <summary>Writes a state in one file, which takes the place of several, too.</summary>
+    public static void WriteWhole(string path, StateDict state, CheckpointFormat format, CheckpointSaveOptions options)
+    {
+        path = Path.GetFullPath(path);
+        string indexPath = path + ShardIndex.Extension;
+        string[] old = File.Exists(indexPath) ? PartsOf(indexPath) : [];
+        AtomicFile.Write(path, stream => Checkpoint.Write(stream, state, format, options));
+        if (old.Length == 0)
+            return;
+        File.Delete(indexPath); // by which the old checkpoint would be loaded from the folder: that it stays may not go unsaid
+        DeleteParts(path, old);
+    }
+
+    static void DeleteParts(string path, IEnumerable<string> parts)
+    {
+        foreach (string part in parts.Where(part => IsPartOf(path, part)))
             AtomicFile.TryDelete(Beside(path, part));
     }
 
