@@ -125,7 +125,7 @@ public static class ModuleState
 
     /// <summary>What a tensor's values would have to be; null when they are.</summary>
     /// <summary>8-bit floats, which TorchSharp does not have, as what they stand for.</summary>
-    static TensorData Numbers(TensorData data) => data.ElementType >= ElementType.Float8E4M3FN ? data.To(ElementType.Float32) : data;
+    static TensorData Numbers(TensorData data) => Float8.Has(data.ElementType) ? data.To(ElementType.Float32) : data;
 
     static string? Expected(TensorData data, torch.Tensor tensor)
     {
