@@ -3,7 +3,7 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using OptimSharp.Torch;
 using OptimSharp.Torch.Native;
 using static TorchSharp.torch;

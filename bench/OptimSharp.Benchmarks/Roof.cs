@@ -1,4 +1,5 @@
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp.Benchmarks;
 

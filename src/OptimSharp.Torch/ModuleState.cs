@@ -1,4 +1,4 @@
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using TorchSharp;
 
 namespace OptimSharp.Torch;

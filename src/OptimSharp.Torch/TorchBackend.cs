@@ -1,5 +1,6 @@
 using System.Numerics;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
 using TorchSharp;
 
 namespace OptimSharp.Torch;

@@ -1,5 +1,5 @@
 using System.Numerics;
-using OptimSharp.Kernels;
+using OptimSharp.Rules;
 using TorchSharp;
 
 namespace OptimSharp.Torch;

@@ -1,5 +1,5 @@
 using System.Buffers;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using OptimSharp.Torch.Native;
 using TorchSharp;
 

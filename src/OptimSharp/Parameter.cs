@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp;
 

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace OptimSharp.Tests;
 
-/// <summary>The type's own members. Its conversions are with <see cref="Kernels.StorageTests"/>.</summary>
+/// <summary>The type's own members. Its conversions are with <see cref="Engine.StorageTests"/>.</summary>
 public class BFloat16Tests
 {
     static readonly BFloat16 One = (BFloat16)1, Two = (BFloat16)2, Zero = (BFloat16)0f, NegativeZero = (BFloat16)(-0f), NaN = (BFloat16)float.NaN;

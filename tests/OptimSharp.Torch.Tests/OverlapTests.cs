@@ -1,5 +1,5 @@
 using CsCheck;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using static TorchSharp.torch;
 
 namespace OptimSharp.Torch.Tests;

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp.Torch.Native;
 

@@ -1,4 +1,4 @@
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp;
 

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp;
 
@@ -74,7 +74,7 @@ public sealed unsafe class TensorData
     /// <exception cref="ArgumentException">The type is none of <see cref="OptimSharp.ElementType"/>, a size is negative, or the shape does not have as many elements.</exception>
     public static TensorData Of<T>(ReadOnlySpan<T> values, params ReadOnlySpan<long> shape) where T : unmanaged
     {
-        var type = Kernels.Storage.Find<T>() ?? throw new ArgumentException($"A tensor's elements can't be of type {typeof(T).Name}.", nameof(values));
+        var type = Engine.Storage.Find<T>() ?? throw new ArgumentException($"A tensor's elements can't be of type {typeof(T).Name}.", nameof(values));
         Int128 count = 1; // of which 2⁶⁴ is already too many
         foreach (long size in shape)
             count = size >= 0 ? Int128.Min(count * size, (Int128)1 << 64) : throw new ArgumentException($"A size in a shape must be ≥ 0, but is {size}.", nameof(shape));
@@ -91,7 +91,7 @@ public sealed unsafe class TensorData
     /// <exception cref="InvalidOperationException">The elements are of another type.</exception>
     public T[] ToArray<T>() where T : unmanaged
     {
-        if (Kernels.Storage.Find<T>() != ElementType && !(typeof(T) == typeof(byte) && Kernels.Float8.Has(ElementType)))
+        if (Engine.Storage.Find<T>() != ElementType && !(typeof(T) == typeof(byte) && Engine.Float8.Has(ElementType)))
             throw new InvalidOperationException($"The tensor's elements are {ElementType}, not {typeof(T).Name}.");
         var copy = new T[checked((int)Count)];
         fixed (T* to = copy)
@@ -128,7 +128,7 @@ public sealed unsafe class TensorData
         if (type == ElementType)
             return this;
         var storage = new TensorStorage(checked(Count * type.Size()));
-        ReadDoubles((numbers, at, count) => Kernels.Storage.Save((double*)numbers, storage.Start + at * type.Size(), type, count));
+        ReadDoubles((numbers, at, count) => Engine.Storage.Save((double*)numbers, storage.Start + at * type.Size(), type, count));
         return new(storage, type, shape);
     }
 
@@ -165,7 +165,7 @@ public sealed unsafe class TensorData
         var numbers = new double[state.Numbers];
         state.CopyTo(numbers);
         fixed (double* from = numbers)
-            Kernels.Storage.Save(from, storage.Start, state.Type.Real(), (nint)state.Numbers);
+            Engine.Storage.Save(from, storage.Start, state.Type.Real(), (nint)state.Numbers);
         return new(storage, state.Type, state.Shape);
     }
 
@@ -178,7 +178,7 @@ public sealed unsafe class TensorData
             if (source == target)
                 CopyTo((byte*)host.Start, 0, Count);
             else
-                ReadDoubles((numbers, at, count) => Kernels.Storage.Save((double*)numbers, (byte*)host.Start + at * target.Size(), target, count));
+                ReadDoubles((numbers, at, count) => Engine.Storage.Save((double*)numbers, (byte*)host.Start + at * target.Size(), target, count));
             GC.KeepAlive(host);
             return;
         }
@@ -259,7 +259,7 @@ public sealed unsafe class TensorData
         {
             int count = (int)Math.Min(Piece, Count - first);
             CopyTo(elements, first, count);
-            Kernels.Storage.Load(elements, ElementType.Real(), numbers, count * parts);
+            Engine.Storage.Load(elements, ElementType.Real(), numbers, count * parts);
             take((nint)numbers, first * parts, count * parts);
         }
     }

@@ -1,5 +1,5 @@
 using System.Runtime.ExceptionServices;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp;
 

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using OptimSharp.Kernels;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 

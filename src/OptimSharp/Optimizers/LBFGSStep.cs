@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 

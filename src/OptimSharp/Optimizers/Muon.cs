@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 

@@ -1,6 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using OptimSharp.Kernels;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 

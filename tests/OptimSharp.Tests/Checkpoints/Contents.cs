@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json.Nodes;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using OptimSharp.PyTorch;
 
 namespace OptimSharp.Tests.Checkpoints;

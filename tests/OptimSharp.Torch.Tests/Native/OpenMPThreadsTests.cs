@@ -1,4 +1,4 @@
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using OptimSharp.Torch.Native;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp.PyTorch;
 
@@ -41,10 +41,10 @@ internal sealed unsafe class NumpyValues(Func<string, CheckpointException> error
                 case ElementType.UInt64:
                     return *(ulong*)at is var large && large <= long.MaxValue ? (long)large : (BigInteger)large;
                 case ElementType.Complex64 or ElementType.Complex128:
-                    Kernels.Storage.Load(at, type.Real(), parts, 2);
+                    Engine.Storage.Load(at, type.Real(), parts, 2);
                     return new Complex(parts[0], parts[1]);
                 default:
-                    Kernels.Storage.Load(at, type, parts, 1);
+                    Engine.Storage.Load(at, type, parts, 1);
                     return kind == 'f' ? parts[0] : (object)(long)parts[0];
             }
         }

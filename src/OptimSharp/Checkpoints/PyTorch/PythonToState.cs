@@ -83,7 +83,7 @@ internal sealed class PythonToState(long budget, Func<string, CheckpointExceptio
         if (storage.First > 0 || storage.Storage.Bytes - storage.Bytes >= 16)
             throw error("holds a part of a storage that belongs to no tensor");
         var (type, parts) = TorchTypes.Stored(storage.Name);
-        long elements = storage.Storage.Bytes / Kernels.Storage.Size(type) / parts; // a file's entry may have a few bytes more than it says
+        long elements = storage.Storage.Bytes / Engine.Storage.Size(type) / parts; // a file's entry may have a few bytes more than it says
         var all = new TensorData(storage.Storage, type, 0, [elements * parts], [1]);
         return new PythonObject("torch", storage.Name, PythonObjectKind.Storage, [all]);
     }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 
 namespace OptimSharp.PyTorch;
 

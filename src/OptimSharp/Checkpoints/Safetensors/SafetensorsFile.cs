@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using OptimSharp.PyTorch;
 
 namespace OptimSharp.Safetensors;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
-using OptimSharp.Kernels;
+using OptimSharp.Engine;
 using OptimSharp.PyTorch;
 
 namespace OptimSharp.Tests.Checkpoints.Fuzzing;

@@ -1,0 +1,399 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp.Engine;
+
+/// <summary>
+/// One pass over the gradients of many parameters at once: it measures them, or changes them in place. Gradients are cut into chunks of fixed
+/// size, whose results are gathered in order, so that the bits do not depend on the number of threads. Kept between uses,
+/// so that its lists are allocated once.
+/// </summary>
+internal sealed unsafe class GradientPass
+{
+    const int Chunk = 4096; // numbers: 16 or 32 KB, in the first-level cache
+
+    /// <summary>One parameter's gradient.</summary>
+    struct Entry
+    {
+        public Parameter Parameter;
+        public Address Memory;      // null: the backend's own storage
+        public ElementType Type;
+        public nint Count;          // real numbers
+        public nint ChunksBefore;
+        public double Gathered;
+        public bool IsCopy;
+        public bool IsShared; // its memory is an earlier entry's, which changes it
+        public TouchedRows? Rows;
+        public SparseRows Raw;
+
+        public readonly bool IsElsewhere => Memory.IsNull && Rows is null && Count > 0;
+
+        public readonly nint Chunks => Memory.IsNull ? 0 : (Count + Chunk - 1) / Chunk;
+    }
+
+    readonly TensorOps ops = new();
+    readonly List<TouchedRows> rows = []; // for reuse: the first rowCount are in this pass
+    readonly HashSet<object> seen = [];
+    readonly PlaceSet places = new();
+    int rowCount;
+    Entry[] entries = new Entry[8];
+    int count;
+    nint chunks;
+    long numbers;
+
+    [ThreadStatic]
+    static GradientPass? spare;
+
+    /// <summary>
+    /// A pass over the parameters that have a gradient, to be closed again. Throws, with nothing changed, when one can't be used.
+    /// </summary>
+    public static GradientPass Open(IEnumerable<Parameter> parameters, GradientUse use)
+    {
+        var pass = spare ?? new GradientPass();
+        spare = null;
+        try
+        {
+            if (parameters is IReadOnlyList<Parameter> list)
+            {
+                for (int i = 0; i < list.Count; i++) // an enumerator would be allocated
+                    pass.Open(list[i], use);
+            }
+            else
+            {
+                foreach (var parameter in parameters)
+                    pass.Open(parameter, use);
+            }
+        }
+        catch
+        {
+            pass.Close();
+            throw;
+        }
+        return pass;
+    }
+
+    /// <summary>A pass over the parameters of an optimizer.</summary>
+    public static GradientPass Open(Optimizer optimizer, GradientUse use)
+    {
+        var pass = spare ?? new GradientPass();
+        spare = null;
+        try
+        {
+            for (int i = 0; i < optimizer.ParameterGroups.Count; i++)
+            {
+                foreach (var parameter in optimizer.ParameterGroups[i].ParameterArray)
+                    pass.Open(parameter, use);
+            }
+        }
+        catch
+        {
+            pass.Close();
+            throw;
+        }
+        return pass;
+    }
+
+    /// <summary>Closes the parameters, for the next pass of this thread.</summary>
+    public void Close()
+    {
+        for (int i = 0; i < count; i++)
+            entries[i].Parameter.EndStep();
+        Clear();
+        spare = this;
+    }
+
+    /// <summary>Forgets all gradients.</summary>
+    public void Clear()
+    {
+        Array.Clear(entries, 0, count);
+        for (; rowCount > 0; rowCount--)
+            rows[rowCount - 1].Clear();
+        seen.Clear();
+        places.Clear();
+        (count, chunks, numbers) = (0, 0, 0);
+    }
+
+    /// <summary>Whether there is no gradient at all.</summary>
+    public bool IsEmpty => count == 0;
+
+    /// <summary>Adds an open gradient.</summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="memory">Where values and gradient lie.</param>
+    /// <param name="collected">A sparse gradient's rows.</param>
+    public void Add(Parameter parameter, in HostMemory memory, TouchedRows? collected)
+    {
+        if (count == entries.Length)
+            Array.Resize(ref entries, 2 * count);
+        entries[count++] = new()
+        {
+            Parameter = parameter,
+            Memory = collected?.Values ?? memory.Gradient,
+            Type = parameter.ElementType,
+            Count = collected?.Numbers ?? (nint)parameter.Numbers,
+            ChunksBefore = chunks,
+            IsCopy = memory.IsCopy,
+            Rows = collected,
+            Raw = memory.Rows ?? default,
+        };
+        chunks += entries[count - 1].Chunks;
+        numbers += entries[count - 1].Count;
+    }
+
+    /// <summary>The norm of all gradients, as they are after a change.</summary>
+    public double Norm(NormOrder order, in GradientChange change)
+    {
+        Gather(order, change);
+        double total = order.Start;
+        for (int i = 0; i < count; i++)
+            total = order.Combine(total, order.OfTensor(entries[i].Gathered));
+        return count == 0 ? 0 : order.Root(total);
+    }
+
+    /// <summary>
+    /// A parameter whose gradient has a number that is not finite; null when there is none. To be asked after <see cref="Norm"/>, for the
+    /// same order and change; goes over the gradients again only where the norm can't tell.
+    /// </summary>
+    public Parameter? FindNotFinite(NormOrder order, in GradientChange change)
+    {
+        bool sure = true;
+        for (int i = 0; i < count; i++)
+        {
+            bool finite = double.IsFinite(entries[i].Gathered), tells = order.TellsFinite(entries[i].Parameter.ElementType);
+            if (!finite && tells)
+                return entries[i].Parameter;
+            sure &= tells || finite && order.IsSumOfAll;
+        }
+        if (sure)
+            return null;
+        Gather(NormOrder.Infinity, change);
+        for (int i = 0; i < count; i++)
+        {
+            if (!double.IsFinite(entries[i].Gathered))
+                return entries[i].Parameter;
+        }
+        return null;
+    }
+
+    /// <summary>A parameter with complex numbers; null when there is none.</summary>
+    public Parameter? FindComplex() => Find(type => type.IsComplex());
+
+    /// <summary>A parameter with Float16 numbers; null when there is none.</summary>
+    public Parameter? FindHalf() => Find(type => type == ElementType.Float16);
+
+    Parameter? Find(Predicate<ElementType> match)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            if (match(entries[i].Type))
+                return entries[i].Parameter;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Finds gradients that are the same memory, of which one is to be changed for all. Throws, with nothing changed, for those that begin at one
+    /// place and end at others.
+    /// </summary>
+    public bool FindShared()
+    {
+        bool any = false;
+        places.Begin(count);
+        for (int i = 0; i < count; i++)
+        {
+            ref var entry = ref entries[i];
+            if (entry.Count == 0)
+                continue;
+            var place = entry.IsElsewhere ? new(entry.Parameter.LocateGradient()) : entry.Memory;
+            int first = places.Add(place, i);
+            entry.IsShared = first != i;
+            if (!entry.IsShared)
+                continue;
+            any = true;
+            if (entries[first].Count != entry.Count || entries[first].Type != entry.Type)
+                throw new InvalidOperationException($"The gradients of parameters {entries[first].Parameter} and {entry.Parameter} share memory without being the same: what is done to the one would be done to a part of the other. Give them gradients of their own.");
+        }
+        return any;
+    }
+
+    /// <summary>Changes all gradients in place, those that several parameters share once.</summary>
+    /// <param name="change">What is done to each number.</param>
+    /// <param name="keeps">Whether gradients of which only copies could be opened are to be as the copies are then.</param>
+    public void Change(in GradientChange change, bool keeps)
+    {
+        if (change.IsNone)
+            return;
+        FindShared();
+        if (chunks > 0)
+            ops.For(new ChangeLoop { Pass = this, Change = change }, chunks, CostOfChunk);
+        for (int i = 0; i < count; i++)
+        {
+            ref var entry = ref entries[i];
+            if (entry.IsElsewhere && !entry.IsShared)
+                entry.Parameter.Backend.ChangeGradient(entry.Parameter, change);
+            if (!keeps)
+                continue;
+            entry.Rows?.Store(entry.Raw);
+            if (entry.IsCopy)
+                entry.Parameter.KeepGradient();
+        }
+    }
+
+    void Open(Parameter? parameter, GradientUse use)
+    {
+        if (parameter is null)
+            throw new ArgumentException("A parameter is null.");
+        if (!parameter.BeginStep(use, out var memory))
+            return;
+        try
+        {
+            if (!seen.Add(parameter.Identity))
+                throw new ArgumentException($"Parameter {parameter} is there twice: its gradient would count and be changed twice.");
+            TouchedRows? collected = null;
+            if (memory.Rows is { } raw)
+            {
+                if (rowCount == rows.Count)
+                    rows.Add(new());
+                (collected = rows[rowCount++]).Collect(parameter, raw);
+            }
+            Add(parameter, memory, collected);
+        }
+        catch
+        {
+            parameter.EndStep();
+            throw;
+        }
+    }
+
+    /// <summary>What numbers in one place gather to, on one thread: with the bits of a pass.</summary>
+    public static double Gather(byte* numbers, ElementType type, nint count, NormOrder order, in GradientChange change)
+    {
+        double gathered = order.Start;
+        for (nint i = 0; i < count; i += Chunk)
+            gathered = order.Combine(gathered, GatherChunk(numbers + i * type.Real().Size(), type, Math.Min(Chunk, count - i), order, change, !change.IsNone));
+        return gathered;
+    }
+
+    static double GatherChunk(byte* at, ElementType type, nint n, NormOrder order, in GradientChange change, bool changes)
+    {
+        var real = type.Real();
+        return real == ElementType.Float64
+            ? changes ? Staged<double>(at, type, n, order, change, true) : Gather((double*)at, n, type, order)
+            : changes || real != ElementType.Float32 ? Staged<float>(at, type, n, order, change, changes) : Gather((float*)at, n, type, order);
+    }
+
+    static double Gather<T>(T* x, nint n, ElementType type, NormOrder order) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        type.IsComplex() ? order.GatherPairs(x, n) : order.Gather(x, n);
+
+    [SkipLocalsInit]
+    static double Staged<T>(byte* at, ElementType type, nint n, NormOrder order, in GradientChange change, bool changes)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var real = type.Real();
+        T* numbers = stackalloc T[Chunk];
+        if (!changes)
+        {
+            Storage.Load(at, real, numbers, (int)n);
+        }
+        else if (real == Storage.Of<T>())
+        {
+            change.Apply(at, (byte*)numbers, real, n);
+        }
+        else
+        {
+            byte* stored = stackalloc byte[Chunk * sizeof(ushort)];
+            change.Apply(at, stored, real, n);
+            Storage.Load(stored, real, numbers, (int)n);
+        }
+        return Gather(numbers, n, type, order);
+    }
+
+    nint CostOfChunk => (nint)Math.Max(1, numbers / chunks);
+
+    /// <summary>Leaves in each entry what its numbers gather to.</summary>
+    void Gather(NormOrder order, in GradientChange change)
+    {
+        double* partial = ops.Take<double>(chunks);
+        if (chunks > 0)
+            ops.For(new GatherLoop { Pass = this, Order = order, Change = change, Changes = !change.IsNone, Partial = partial }, chunks, CostOfChunk);
+        for (int i = 0; i < count; i++)
+        {
+            ref var entry = ref entries[i];
+            if (entry.IsElsewhere)
+            {
+                entry.Gathered = entry.Parameter.Backend.GatherGradient(entry.Parameter, order, change);
+                continue;
+            }
+            entry.Gathered = order.Start;
+            for (nint k = 0; k < entry.Chunks; k++)
+                entry.Gathered = order.Combine(entry.Gathered, partial[entry.ChunksBefore + k]);
+        }
+        ops.Release();
+    }
+
+    /// <summary>The entry that a chunk is of: the last one with no more chunks before it.</summary>
+    int EntryOf(nint chunk)
+    {
+        int low = 0, high = count - 1;
+        while (low < high)
+        {
+            int middle = (low + high + 1) / 2;
+            if (entries[middle].ChunksBefore <= chunk)
+                low = middle;
+            else
+                high = middle - 1;
+        }
+        return low;
+    }
+
+    struct GatherLoop : ILoopBody
+    {
+        public GradientPass Pass;
+        public NormOrder Order;
+        public GradientChange Change;
+        public bool Changes;
+        public double* Partial;
+
+        public readonly void Run(nint first, nint last)
+        {
+            int i = Pass.EntryOf(first);
+            for (nint chunk = first; chunk < last; chunk++)
+            {
+                ref var entry = ref Pass.At(ref i, chunk, out nint start, out nint n);
+                fixed (byte* memory = &entry.Memory.Start)
+                    Partial[chunk] = GatherChunk(memory + start * entry.Type.Real().Size(), entry.Type, n, Order, Change, Changes);
+            }
+        }
+    }
+
+    struct ChangeLoop : ILoopBody
+    {
+        public GradientPass Pass;
+        public GradientChange Change;
+
+        public readonly void Run(nint first, nint last)
+        {
+            int i = Pass.EntryOf(first);
+            for (nint chunk = first; chunk < last; chunk++)
+            {
+                ref var entry = ref Pass.At(ref i, chunk, out nint start, out nint n);
+                if (entry.IsShared)
+                    continue;
+                fixed (byte* memory = &entry.Memory.Start)
+                {
+                    byte* at = memory + start * entry.Type.Real().Size();
+                    Change.Apply(at, at, entry.Type.Real(), n);
+                }
+            }
+        }
+    }
+
+    /// <summary>The entry of a chunk, from that of an earlier chunk on, and the chunk's place in it.</summary>
+    ref Entry At(ref int i, nint chunk, out nint start, out nint n)
+    {
+        while (chunk >= entries[i].ChunksBefore + entries[i].Chunks)
+            i++;
+        start = (chunk - entries[i].ChunksBefore) * Chunk;
+        n = Math.Min(Chunk, entries[i].Count - start);
+        return ref entries[i];
+    }
+}

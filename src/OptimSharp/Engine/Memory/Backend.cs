@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Numerics;
+using OptimSharp.Rules;
+
+namespace OptimSharp.Engine;
+
+/// <summary>Owns storage and runs rules on it: host memory, or (in the adapter) tensors that host pointers can't reach.</summary>
+internal abstract class Backend
+{
+    /// <summary>A tensor of zeros, where the parameter is.</summary>
+    public abstract StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type);
+
+    /// <summary>Plans the update of one parameter. Nothing is changed before the plan runs.</summary>
+    public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>What a gradient outside of host memory gathers to, as it is after a change. It is open for a step, and dense.</summary>
+    public virtual double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change) => throw new UnreachableException();
+
+    /// <summary>Changes a gradient outside of host memory in place. It is open for a step, and dense.</summary>
+    public virtual void ChangeGradient(Parameter parameter, in GradientChange change) => throw new UnreachableException();
+
+    /// <summary>Plans the update of an average by one of this backend's parameters.</summary>
+    public virtual void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var values = model.Locate();
+        if (average is not HostTensor host || values.IsNull)
+        {
+            AverageOnHost<T>.Plan(plan, rule, model, average);
+            return;
+        }
+        plan.Add<AverageRule<T>, T>(rule, new()
+        {
+            Param = host.Address,
+            Grad = values,
+            ParamType = host.Type.Real(),
+            GradType = model.ElementType.Real(),
+            Count = (nint)model.Numbers,
+        });
+    }
+
+    /// <summary>
+    /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
+    /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
+    /// </summary>
+    public virtual TensorOps CreateTensorOps() => new();
+}
+
+/// <summary>A parameter in a step, and the state that its rule works with.</summary>
+/// <remarks>
+/// <see cref="Rows"/> says which rows the rule is for, when the gradient is sparse: the others are neither read nor written.
+/// </remarks>
+internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StateTensor? s0, StateTensor? s1, StateTensor? s2,
+    StepFrame? frame = null)
+{
+    public readonly Parameter Parameter = parameter;
+    public readonly HostMemory Memory = memory;
+    public readonly ElementType GradType = gradType; // of the memory's gradient: the parameter's, or the one computed in
+    public readonly TouchedRows? Rows = rows;
+    public readonly StateTensor? S0 = s0, S1 = s1, S2 = s2;
+    public readonly StepFrame? Frame = frame; // what is done around the rule, when its pass can do it
+}
+
+/// <summary>Memory of this process, computed on its processors.</summary>
+internal sealed class HostBackend : Backend
+{
+    public static HostBackend Instance { get; } = new();
+
+    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
+
+    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddParameter<TRule, T>(rule, target);
+}

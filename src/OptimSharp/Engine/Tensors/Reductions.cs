@@ -1,0 +1,101 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace OptimSharp.Engine;
+
+/// <summary>How numbers are gathered into one.</summary>
+internal interface IReduction
+{
+    static abstract Vector256<double> Add(Vector256<double> sum, Vector256<double> x, Vector256<double> y);
+
+    static abstract double Combine(double a, double b);
+}
+
+/// <summary>
+/// Reductions in one fixed order: element i goes to accumulator i mod 16, and the sixteen are combined in pairs. A machine
+/// without vectors of four doubles does the same additions one by one. (The sums of TensorPrimitives depend on the width of the
+/// machine's vectors, so they are not used.)
+/// </summary>
+internal static unsafe class Reductions
+{
+    const int Lanes = 16;
+
+    /// <summary>Over one chunk, on one thread.</summary>
+    public static double Run<T, TReduction>(T* x, T* y, nint count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        where TReduction : struct, IReduction
+    {
+        Vector256<double> a = default, b = default, c = default, d = default;
+        nint i = 0;
+        for (; i <= count - Lanes; i += Lanes)
+        {
+            a = TReduction.Add(a, Load(x + i), Load(y + i));
+            b = TReduction.Add(b, Load(x + i + 4), Load(y + i + 4));
+            c = TReduction.Add(c, Load(x + i + 8), Load(y + i + 8));
+            d = TReduction.Add(d, Load(x + i + 12), Load(y + i + 12));
+        }
+        if (i < count)
+        {
+            T* xs = stackalloc T[Lanes], ys = stackalloc T[Lanes];
+            for (int k = 0; k < Lanes; k++)
+                (xs[k], ys[k]) = i + k < count ? (x[i + k], y[i + k]) : (T.Zero, T.Zero);
+            a = TReduction.Add(a, Load(xs), Load(ys));
+            b = TReduction.Add(b, Load(xs + 4), Load(ys + 4));
+            c = TReduction.Add(c, Load(xs + 8), Load(ys + 8));
+            d = TReduction.Add(d, Load(xs + 12), Load(ys + 12));
+        }
+        return TReduction.Combine(
+            TReduction.Combine(Across<TReduction>(a), Across<TReduction>(b)),
+            TReduction.Combine(Across<TReduction>(c), Across<TReduction>(d)));
+    }
+
+    /// <summary>sums[i] += x[i]².</summary>
+    public static void AddSquares<T>(T* x, double* sums, nint count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        nint i = 0;
+        for (; i <= count - 4; i += 4)
+        {
+            var value = Load(x + i);
+            (Vector256.Load(sums + i) + value * value).Store(sums + i);
+        }
+        for (; i < count; i++)
+        {
+            double value = double.CreateTruncating(x[i]);
+            sums[i] += value * value;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<double> Load<T>(T* x) where T : unmanaged =>
+        typeof(T) == typeof(double)
+            ? Vector256.Load((double*)x)
+            : Vector256.WidenLower(Vector128.Load((float*)x).ToVector256Unsafe());
+
+    static double Across<TReduction>(Vector256<double> x) where TReduction : struct, IReduction =>
+        TReduction.Combine(TReduction.Combine(x[0], x[1]), TReduction.Combine(x[2], x[3]));
+
+    public readonly struct Dot : IReduction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<double> Add(Vector256<double> sum, Vector256<double> x, Vector256<double> y) => sum + x * y;
+
+        public static double Combine(double a, double b) => a + b;
+    }
+
+    public readonly struct SumOfSizes : IReduction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<double> Add(Vector256<double> sum, Vector256<double> x, Vector256<double> y) => sum + Vector256.Abs(x);
+
+        public static double Combine(double a, double b) => a + b;
+    }
+
+    public readonly struct Largest : IReduction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<double> Add(Vector256<double> sum, Vector256<double> x, Vector256<double> y) => Vector256.Max(sum, Vector256.Abs(x));
+
+        public static double Combine(double a, double b) => Math.Max(a, b);
+    }
+}
