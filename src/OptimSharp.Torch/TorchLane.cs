@@ -18,6 +18,15 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
 
     TorchLane(T constant) => this.constant = constant;
 
+    /// <summary>Whether it is the number 0.</summary>
+    public bool IsZero => tensor is null && constant == T.Zero;
+
+    /// <summary>Whether it is the same tensor as another lane.</summary>
+    public bool Is(TorchLane<T> other) => tensor is not null && ReferenceEquals(tensor, other.tensor);
+
+    /// <summary>Whether it is a number.</summary>
+    public bool IsConstant => tensor is null;
+
     public torch.Tensor Tensor => tensor ?? throw new InvalidOperationException("A constant is no tensor.");
 
     public static TorchLane<T> Of(T value) => new(value);
@@ -54,6 +63,8 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
         var (a, b) => new(a.div(b)),
     };
 
+    public static TorchLane<T> operator -(TorchLane<T> x) => x.tensor is { } a ? new(a.neg()) : new(-x.constant);
+
     public static TorchLane<T> Sqrt(TorchLane<T> x) => x.tensor is { } a ? new(a.sqrt()) : new(T.Sqrt(x.constant));
 
     public static TorchLane<T> Abs(TorchLane<T> x) => x.tensor is { } a ? new(a.abs()) : new(T.Abs(x.constant));
@@ -70,7 +81,15 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
         ? new(torch.where(a.gt(0), then.Like(a), otherwise.Like(a)))
         : x.constant > T.Zero ? then : otherwise;
 
+    public static TorchLane<T> IfGreater(TorchLane<T> x, TorchLane<T> y, TorchLane<T> then, TorchLane<T> otherwise) => (x.tensor ?? y.tensor) is { } like
+        ? new(torch.where(x.Like(like).gt(y.Like(like)), then.Like(like), otherwise.Like(like)))
+        : x.constant > y.constant ? then : otherwise;
+
+    public static TorchLane<T> Sign(TorchLane<T> x) => x.tensor is { } a ? new(a.sign())
+        : new(x.constant > T.Zero ? T.One : x.constant < T.Zero ? -T.One : T.Zero);
+
     Scalar Scalar => typeof(T) == typeof(double) ? double.CreateChecked(constant).ToScalar() : float.CreateChecked(constant).ToScalar();
 
-    torch.Tensor Like(torch.Tensor other) => tensor ?? torch.full_like(other, Scalar);
+    /// <summary>The tensor; of a constant, one like another, full of it.</summary>
+    public torch.Tensor Like(torch.Tensor other) => tensor ?? torch.full_like(other, Scalar);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -270,7 +271,7 @@ public abstract class Optimizer : IStateful, IDisposable
     internal abstract OptimizerOptions StandardOptions { get; }
 
     /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
-    internal abstract IReadOnlyList<StateEntry> StateEntries(Parameter parameter);
+    internal abstract IReadOnlyList<StateEntry> EntriesOf(Parameter parameter);
 
     /// <summary>Whether a step evaluates a closure, several times, and is none without.</summary>
     internal virtual bool NeedsClosure => false;
@@ -279,8 +280,8 @@ public abstract class Optimizer : IStateful, IDisposable
     internal virtual bool SharesState => false;
 
     /// <summary>A state tensor for a value that is loaded.</summary>
-    internal virtual StateTensor CreateState(Parameter parameter, string key, StatePrecision precision) =>
-        parameter.Backend.CreateState(parameter, parameter.Shape, precision.TypeFor(parameter.ElementType));
+    internal virtual StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
+        entry.Create(parameter, precision.TypeFor(parameter.ElementType));
 
     /// <summary>Throws <see cref="StateDictException"/> when entries that were read do not fit together.</summary>
     internal virtual void CheckState(ParameterState state, StateDict from)

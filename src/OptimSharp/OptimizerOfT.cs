@@ -12,12 +12,11 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 {
     readonly List<ParameterGroup<TOptions>> groups = [];
 
-    private protected Optimizer(IEnumerable<Parameter> parameters, TOptions? options)
-        : this([new ParameterGroup<TOptions>(NotEmpty(parameters))], options)
-    {
-    }
-
-    private protected Optimizer(IEnumerable<ParameterGroup<TOptions>> groups, TOptions? options)
+    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
+    /// <param name="groups">The groups; for parameters that share one set of options, <see cref="Group"/> makes one.</param>
+    /// <param name="options">The options of groups that override none; null: the record's defaults.</param>
+    /// <exception cref="ArgumentException">No parameters, one twice, one that the optimizer can't have, or an option out of range.</exception>
+    protected Optimizer(IEnumerable<ParameterGroup<TOptions>> groups, TOptions? options)
     {
         Defaults = options ?? new TOptions();
         OptionSchema<TOptions>.Check(Defaults);
@@ -159,32 +158,47 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
             Warnings.Raise(this, $"Rebind was given parameters that the optimizer does not have and does not train: {string.Join(", ", leftOut)}. If they were tied to others before, tie them again first; else give the optimizer's own only.");
     }
 
+    /// <summary>What the optimizer remembers of a parameter, in the order in which state dicts have it. Everything that its rules use is in it.</summary>
+    protected abstract IReadOnlyList<StateEntry> StateEntries(Parameter parameter);
+
     /// <summary>
-    /// Adds the step of one group to the plan: a loop over <paramref name="group"/> that binds the rule for each parameter.
+    /// Plans the step of one group: a loop over <paramref name="group"/> that gives each parameter its rule.
     /// Parameters without gradient, threads, element types and devices are dealt with elsewhere.
     /// </summary>
-    private protected abstract void Update<T>(GroupUpdate<T> group, TOptions options)
+    /// <typeparam name="T">The type computed in: float or double. A group with parameters of both kinds is planned in two calls.</typeparam>
+    /// <param name="group">The parameters.</param>
+    /// <param name="options">The group's options as they are now.</param>
+    protected abstract void Update<T>(GroupStep<T> group, TOptions options)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have.</summary>
-    private protected virtual void CheckParameter(Parameter parameter)
+    protected virtual void CheckParameter(Parameter parameter)
     {
     }
 
-    /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have.</summary>
-    private protected virtual void CheckGroup(ParameterGroup<TOptions> group)
+    /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have, beside those that are in <see cref="ParameterGroups"/>.</summary>
+    protected virtual void CheckGroup(ParameterGroup<TOptions> group)
     {
     }
 
-    private protected void RefuseComplex(Parameter parameter, string alternative)
+    /// <summary>Throws <see cref="ArgumentException"/> for a complex parameter; for use in <see cref="CheckParameter"/>.</summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="alternative">The name of an optimizer that takes it.</param>
+    protected void RefuseComplex(Parameter parameter, string alternative)
     {
         if (parameter.ElementType.IsComplex())
             throw new ArgumentException($"{GetType().Name} does not take complex parameters, but {parameter} is one. {alternative} does.", nameof(parameter));
     }
 
-    /// <summary>Why a gradient of this kind can't be used, and what can; null when it can.</summary>
-    internal virtual string? Refuses(bool sparse, TOptions options) => !sparse ? null
+    /// <summary>Why a gradient of this kind can't be used, and what can, as a sentence or two; null when it can. Sparse gradients can't, unless this is overridden.</summary>
+    /// <param name="sparse">Whether it is sparse: a rule is then applied to the rows with a gradient only.</param>
+    /// <param name="options">The group's options.</param>
+    protected virtual string? Refuses(bool sparse, TOptions options) => !sparse ? null
         : $"{GetType().Name} does not take sparse gradients. SparseAdam, Adagrad, SGD and LBFGS do; or give a dense one.";
+
+    internal string? WhyRefused(bool sparse, TOptions options) => Refuses(sparse, options);
+
+    internal override IReadOnlyList<StateEntry> EntriesOf(Parameter parameter) => StateEntries(parameter);
 
     private protected override void Update()
     {
@@ -197,9 +211,9 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
             for (int i = 0; i < groups.Count; i++)
             {
                 if (Context.Has<float>(i))
-                    Update(new GroupUpdate<float>(Context, i), groups[i].Options);
+                    Update(new GroupStep<float>(Context, i), groups[i].Options);
                 if (Context.Has<double>(i))
-                    Update(new GroupUpdate<double>(Context, i), groups[i].Options);
+                    Update(new GroupStep<double>(Context, i), groups[i].Options);
             }
             Context.Run();
         }
@@ -208,6 +222,10 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
             Context.End();
         }
     }
+
+    /// <summary>One group of all parameters, for the constructor that an optimizer has for those.</summary>
+    /// <exception cref="ArgumentException">There are none.</exception>
+    protected static ParameterGroup<TOptions>[] Group(IEnumerable<Parameter> parameters) => [new(NotEmpty(parameters))];
 
     static TItem[] NotEmpty<TItem>(IEnumerable<TItem> items, [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(items))] string? name = null)
     {

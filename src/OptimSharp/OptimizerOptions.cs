@@ -1,3 +1,5 @@
+using OptimSharp.Rules;
+
 namespace OptimSharp;
 
 /// <summary>
@@ -6,7 +8,8 @@ namespace OptimSharp;
 /// </summary>
 public abstract record OptimizerOptions
 {
-    private protected OptimizerOptions()
+    /// <summary>For records of options. An option is a property with an <see cref="OptionAttribute"/>.</summary>
+    protected OptimizerOptions()
     {
     }
 
@@ -21,11 +24,13 @@ public abstract record OptimizerOptions
     /// </summary>
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
-    /// <summary>What is wrong when several options are looked at together: the option to be named, and a sentence without its full stop.</summary>
-    internal virtual (string Option, string Problem)? CheckTogether() => null;
+    /// <summary>What is wrong when several options are looked at together: the option to be named, and a sentence without its full stop; null when nothing is.</summary>
+    protected virtual (string Option, string Problem)? CheckTogether() => null;
 
     /// <summary>The options with what PyTorch can't take filled in.</summary>
     internal virtual OptimizerOptions ForSaving() => this;
+
+    internal (string Option, string Problem)? WrongTogether() => CheckTogether();
 
     internal OptimizerOptions Copy() => this with { };
 }

@@ -226,7 +226,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
                 throw Refused($"{from.Path}.{option.Key}", e.Message);
             }
         }
-        return read.CheckTogether() is var (_, problem) ? throw Refused(from.Path, problem) : read;
+        return read.WrongTogether() is var (_, problem) ? throw Refused(from.Path, problem) : read;
 
         static StateDictException Refused(string path, string why) => new(path, $"can't be loaded: {why.Split(" (Parameter '")[0].TrimEnd('.')}");
     }

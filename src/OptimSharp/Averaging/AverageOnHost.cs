@@ -12,7 +12,7 @@ static unsafe class AverageOnHost<T>
         using HostTensor old = new([model.Numbers], Storage.Of<T>()), current = new([model.Numbers], Storage.Of<T>());
         average.Read((T*)old.Start);
         model.Read((T*)current.Start, ofGradient: false);
-        ElementwiseKernel<AverageRule<T>, T>.Run<Off>(rule, (T*)old.Start, (T*)current.Start, null, null, null, (nint)model.Numbers, Execution.UsesWideLanes);
+        ElementwiseKernel<AverageRule<T>, T>.Run<Off>(rule, (T*)old.Start, (T*)current.Start, (nint)model.Numbers, Execution.UsesWideLanes);
         average.Write((T*)old.Start);
     });
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -18,7 +19,7 @@ internal static class OptimizerState
             foreach (var parameter in group.Parameters)
             {
                 if (optimizer.StateOf(parameter) is { } state)
-                    states.Add(id, Save(state, optimizer.StateEntries(parameter)));
+                    states.Add(id, Save(state, optimizer.EntriesOf(parameter)));
                 ids.Add(id++);
             }
             var saved = new StateDict();
@@ -39,9 +40,10 @@ internal static class OptimizerState
     static StateDict Save(ParameterState state, IReadOnlyList<StateEntry> entries)
     {
         var saved = new StateDict();
-        foreach (var (key, kind, _) in entries)
+        foreach (var entry in entries)
         {
-            switch (kind)
+            string key = entry.Key;
+            switch (entry.Kind)
             {
                 case StateKind.Step:
                     saved[key] = state.Step;
@@ -50,7 +52,7 @@ internal static class OptimizerState
                     saved[key] = TensorData.From(tensor);
                     break;
                 case StateKind.Number or StateKind.Whole when state.TryGetScalar(key, out double number):
-                    saved[key] = kind == StateKind.Whole ? (long)number : number;
+                    saved[key] = entry.Kind == StateKind.Whole ? (long)number : number;
                     break;
                 case StateKind.Tensors or StateKind.Numbers when state.FindList(key) is { } list:
                     saved[key] = list.Select(TensorData.From).ToArray();

@@ -1,4 +1,5 @@
 using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -11,7 +12,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     /// <exception cref="StateDictException">An entry is of no use at all; or it does not fit, and that is to be refused.</exception>
     public string? Read(Parameter parameter, StateDict from, StatePrecision precision, ParameterState state)
     {
-        var entries = optimizer.StateEntries(parameter);
+        var entries = optimizer.EntriesOf(parameter);
         foreach (var (key, value) in from)
         {
             if (value is null || entries.Any(e => e.Key == key.Name))
@@ -23,14 +24,15 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             }
             report.Add(new(OptimizerState.PathIn(from, key), LoadOutcome.Dropped, key.ToString()));
         }
-        foreach (var (key, kind, optional) in entries)
+        foreach (var entry in entries)
         {
+            string key = entry.Key;
             bool present = from.TryGetValue(key, out object? value) && value is not null;
-            if (kind == StateKind.Ignored || !present && optional)
+            if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional)
                 continue;
             if (!present && IsLenient)
                 return $"'{key}' is missing";
-            switch (kind)
+            switch (entry.Kind)
             {
                 case StateKind.Step:
                     state.Step = OptimizerState.Whole(from, key);
@@ -42,7 +44,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     state.Set(key, OptimizerState.Whole(from, key));
                     break;
                 case StateKind.Tensor:
-                    var (tensor, misfit) = ReadTensor(parameter, from, key, key, from[key], precision);
+                    var (tensor, misfit) = ReadTensor(parameter, from, entry, key, from[key], precision);
                     if (tensor is null)
                         return misfit;
                     state.Add(key, tensor);
@@ -51,7 +53,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     var tensors = state.AddList(key);
                     foreach (var (i, item) in from.GetList(key).Index())
                     {
-                        var (one, unlike) = ReadTensor(parameter, from, key, $"{key}[{i}]", item, precision);
+                        var (one, unlike) = ReadTensor(parameter, from, entry, $"{key}[{i}]", item, precision);
                         if (one is null)
                             return unlike;
                         tensors.Add(one);
@@ -72,10 +74,10 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
         return null;
     }
 
-    (StateTensor? Tensor, string Misfit) ReadTensor(Parameter parameter, StateDict from, string key, string name, object? value, StatePrecision precision)
+    (StateTensor? Tensor, string Misfit) ReadTensor(Parameter parameter, StateDict from, StateEntry entry, string name, object? value, StatePrecision precision)
     {
         var data = value as TensorData ?? throw from.Wrong(name, value, "a tensor");
-        var tensor = optimizer.CreateState(parameter, key, precision);
+        var tensor = optimizer.CreateState(parameter, entry, precision);
         if (data.Shape.SequenceEqual(tensor.Shape) && data.ElementType.IsComplex() == tensor.Type.IsComplex())
         {
             data.CopyTo(tensor);

@@ -41,34 +41,33 @@ public sealed record ASGDOptions : OptimizerOptions
 /// rate found at the end of the one before, so a scheduler acts one step late; the average stays in the state, under <c>ax</c>.
 /// </para>
 /// </remarks>
-public sealed class ASGD : Optimizer<ASGDOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class ASGD(IEnumerable<ParameterGroup<ASGDOptions>> groups, ASGDOptions? options = null) : Optimizer<ASGDOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("eta", StateKind.Number), new("mu", StateKind.Number), new("ax")];
+    static readonly StateEntry Eta = StateEntry.Number("eta"), Mu = StateEntry.Number("mu", initial: 1), Ax = StateEntry.Tensor("ax");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public ASGD(IEnumerable<Parameter> parameters, ASGDOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="ASGD(IEnumerable{ParameterGroup{ASGDOptions}}, ASGDOptions)"/>
+    public ASGD(IEnumerable<Parameter> parameters, ASGDOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="ASGD(IEnumerable{Parameter}, ASGDOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public ASGD(IEnumerable<ParameterGroup<ASGDOptions>> groups, ASGDOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, Eta, Mu, Ax];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, ASGDOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, ASGDOptions options)
     {
         foreach (var x in group)
         {
             long t = x.NextStep();
-            double eta = x.Number("eta", options.LearningRate), mu = x.Number("mu", 1);
-            x.Apply(new ASGDRule<T>(options, x.Rounding, eta, mu), "ax");
-            x.SetNumber("eta", options.LearningRate / x.Power(1 + options.Lambda * options.LearningRate * t, options.Alpha));
-            x.SetNumber("mu", 1 / Math.Max(1, t - options.T0));
+            double eta = x.Number(Eta, options.LearningRate), mu = x.Number(Mu);
+            x.Apply(new ASGDRule<T>(options, x.Rounding, eta, mu), Ax);
+            x.SetNumber(Eta, options.LearningRate / x.Power(1 + options.Lambda * options.LearningRate * t, options.Alpha));
+            x.SetNumber(Mu, 1 / Math.Max(1, t - options.T0));
         }
     }
 }

@@ -36,31 +36,30 @@ public sealed record AdadeltaOptions : OptimizerOptions
 /// Zeiler, "ADADELTA: an adaptive learning rate method", 2012. Follows PyTorch 2.14, which has a learning rate (the paper's is 1).
 /// </para>
 /// </remarks>
-public sealed class Adadelta : Optimizer<AdadeltaOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Adadelta(IEnumerable<ParameterGroup<AdadeltaOptions>> groups, AdadeltaOptions? options = null) : Optimizer<AdadeltaOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("square_avg"), new("acc_delta")];
+    static readonly StateEntry SquareAvg = StateEntry.Tensor("square_avg"), AccDelta = StateEntry.Tensor("acc_delta");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public Adadelta(IEnumerable<Parameter> parameters, AdadeltaOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Adadelta(IEnumerable{ParameterGroup{AdadeltaOptions}}, AdadeltaOptions)"/>
+    public Adadelta(IEnumerable<Parameter> parameters, AdadeltaOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Adadelta(IEnumerable{Parameter}, AdadeltaOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Adadelta(IEnumerable<ParameterGroup<AdadeltaOptions>> groups, AdadeltaOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, SquareAvg, AccDelta];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, AdadeltaOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, AdadeltaOptions options)
     {
         foreach (var x in group)
         {
             x.NextStep();
-            x.Apply(new AdadeltaRule<T>(options, x.Rounding), "square_avg", "acc_delta");
+            x.Apply(new AdadeltaRule<T>(options, x.Rounding), SquareAvg, AccDelta);
         }
     }
 }
@@ -89,6 +88,6 @@ readonly struct AdadeltaRule<T>(AdadeltaOptions o, Rounding<T> rounding) : IUpda
         var std = L.Sqrt(x.S0 + L.Of(eps));
         var delta = L.Sqrt(x.S1 + L.Of(eps)) / std * g;                     // Δ = √(a + ε)/√(s + ε) · g
         x.S1 = L.Of(rho) * x.S1 + L.Of(w) * delta * delta;                  // a ← ρa + (1 − ρ)Δ²
-        x.Param -= L.Of(lr) * delta;                                        // θ ← θ − ηΔ
+        x.Step = L.Of(lr) * delta;                                          // θ ← θ − ηΔ
     }
 }

@@ -46,37 +46,27 @@ public sealed record AdafactorOptions : OptimizerOptions
 /// that caps the relative step. Unlike PyTorch, ε₁ is taken from each parameter's own type, not from the group's first.
 /// </para>
 /// </remarks>
-public sealed class Adafactor : Optimizer<AdafactorOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, a complex one, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> groups, AdafactorOptions? options = null) : Optimizer<AdafactorOptions>(groups, options)
 {
-    static readonly StateEntry[] Whole = [StateEntry.Step, new("variance")];
-    static readonly StateEntry[] Factored = [StateEntry.Step, new("row_var"), new("col_var")];
+    static readonly StateEntry Variance = StateEntry.Tensor("variance");
+    static readonly StateEntry RowVar = StateEntry.Tensor("row_var", StateShape.Rows), ColVar = StateEntry.Tensor("col_var", StateShape.Columns);
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, a complex one, or an option out of range.</exception>
-    public Adafactor(IEnumerable<Parameter> parameters, AdafactorOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Adafactor(IEnumerable{ParameterGroup{AdafactorOptions}}, AdafactorOptions)"/>
+    public Adafactor(IEnumerable<Parameter> parameters, AdafactorOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Adafactor(IEnumerable{Parameter}, AdafactorOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> groups, AdafactorOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>
+        parameter.Shape.Length > 1 ? [StateEntry.Step, RowVar, ColVar] : [StateEntry.Step, Variance];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => parameter.Shape.Length > 1 ? Factored : Whole;
-
-    internal override StateTensor CreateState(Parameter parameter, string key, StatePrecision precision)
-    {
-        long[] shape = parameter.Shape.ToArray();
-        if (key == "row_var")
-            shape[^1] = 1;
-        else if (key == "col_var")
-            shape[^2] = 1;
-        return parameter.Backend.CreateState(parameter, shape, precision.TypeFor(parameter.ElementType));
-    }
-
-    private protected override void Update<T>(GroupUpdate<T> group, AdafactorOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, AdafactorOptions options)
     {
         foreach (var x in group)
         {
@@ -84,13 +74,14 @@ public sealed class Adafactor : Optimizer<AdafactorOptions>
             bool factored = x.Shape.Length > 1;
             var update = new AdafactorUpdate<T>(options, t, weight: x.Power(t, options.Beta2Decay), EpsilonOf(x.ElementType, options), x.Rounding, factored);
             if (factored)
-                x.ApplyWhole(update, x.State("row_var", sizeOne: ^1), x.State("col_var", sizeOne: ^2));
+                x.ApplyWhole(update, RowVar, ColVar);
             else
-                x.ApplyWhole(update, x.State("variance"));
+                x.ApplyWhole(update, Variance);
         }
     }
 
-    private protected override void CheckParameter(Parameter parameter) => RefuseComplex(parameter, "Adam");
+    /// <inheritdoc/>
+    protected override void CheckParameter(Parameter parameter) => RefuseComplex(parameter, "Adam");
 
     static double EpsilonOf(ElementType type, AdafactorOptions options) => options.Epsilon.Epsilon1 ?? type switch
     {
@@ -207,7 +198,7 @@ readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double wei
             {
                 nint batch = i / Tensor.Rows, at = i * Tensor.Columns;
                 var rule = new FactoredRule<T>(Tensor.S0[i], Mean[batch], Eps1);
-                ElementwiseKernel<FactoredRule<T>, T>.Run<Off>(rule, U + at, Tensor.Grad + at, Tensor.S1 + batch * Tensor.Columns, null, null, Tensor.Columns, Execution.UsesWideLanes);
+                ElementwiseKernel<FactoredRule<T>, T>.Run<Off>(rule, new Streams { Param = (byte*)(U + at), Grad = (byte*)(Tensor.Grad + at), S0 = (byte*)(Tensor.S1 + batch * Tensor.Columns) }, Tensor.Columns, Execution.UsesWideLanes);
             }
         }
     }

@@ -42,36 +42,36 @@ public sealed record AdagradOptions : OptimizerOptions
 /// step with a gradient, from the group's own initial value; so parameters added later have it.
 /// </para>
 /// </remarks>
-public sealed class Adagrad : Optimizer<AdagradOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Adagrad(IEnumerable<ParameterGroup<AdagradOptions>> groups, AdagradOptions? options = null) : Optimizer<AdagradOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("sum")];
+    static readonly StateEntry Sum = StateEntry.Tensor("sum");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public Adagrad(IEnumerable<Parameter> parameters, AdagradOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Adagrad(IEnumerable{ParameterGroup{AdagradOptions}}, AdagradOptions)"/>
+    public Adagrad(IEnumerable<Parameter> parameters, AdagradOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Adagrad(IEnumerable{Parameter}, AdagradOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Adagrad(IEnumerable<ParameterGroup<AdagradOptions>> groups, AdagradOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, Sum];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, AdagradOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, AdagradOptions options)
     {
         foreach (var x in group)
         {
             double lr = options.LearningRate / (1 + (x.NextStep() - 1) * options.LearningRateDecay);
-            x.Start("sum", options.InitialAccumulatorValue);
-            x.Apply(new AdagradRule<T>(options, x.Rounding, lr), "sum");
+            x.Start(Sum, options.InitialAccumulatorValue);
+            x.Apply(new AdagradRule<T>(options, x.Rounding, lr), Sum);
         }
     }
 
-    internal override string? Refuses(bool sparse, AdagradOptions options) => !sparse || options.WeightDecay == 0 ? null
+    /// <inheritdoc/>
+    protected override string? Refuses(bool sparse, AdagradOptions options) => !sparse || options.WeightDecay == 0 ? null
         : "Adagrad's weight decay moves every row and does not go with sparse gradients: leave out one of the two, or give a dense gradient.";
 }
 
@@ -94,6 +94,6 @@ readonly struct AdagradRule<T>(AdagradOptions o, Rounding<T> rounding, double de
         if (decays)
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 += g * g;                                                      // s ← s + g²
-        x.Param -= L.Of(lr) * g / (L.Sqrt(x.S0) + L.Of(eps));               // θ ← θ − ηₜ · g / (√s + ε)
+        x.Step = L.Of(lr) * g / (L.Sqrt(x.S0) + L.Of(eps));                 // θ ← θ − ηₜ · g / (√s + ε)
     }
 }

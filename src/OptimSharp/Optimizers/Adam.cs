@@ -46,29 +46,29 @@ public record AdamOptions : OptimizerOptions
 /// correction, and AMSGrad takes the maximum before it. Unlike PyTorch, AMSGrad can be switched on later.
 /// </para>
 /// </remarks>
-public sealed class Adam : Optimizer<AdamOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Adam(IEnumerable<ParameterGroup<AdamOptions>> groups, AdamOptions? options = null) : Optimizer<AdamOptions>(groups, options)
 {
-    internal static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_avg_sq"), new("max_exp_avg_sq", Optional: true)];
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq"), MaxExpAvgSq = StateEntry.Tensor("max_exp_avg_sq", optional: true);
+    internal static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq, MaxExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public Adam(IEnumerable<Parameter> parameters, AdamOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Adam(IEnumerable{ParameterGroup{AdamOptions}}, AdamOptions)"/>
+    public Adam(IEnumerable<Parameter> parameters, AdamOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Adam(IEnumerable{Parameter}, AdamOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Adam(IEnumerable<ParameterGroup<AdamOptions>> groups, AdamOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, AdamOptions options) => Bind(group, options);
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, AdamOptions options) => Bind(group, options);
 
     /// <summary>Adam and AdamW differ in their options only.</summary>
-    internal static void Bind<T>(GroupUpdate<T> group, AdamOptions options)
+    internal static void Bind<T>(GroupStep<T> group, AdamOptions options)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         foreach (var x in group)
@@ -76,16 +76,16 @@ public sealed class Adam : Optimizer<AdamOptions>
             long t = x.NextStep();
             double correction1 = 1 - x.Power(options.Betas.Beta1, t), correction2 = 1 - x.Power(options.Betas.Beta2, t);
             if (options.AMSGrad)
-                x.Apply(new AdamRule<T, On>(options, x.Rounding, correction1, correction2), "exp_avg", "exp_avg_sq", "max_exp_avg_sq");
+                x.Apply(new AdamRule<T, On>(options, x.Rounding, correction1, correction2), ExpAvg, ExpAvgSq, MaxExpAvgSq);
             else
-                x.Apply(new AdamRule<T, Off>(options, x.Rounding, correction1, correction2), "exp_avg", "exp_avg_sq");
+                x.Apply(new AdamRule<T, Off>(options, x.Rounding, correction1, correction2), ExpAvg, ExpAvgSq);
         }
     }
 }
 
 readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, Rounding<T> rounding, double correction1, double correction2) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    where TAMSGrad : IFlag
+    where TAMSGrad : IChoice
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
@@ -98,7 +98,7 @@ readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, Rounding<T> rounding, doubl
     readonly T stepSize = T.CreateChecked(o.LearningRate / correction1 * Math.Sqrt(correction2));
     readonly bool decays = o.WeightDecay != 0 && !o.DecoupledWeightDecay;
 
-    public static int Slots => TAMSGrad.On ? 3 : 2;
+    public static int Slots => TAMSGrad.IsOn ? 3 : 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
@@ -110,9 +110,9 @@ readonly struct AdamRule<T, TAMSGrad>(AdamOptions o, Rounding<T> rounding, doubl
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
         var v = x.S1;
-        if (TAMSGrad.On)
+        if (TAMSGrad.IsOn)
             v = x.S2 = L.Max(x.S2, v);                                      // v̂ ← max(v̂, v)
         // θ ← θ − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε), the inner fraction multiplied out: a division is what the step's time hangs on.
-        x.Param -= L.Of(stepSize) * x.S0 / (L.Sqrt(v) + L.Of(eps));
+        x.Step = L.Of(stepSize) * x.S0 / (L.Sqrt(v) + L.Of(eps));
     }
 }

@@ -12,7 +12,8 @@ public sealed record AdamWOptions : AdamOptions
     /// <summary>Always true: it is what makes Adam AdamW.</summary>
     public override bool DecoupledWeightDecay { get; init; } = true;
 
-    internal override (string, string)? CheckTogether() => DecoupledWeightDecay ? null
+    /// <inheritdoc/>
+    protected override (string Option, string Problem)? CheckTogether() => DecoupledWeightDecay ? null
         : (nameof(DecoupledWeightDecay), "DecoupledWeightDecay must be true for AdamW (Adam adds the decay to the gradient), but is false");
 }
 
@@ -21,22 +22,21 @@ public sealed record AdamWOptions : AdamOptions
 /// <para>θ ← θ(1 − ηλ), then the step of <see cref="Adam"/> without decay.</para>
 /// <para>Loshchilov and Hutter, "Decoupled weight decay regularization", 2019. Follows PyTorch 2.14: the decay is multiplied by the rate.</para>
 /// </remarks>
-public sealed class AdamW : Optimizer<AdamWOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class AdamW(IEnumerable<ParameterGroup<AdamWOptions>> groups, AdamWOptions? options = null) : Optimizer<AdamWOptions>(groups, options)
 {
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public AdamW(IEnumerable<Parameter> parameters, AdamWOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="AdamW(IEnumerable{ParameterGroup{AdamWOptions}}, AdamWOptions)"/>
+    public AdamW(IEnumerable<Parameter> parameters, AdamWOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="AdamW(IEnumerable{Parameter}, AdamWOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public AdamW(IEnumerable<ParameterGroup<AdamWOptions>> groups, AdamWOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Adam.Entries;
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Adam.Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, AdamWOptions options) => Adam.Bind(group, options);
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, AdamWOptions options) => Adam.Bind(group, options);
 }

@@ -36,31 +36,30 @@ public sealed record AdamaxOptions : OptimizerOptions
 /// Kingma and Ba, "Adam: a method for stochastic optimization", 2015, section 7.1. Follows PyTorch 2.14: ε is inside the maximum.
 /// </para>
 /// </remarks>
-public sealed class Adamax : Optimizer<AdamaxOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Adamax(IEnumerable<ParameterGroup<AdamaxOptions>> groups, AdamaxOptions? options = null) : Optimizer<AdamaxOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_inf")];
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpInf = StateEntry.Tensor("exp_inf");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public Adamax(IEnumerable<Parameter> parameters, AdamaxOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Adamax(IEnumerable{ParameterGroup{AdamaxOptions}}, AdamaxOptions)"/>
+    public Adamax(IEnumerable<Parameter> parameters, AdamaxOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Adamax(IEnumerable{Parameter}, AdamaxOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Adamax(IEnumerable<ParameterGroup<AdamaxOptions>> groups, AdamaxOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, ExpAvg, ExpInf];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, AdamaxOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, AdamaxOptions options)
     {
         foreach (var x in group)
         {
             double correction = 1 - x.Power(options.Betas.Beta1, x.NextStep());
-            x.Apply(new AdamaxRule<T>(options, x.Rounding, correction), "exp_avg", "exp_inf");
+            x.Apply(new AdamaxRule<T>(options, x.Rounding, correction), ExpAvg, ExpInf);
         }
     }
 }
@@ -87,6 +86,6 @@ readonly struct AdamaxRule<T>(AdamaxOptions o, Rounding<T> rounding, double corr
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = L.Max(L.Of(beta2) * x.S1, L.Abs(g) + L.Of(eps));             // u ← max(β₂u, |g| + ε)
-        x.Param -= L.Of(stepSize) * x.S0 / x.S1;                            // θ ← θ − η/(1 − β₁ᵗ) · m/u
+        x.Step = L.Of(stepSize) * x.S0 / x.S1;                              // θ ← θ − η/(1 − β₁ᵗ) · m/u
     }
 }

@@ -75,28 +75,25 @@ public enum LineSearch
 /// evaluations, as before PyTorch 2.7. A closure that throws leaves parameters, state and counts as before the step.
 /// </para>
 /// </remarks>
-public sealed class LBFGS : Optimizer<LBFGSOptions>
+/// <param name="groups">A group of parameters; there can be only one.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">There are several groups, no parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFGSOptions? options = null) : Optimizer<LBFGSOptions>(groups, options)
 {
     static readonly StateEntry[] Entries =
     [
-        new("func_evals", StateKind.Whole), new("n_iter", StateKind.Whole), new("d", Optional: true), new("t", StateKind.Number, true),
-        new("old_dirs", StateKind.Tensors, true), new("old_stps", StateKind.Tensors, true), new("ro", StateKind.Numbers, true),
-        new("H_diag", StateKind.Number, true), new("prev_flat_grad", Optional: true), new("prev_loss", StateKind.Number, true),
-        new("al", StateKind.Ignored, true),
+        StateEntry.Of("func_evals", StateKind.Whole), StateEntry.Of("n_iter", StateKind.Whole), StateEntry.Tensor("d", optional: true), StateEntry.Number("t", optional: true),
+        StateEntry.Of("old_dirs", StateKind.Tensors, true), StateEntry.Of("old_stps", StateKind.Tensors, true), StateEntry.Of("ro", StateKind.Numbers, true),
+        StateEntry.Number("H_diag", optional: true), StateEntry.Tensor("prev_flat_grad", optional: true), StateEntry.Number("prev_loss", optional: true),
+        StateEntry.Of("al", StateKind.Ignored, true),
     ];
 
     LBFGSStep? step; // scratch memory, kept between steps
 
     /// <summary>For parameters, all with the same options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public LBFGS(IEnumerable<Parameter> parameters, LBFGSOptions? options = null) : base(parameters, options)
-    {
-    }
-
-    /// <summary>For a group of parameters; there can be only one.</summary>
-    /// <exception cref="ArgumentException">There are several groups, no parameters, one twice, or an option out of range.</exception>
-    [OverloadResolutionPriority(1)]
-    public LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFGSOptions? options = null) : base(groups, options)
+    /// <inheritdoc cref="LBFGS(IEnumerable{ParameterGroup{LBFGSOptions}}, LBFGSOptions)"/>
+    public LBFGS(IEnumerable<Parameter> parameters, LBFGSOptions? options = null) : this(Group(parameters), options)
     {
     }
 
@@ -104,10 +101,11 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
 
     internal override bool SharesState => true;
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>
         parameter.Identity.Equals(ParameterGroups[0].ParameterArray[0].Identity) ? Entries : [];
 
-    internal override StateTensor CreateState(Parameter parameter, string key, StatePrecision precision) =>
+    internal override StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
         new HostTensor([ParameterGroups[0].ParameterArray.Sum(p => p.Numbers)], IsWide ? ElementType.Float64 : ElementType.Float32);
 
     internal override void CheckState(ParameterState state, StateDict from)
@@ -126,13 +124,15 @@ public sealed class LBFGS : Optimizer<LBFGSOptions>
 
     bool IsWide => Array.Exists(ParameterGroups[0].ParameterArray, p => p.ElementType.Compute() == ElementType.Float64);
 
-    private protected override void CheckGroup(ParameterGroup<LBFGSOptions> group)
+    /// <inheritdoc/>
+    protected override void CheckGroup(ParameterGroup<LBFGSOptions> group)
     {
         if (ParameterGroups.Count > 0)
             throw new ArgumentException("LBFGS has one parameter group: its steps are of all parameters together. Put them all into one.", nameof(group));
     }
 
-    private protected override void Update<T>(GroupUpdate<T> group, LBFGSOptions options) =>
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, LBFGSOptions options) =>
         throw new UnreachableException();
 
     private protected override void Update() => throw new InvalidOperationException(

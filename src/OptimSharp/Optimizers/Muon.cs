@@ -66,32 +66,32 @@ public enum MuonRateAdjustment
 /// not matrices are refused, in groups added later too.
 /// </para>
 /// </remarks>
-public sealed class Muon : Optimizer<MuonOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, one that is not a matrix, a complex one, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOptions? options = null) : Optimizer<MuonOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [new("momentum_buffer")];
+    static readonly StateEntry MomentumBuffer = StateEntry.Tensor("momentum_buffer");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, one that is not a matrix, a complex one, or an option out of range.</exception>
-    public Muon(IEnumerable<Parameter> parameters, MuonOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Muon(IEnumerable{ParameterGroup{MuonOptions}}, MuonOptions)"/>
+    public Muon(IEnumerable<Parameter> parameters, MuonOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Muon(IEnumerable{Parameter}, MuonOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [MomentumBuffer];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, MuonOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, MuonOptions options)
     {
         foreach (var x in group)
-            x.ApplyWhole(new MuonUpdate<T>(options, x.Rounding), x.State("momentum_buffer"));
+            x.ApplyWhole(new MuonUpdate<T>(options, x.Rounding), MomentumBuffer);
     }
 
-    private protected override void CheckParameter(Parameter parameter)
+    /// <inheritdoc/>
+    protected override void CheckParameter(Parameter parameter)
     {
         if (parameter.Shape.Length != 2)
             throw new ArgumentException($"Muon's parameters must be matrices, but {parameter} is not. AdamW takes any shape.", nameof(parameter));

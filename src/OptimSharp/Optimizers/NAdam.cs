@@ -43,38 +43,37 @@ public sealed record NAdamOptions : OptimizerOptions
 /// </para>
 /// <para>Dozat, "Incorporating Nesterov momentum into Adam", 2016. Follows PyTorch 2.14.</para>
 /// </remarks>
-public sealed class NAdam : Optimizer<NAdamOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class NAdam(IEnumerable<ParameterGroup<NAdamOptions>> groups, NAdamOptions? options = null) : Optimizer<NAdamOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("mu_product", StateKind.Number), new("exp_avg"), new("exp_avg_sq")];
+    static readonly StateEntry MuProduct = StateEntry.Number("mu_product", initial: 1), ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public NAdam(IEnumerable<Parameter> parameters, NAdamOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="NAdam(IEnumerable{ParameterGroup{NAdamOptions}}, NAdamOptions)"/>
+    public NAdam(IEnumerable<Parameter> parameters, NAdamOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="NAdam(IEnumerable{Parameter}, NAdamOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public NAdam(IEnumerable<ParameterGroup<NAdamOptions>> groups, NAdamOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, MuProduct, ExpAvg, ExpAvgSq];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, NAdamOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, NAdamOptions options)
     {
         double psi = options.MomentumDecay, beta1 = options.Betas.Beta1;
         foreach (var x in group)
         {
             long t = x.NextStep();
             double mu = beta1 * (1 - 0.5 * x.Power(0.96, t * psi)), muNext = beta1 * (1 - 0.5 * x.Power(0.96, (t + 1) * psi));
-            double product = x.Number("mu_product", 1) * mu;
-            x.SetNumber("mu_product", product);
+            double product = x.Number(MuProduct) * mu;
+            x.SetNumber(MuProduct, product);
             double byGradient = options.LearningRate * (1 - mu) / (1 - product);
             double byMomentum = options.LearningRate * muNext / (1 - product * muNext);
             double correction2 = 1 - x.Power(options.Betas.Beta2, t);
-            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, Math.Sqrt(correction2)), "exp_avg", "exp_avg_sq");
+            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, Math.Sqrt(correction2)), ExpAvg, ExpAvgSq);
         }
     }
 }
@@ -108,8 +107,8 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
         // θ ← θ − η((1 − μₜ)/(1 − M) · g + μₜ₊₁/(1 − Mμₜ₊₁) · m) / (√v/√(1 − β₂ᵗ) + ε), the inner fraction multiplied out
         var denominator = L.Sqrt(x.S1) + L.Of(eps);
         if (rounding.IsDone<L>()) // half parameters are written after each of the two
-            x.Param = rounding.Of(x.Param - L.Of(a) * g / denominator) - L.Of(b) * x.S0 / denominator;
+            (x.Param, x.Step) = (rounding.Of(x.Param - L.Of(a) * g / denominator), L.Of(b) * x.S0 / denominator);
         else
-            x.Param -= (L.Of(a) * g + L.Of(b) * x.S0) / denominator;
+            x.Step = (L.Of(a) * g + L.Of(b) * x.S0) / denominator;
     }
 }

@@ -42,26 +42,25 @@ public sealed record RAdamOptions : OptimizerOptions
 /// ε is added before the bias correction. With the default betas the denominator enters at step 6.
 /// </para>
 /// </remarks>
-public sealed class RAdam : Optimizer<RAdamOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class RAdam(IEnumerable<ParameterGroup<RAdamOptions>> groups, RAdamOptions? options = null) : Optimizer<RAdamOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_avg_sq")];
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public RAdam(IEnumerable<Parameter> parameters, RAdamOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="RAdam(IEnumerable{ParameterGroup{RAdamOptions}}, RAdamOptions)"/>
+    public RAdam(IEnumerable<Parameter> parameters, RAdamOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="RAdam(IEnumerable{Parameter}, RAdamOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public RAdam(IEnumerable<ParameterGroup<RAdamOptions>> groups, RAdamOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, ExpAvg, ExpAvgSq];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, RAdamOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, RAdamOptions options)
     {
         double beta2 = options.Betas.Beta2, limit = 2 / (1 - beta2) - 1;
         foreach (var x in group)
@@ -72,11 +71,11 @@ public sealed class RAdam : Optimizer<RAdamOptions>
             if (rho > 5)
             {
                 double rectification = Math.Sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho));
-                x.Apply(new RAdamRule<T, On>(options, x.Rounding, rectification * Math.Sqrt(correction2) / correction1), "exp_avg", "exp_avg_sq");
+                x.Apply(new RAdamRule<T, On>(options, x.Rounding, rectification * Math.Sqrt(correction2) / correction1), ExpAvg, ExpAvgSq);
             }
             else
             {
-                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, 1 / correction1), "exp_avg", "exp_avg_sq");
+                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, 1 / correction1), ExpAvg, ExpAvgSq);
             }
         }
     }
@@ -84,7 +83,7 @@ public sealed class RAdam : Optimizer<RAdamOptions>
 
 readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, double correction) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    where TRectified : IFlag
+    where TRectified : IChoice
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
     readonly T decay = T.CreateChecked(o.WeightDecay);
@@ -109,8 +108,8 @@ readonly struct RAdamRule<T, TRectified>(RAdamOptions o, Rounding<T> rounding, d
         x.S0 = average.Between(x.S0, g);                                    // m ← m + (1 − β₁)(g − m)
         x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);          // v ← β₂v + (1 − β₂)g²
         var step = L.Of(stepSize) * x.S0;                                   // η·m̂, rectified: η·m̂·r·√(1 − β₂ᵗ)/(√v + ε)
-        if (TRectified.On)
+        if (TRectified.IsOn)
             step /= L.Sqrt(x.S1) + L.Of(eps);
-        x.Param -= step;                                                    // θ ← θ − step
+        x.Step = step;                                                      // θ ← θ − step
     }
 }

@@ -47,36 +47,35 @@ public sealed record RMSpropOptions : OptimizerOptions
 /// momentum can be switched on later.
 /// </para>
 /// </remarks>
-public sealed class RMSprop : Optimizer<RMSpropOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class RMSprop(IEnumerable<ParameterGroup<RMSpropOptions>> groups, RMSpropOptions? options = null) : Optimizer<RMSpropOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("square_avg"), new("momentum_buffer", Optional: true), new("grad_avg", Optional: true)];
+    static readonly StateEntry SquareAvg = StateEntry.Tensor("square_avg"), MomentumBuffer = StateEntry.Tensor("momentum_buffer", optional: true), GradAvg = StateEntry.Tensor("grad_avg", optional: true);
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public RMSprop(IEnumerable<Parameter> parameters, RMSpropOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="RMSprop(IEnumerable{ParameterGroup{RMSpropOptions}}, RMSpropOptions)"/>
+    public RMSprop(IEnumerable<Parameter> parameters, RMSpropOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="RMSprop(IEnumerable{Parameter}, RMSpropOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public RMSprop(IEnumerable<ParameterGroup<RMSpropOptions>> groups, RMSpropOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, SquareAvg, MomentumBuffer, GradAvg];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, RMSpropOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, RMSpropOptions options)
     {
         foreach (var x in group)
         {
             x.NextStep();
             switch (options.Centered, options.Momentum > 0)
             {
-                case (false, false): x.Apply(new RMSpropRule<T, Off, Off>(options, x.Rounding), "square_avg"); break;
-                case (false, true): x.Apply(new RMSpropRule<T, Off, On>(options, x.Rounding), "square_avg", "momentum_buffer"); break;
-                case (true, false): x.Apply(new RMSpropRule<T, On, Off>(options, x.Rounding), "square_avg", "grad_avg"); break;
-                case (true, true): x.Apply(new RMSpropRule<T, On, On>(options, x.Rounding), "square_avg", "grad_avg", "momentum_buffer"); break;
+                case (false, false): x.Apply(new RMSpropRule<T, Off, Off>(options, x.Rounding), SquareAvg); break;
+                case (false, true): x.Apply(new RMSpropRule<T, Off, On>(options, x.Rounding), SquareAvg, MomentumBuffer); break;
+                case (true, false): x.Apply(new RMSpropRule<T, On, Off>(options, x.Rounding), SquareAvg, GradAvg); break;
+                case (true, true): x.Apply(new RMSpropRule<T, On, On>(options, x.Rounding), SquareAvg, GradAvg, MomentumBuffer); break;
             }
         }
     }
@@ -84,8 +83,8 @@ public sealed class RMSprop : Optimizer<RMSpropOptions>
 
 readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<T> rounding) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    where TCentered : IFlag
-    where TMomentum : IFlag
+    where TCentered : IChoice
+    where TMomentum : IChoice
 {
     readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
@@ -101,7 +100,7 @@ readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<
     public static int Slots
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 1 + (TCentered.On ? 1 : 0) + (TMomentum.On ? 1 : 0);
+        get => 1 + (TCentered.IsOn ? 1 : 0) + (TMomentum.IsOn ? 1 : 0);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -112,17 +111,17 @@ readonly struct RMSpropRule<T, TCentered, TMomentum>(RMSpropOptions o, Rounding<
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
         x.S0 = L.Of(alpha) * x.S0 + L.Of(w) * g * g;                        // s ← αs + (1 − α)g²
         var square = x.S0;
-        if (TCentered.On)
+        if (TCentered.IsOn)
         {
             x.S1 = average.Between(x.S1, g);                                // a ← a + (1 − α)(g − a)
             square -= x.S1 * x.S1;                                          // s' = s − a²
         }
         var denominator = rounding.Of(rounding.Of(L.Sqrt(square)) + L.Of(eps)); // PyTorch stores both: it shows where b cancels
-        if (!TMomentum.On)
-            x.Param -= L.Of(lr) * g / denominator;                          // θ ← θ − η·g/(√s' + ε)
-        else if (TCentered.On)
-            x.Param -= L.Of(lr) * (x.S2 = L.Of(momentum) * x.S2 + g / denominator); // b ← μb + g/(√s' + ε);  θ ← θ − ηb
+        if (!TMomentum.IsOn)
+            x.Step = L.Of(lr) * g / denominator;                            // θ ← θ − η·g/(√s' + ε)
+        else if (TCentered.IsOn)
+            x.Step = L.Of(lr) * (x.S2 = L.Of(momentum) * x.S2 + g / denominator); // b ← μb + g/(√s' + ε);  θ ← θ − ηb
         else
-            x.Param -= L.Of(lr) * (x.S1 = L.Of(momentum) * x.S1 + g / denominator);
+            x.Step = L.Of(lr) * (x.S1 = L.Of(momentum) * x.S1 + g / denominator);
     }
 }

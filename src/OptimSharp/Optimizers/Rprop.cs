@@ -22,7 +22,8 @@ public sealed record RpropOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
-    internal override (string, string)? CheckTogether() =>
+    /// <inheritdoc/>
+    protected override (string Option, string Problem)? CheckTogether() =>
         !(Etas.Minus < 1 && Etas.Plus > 1)
             ? (nameof(Etas), $"Etas must be below and above 1, but are {OptionDescriptor.Text(Etas.Minus)} and {OptionDescriptor.Text(Etas.Plus)}")
         : StepSizes.Min > StepSizes.Max
@@ -40,33 +41,31 @@ public sealed record RpropOptions : OptimizerOptions
 /// Igel and Hüsken, 2000), as PyTorch 2.14 has it. The learning rate is only the first step size, so schedulers have no effect.
 /// </para>
 /// </remarks>
-public sealed class Rprop : Optimizer<RpropOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class Rprop(IEnumerable<ParameterGroup<RpropOptions>> groups, RpropOptions? options = null) : Optimizer<RpropOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("prev"), new("step_size")];
+    static readonly StateEntry Prev = StateEntry.Tensor("prev"), StepSize = StateEntry.Tensor("step_size");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public Rprop(IEnumerable<Parameter> parameters, RpropOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="Rprop(IEnumerable{ParameterGroup{RpropOptions}}, RpropOptions)"/>
+    public Rprop(IEnumerable<Parameter> parameters, RpropOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="Rprop(IEnumerable{Parameter}, RpropOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public Rprop(IEnumerable<ParameterGroup<RpropOptions>> groups, RpropOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, Prev, StepSize];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, RpropOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, RpropOptions options)
     {
         foreach (var x in group)
         {
             x.NextStep();
-            x.Start("prev", 0);
-            x.Start("step_size", options.LearningRate);
-            x.Apply(new RpropRule<T>(options), "prev", "step_size");
+            x.Start(StepSize, options.LearningRate);
+            x.Apply(new RpropRule<T>(options), Prev, StepSize);
         }
     }
 }
@@ -94,7 +93,7 @@ readonly struct RpropRule<T>(RpropOptions o) : IUpdateRule<T>
         step = L.IfPositive(L.Of(min) - step, L.Of(min), step);
         x.S1 = L.IfPositive(step - L.Of(max), L.Of(max), step);
         g = L.IfPositive(opposite, zero, g);                                // g ← 0 where the sign changed
-        x.Param -= L.IfPositive(g, x.S1, L.IfPositive(zero - g, zero - x.S1, zero)); // θ ← θ − sign(g)·Δ
+        x.Step = L.IfPositive(g, x.S1, L.IfPositive(zero - g, zero - x.S1, zero)); // θ ← θ − sign(g)·Δ
         x.S0 = g;                                                           // g' ← g
     }
 }

@@ -30,7 +30,8 @@ public sealed record SGDOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
-    internal override (string, string)? CheckTogether() => !Nesterov || (Momentum > 0 && Dampening == 0) ? null
+    /// <inheritdoc/>
+    protected override (string Option, string Problem)? CheckTogether() => !Nesterov || (Momentum > 0 && Dampening == 0) ? null
         : (nameof(Nesterov), $"Nesterov needs Momentum > 0 and Dampening = 0, but they are {OptionDescriptor.Text(Momentum)} and {OptionDescriptor.Text(Dampening)}");
 }
 
@@ -45,28 +46,25 @@ public sealed record SGDOptions : OptimizerOptions
 /// A sparse gradient costs by its rows; with a momentum, which moves the others too, by the table.
 /// </para>
 /// </remarks>
-public sealed class SGD : Optimizer<SGDOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class SGD(IEnumerable<ParameterGroup<SGDOptions>> groups, SGDOptions? options = null) : Optimizer<SGDOptions>(groups, options)
 {
-    const string MomentumBuffer = "momentum_buffer";
-
-    static readonly StateEntry[] Entries = [new(MomentumBuffer, Optional: true)];
+    static readonly StateEntry MomentumBuffer = StateEntry.Tensor("momentum_buffer", optional: true);
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, or an option out of range.</exception>
-    public SGD(IEnumerable<Parameter> parameters, SGDOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="SGD(IEnumerable{ParameterGroup{SGDOptions}}, SGDOptions)"/>
+    public SGD(IEnumerable<Parameter> parameters, SGDOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="SGD(IEnumerable{Parameter}, SGDOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public SGD(IEnumerable<ParameterGroup<SGDOptions>> groups, SGDOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [MomentumBuffer];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, SGDOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, SGDOptions options)
     {
         foreach (var x in group)
         {
@@ -82,13 +80,14 @@ public sealed class SGD : Optimizer<SGDOptions>
         }
     }
 
-    internal override string? Refuses(bool sparse, SGDOptions options) => !sparse || options.WeightDecay == 0 ? null
+    /// <inheritdoc/>
+    protected override string? Refuses(bool sparse, SGDOptions options) => !sparse || options.WeightDecay == 0 ? null
         : "SGD's weight decay moves every row and does not go with sparse gradients: leave out one of the two, or give a dense gradient.";
 }
 
 readonly struct SGDRule<T, TMomentum>(SGDOptions o, Rounding<T> rounding, bool first) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    where TMomentum : IFlag
+    where TMomentum : IChoice
 {
     readonly Rounding<T> rounding = rounding;
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
@@ -99,7 +98,7 @@ readonly struct SGDRule<T, TMomentum>(SGDOptions o, Rounding<T> rounding, bool f
     readonly bool decays = o.WeightDecay != 0;
     readonly bool nesterov = o.Nesterov;
 
-    public static int Slots => TMomentum.On ? 1 : 0;
+    public static int Slots => TMomentum.IsOn ? 1 : 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
@@ -107,11 +106,11 @@ readonly struct SGDRule<T, TMomentum>(SGDOptions o, Rounding<T> rounding, bool f
         var g = x.Grad * L.Of(sign);
         if (decays)
             g = rounding.Of(g + L.Of(decay) * x.Param);                     // g ← g + λθ
-        if (TMomentum.On)
+        if (TMomentum.IsOn)
         {
             x.S0 = rounding.Of(L.Of(momentum) * x.S0) + L.Of(entering) * g; // b ← μb + (1 − τ)g
             g = nesterov ? g + L.Of(momentum) * x.S0 : x.S0;
         }
-        x.Param -= L.Of(lr) * g;                                            // θ ← θ − ηg
+        x.Step = L.Of(lr) * g;                                              // θ ← θ − ηg
     }
 }

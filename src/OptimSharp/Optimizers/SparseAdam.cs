@@ -33,39 +33,40 @@ public sealed record SparseAdamOptions : OptimizerOptions
 /// gradient without rows counts as a step. A learning rate of 0, where many schedules end, is allowed here.
 /// </para>
 /// </remarks>
-public sealed class SparseAdam : Optimizer<SparseAdamOptions>
+/// <param name="groups">Groups of parameters with options of their own.</param>
+/// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
+/// <exception cref="ArgumentException">No parameters, one twice, a complex one, or an option out of range.</exception>
+[method: OverloadResolutionPriority(1)]
+public sealed class SparseAdam(IEnumerable<ParameterGroup<SparseAdamOptions>> groups, SparseAdamOptions? options = null) : Optimizer<SparseAdamOptions>(groups, options)
 {
-    static readonly StateEntry[] Entries = [StateEntry.Step, new("exp_avg"), new("exp_avg_sq")];
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
 
     /// <summary>For parameters that share one set of options.</summary>
-    /// <exception cref="ArgumentException">No parameters, one twice, a complex one, or an option out of range.</exception>
-    public SparseAdam(IEnumerable<Parameter> parameters, SparseAdamOptions? options = null) : base(parameters, options)
+    /// <inheritdoc cref="SparseAdam(IEnumerable{ParameterGroup{SparseAdamOptions}}, SparseAdamOptions)"/>
+    public SparseAdam(IEnumerable<Parameter> parameters, SparseAdamOptions? options = null) : this(Group(parameters), options)
     {
     }
 
-    /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <inheritdoc cref="SparseAdam(IEnumerable{Parameter}, SparseAdamOptions)"/>
-    [OverloadResolutionPriority(1)]
-    public SparseAdam(IEnumerable<ParameterGroup<SparseAdamOptions>> groups, SparseAdamOptions? options = null) : base(groups, options)
-    {
-    }
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, ExpAvg, ExpAvgSq];
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
-
-    private protected override void Update<T>(GroupUpdate<T> group, SparseAdamOptions options)
+    /// <inheritdoc/>
+    protected override void Update<T>(GroupStep<T> group, SparseAdamOptions options)
     {
         foreach (var x in group)
         {
             long t = x.NextStep();
             double correction1 = 1 - x.Power(options.Betas.Beta1, t), correction2 = 1 - x.Power(options.Betas.Beta2, t);
-            x.Apply(new SparseAdamRule<T>(options, Math.Sqrt(correction2) / correction1), "exp_avg", "exp_avg_sq");
+            x.Apply(new SparseAdamRule<T>(options, Math.Sqrt(correction2) / correction1), ExpAvg, ExpAvgSq);
         }
     }
 
-    internal override string? Refuses(bool sparse, SparseAdamOptions options) =>
+    /// <inheritdoc/>
+    protected override string? Refuses(bool sparse, SparseAdamOptions options) =>
         sparse ? null : "SparseAdam takes sparse gradients only. Adam takes dense ones.";
 
-    private protected override void CheckParameter(Parameter parameter) => RefuseComplex(parameter, "Adam");
+    /// <inheritdoc/>
+    protected override void CheckParameter(Parameter parameter) => RefuseComplex(parameter, "Adam");
 }
 
 readonly struct SparseAdamRule<T>(SparseAdamOptions o, double correction) : IUpdateRule<T>
@@ -85,6 +86,6 @@ readonly struct SparseAdamRule<T>(SparseAdamOptions o, double correction) : IUpd
         var g = x.Grad * L.Of(sign);
         x.S0 += L.Of(w1) * (g - x.S0);                                      // m ← m + (1 − β₁)(g − m)
         x.S1 += L.Of(w2) * (g * g - x.S1);                                  // v ← v + (1 − β₂)(g² − v)
-        x.Param -= L.Of(stepSize) * (x.S0 / (L.Sqrt(x.S1) + L.Of(eps)));    // θ ← θ − η√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)
+        x.Step = L.Of(stepSize) * (x.S0 / (L.Sqrt(x.S1) + L.Of(eps)));      // θ ← θ − η√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)
     }
 }

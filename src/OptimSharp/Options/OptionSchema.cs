@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -24,7 +25,7 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
     {
         foreach (var option in Options)
             option.Check(options, where);
-        if (options.CheckTogether() is var (name, problem))
+        if (options.WrongTogether() is var (name, problem))
             throw new ArgumentException($"{problem}{where}.", name);
     }
 }

@@ -15,7 +15,9 @@ namespace OptimSharp.Rules;
 /// rounded to nearest. Float16 has fewer bits below 2⁻¹⁴, where its numbers are multiples of 2⁻²⁴; second moments are soon there. These are
 /// the last bits of a float near ¾, so adding it and taking it away again rounds to them.
 /// </remarks>
-readonly struct Rounding<T>(ElementType storage)
+/// <typeparam name="T">The type computed in.</typeparam>
+/// <param name="storage">The type that the numbers are stored in.</param>
+public readonly struct Rounding<T>(ElementType storage)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly bool rounds = storage is ElementType.BFloat16 or ElementType.Float16;
@@ -23,10 +25,11 @@ readonly struct Rounding<T>(ElementType storage)
     readonly T subnormal = T.CreateChecked(storage == ElementType.Float16 ? 1.0 / (1 << 14) : 0), anchor = T.CreateChecked(0.75);
     readonly T limit = T.CreateChecked(1e33); // beyond it c would overflow: infinities, above all
 
-    /// <summary>Whether anything is changed at all.</summary>
+    /// <summary>Whether anything is changed at all: known when the rule is compiled, where it is not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsDone<L>() where L : struct, ILane<L, T> => typeof(L) != typeof(WideLane<T, Off>) && typeof(L) != typeof(ScalarLane<T, Off>) && rounds;
 
+    /// <summary>The number as it is stored. A rule whose numbers are stored as they are computed has them unchanged, at no cost.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L Of<L>(L x) where L : struct, ILane<L, T>
     {

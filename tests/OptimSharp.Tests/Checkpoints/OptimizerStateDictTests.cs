@@ -77,7 +77,7 @@ public class OptimizerStateDictTests
             {
                 string[] keys = [.. state.EnumerateObject().Select(p => p.Name)];
                 using var optimizer = OptimizerDriver.For(type).Create([keys.Contains("variance") ? Parameter.Of("p", new float[2]) : Matrix("p", 2, 2)], []);
-                string[] ours = [.. optimizer.StateEntries(optimizer.ParameterGroups[0].Parameters[0]).Select(e => e.Key)];
+                string[] ours = [.. optimizer.EntriesOf(optimizer.ParameterGroups[0].Parameters[0]).Select(e => e.Key)];
                 Assert.Equal(ours.Where(keys.Contains), keys); // PyTorch's order, too
             }
         }

@@ -44,6 +44,9 @@ public unsafe class GuardPageTests
             RunWith<T, Slots1>(type, stateType);
             RunWith<T, Slots2>(type, stateType);
             RunWith<T, Slots3>(type, stateType);
+            RunWith<T, Slots4>(type, stateType);
+            RunWith<T, Slots5>(type, stateType);
+            RunWith<T, Slots6>(type, stateType);
         }
     }
 
@@ -52,18 +55,21 @@ public unsafe class GuardPageTests
         where TSlots : ISlots
     {
         const int Largest = 1025 * sizeof(double);
-        using GuardedMemory param = new(Largest), grad = new(Largest), s0 = new(Largest), s1 = new(Largest), s2 = new(Largest);
+        using GuardedMemory param = new(Largest), grad = new(Largest), s0 = new(Largest), s1 = new(Largest), s2 = new(Largest), s3 = new(Largest), s4 = new(Largest), s5 = new(Largest);
         foreach (int count in Sizes)
         {
             foreach (bool wide in new[] { true, false })
             {
-                var work = new StepPlan.Work
+                var work = new Work
                 {
                     Param = new(Filled<T>(param, type, count, 1)),
                     Grad = new(Filled<T>(grad, type, count, 2)),
                     S0 = Filled<T>(s0, stateType, count, 0),
                     S1 = Filled<T>(s1, stateType, count, 0),
                     S2 = Filled<T>(s2, stateType, count, 0),
+                    S3 = Filled<T>(s3, stateType, count, 0),
+                    S4 = Filled<T>(s4, stateType, count, 0),
+                    S5 = Filled<T>(s5, stateType, count, 0),
                     ParamType = type,
                     GradType = type,
                     StateType = stateType,
@@ -75,6 +81,9 @@ public unsafe class GuardPageTests
                 AssertAll<T>(TSlots.Count > 0 ? 1 : 0, s0, stateType, count);
                 AssertAll<T>(TSlots.Count > 1 ? 2 : 0, s1, stateType, count);
                 AssertAll<T>(TSlots.Count > 2 ? 4 : 0, s2, stateType, count);
+                AssertAll<T>(TSlots.Count > 3 ? 8 : 0, s3, stateType, count);
+                AssertAll<T>(TSlots.Count > 4 ? 16 : 0, s4, stateType, count);
+                AssertAll<T>(TSlots.Count > 5 ? 32 : 0, s5, stateType, count);
             }
         }
     }

@@ -43,6 +43,34 @@ public class LaneTests
     public void Only_what_is_above_zero_is_positive(double x, double chosen) =>
         Assert.Equal(chosen, ScalarLane<double, On>.IfPositive(new(x), new(1), new(2)).Value);
 
+    [Theory]
+    [InlineData(2, 1, 1)]
+    [InlineData(1, 2, 2)]
+    [InlineData(1, 1, 2)]
+    [InlineData(0.0, -0.0, 2)]
+    [InlineData(double.Epsilon, 0, 1)]
+    [InlineData(double.PositiveInfinity, double.PositiveInfinity, 2)]
+    [InlineData(double.PositiveInfinity, double.MaxValue, 1)]
+    [InlineData(double.NaN, 1, 2)]
+    [InlineData(1, double.NaN, 2)]
+    public void Only_what_is_above_is_greater(double x, double y, double chosen) =>
+        Assert.Equal(chosen, ScalarLane<double, On>.IfGreater(new(x), new(y), new(1), new(2)).Value);
+
+    [Theory]
+    [InlineData(double.Epsilon, 1)]
+    [InlineData(double.PositiveInfinity, 1)]
+    [InlineData(-double.Epsilon, -1)]
+    [InlineData(double.NegativeInfinity, -1)]
+    [InlineData(0.0, 0)]
+    [InlineData(double.NaN, 0)]
+    public void The_sign_is_PyTorchs(double x, double sign) => Assert.Equal(sign, ScalarLane<double, On>.Sign(new(x)).Value);
+
+    [Fact]
+    public void The_sign_of_minus_zero_is_zero() => Assert.Equal(0, BitConverter.DoubleToInt64Bits(ScalarLane<double, On>.Sign(new(-0.0)).Value)); // PyTorch 2.14's too
+
+    [Fact]
+    public void A_negated_zero_is_minus_zero() => Assert.True(double.IsNegative((-new ScalarLane<double, On>(0.0)).Value));
+
     static void AllOperators<T>(ElementType type, Func<double, T> store) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Same<T, Add>(type, store);
@@ -54,6 +82,9 @@ public class LaneTests
         Same<T, Larger>(type, store);
         Same<T, Smaller>(type, store);
         Same<T, Choose>(type, store);
+        Same<T, ChooseGreater>(type, store);
+        Same<T, Negate>(type, store);
+        Same<T, SignOf>(type, store);
     }
 
     static void Same<T, TOperation>(ElementType type, Func<double, T> store)
@@ -123,5 +154,20 @@ public class LaneTests
     readonly struct Choose : IOperation
     {
         static L IOperation.Of<L, T>(L x, L y) => L.IfPositive(x, y, x + y);
+    }
+
+    readonly struct ChooseGreater : IOperation
+    {
+        static L IOperation.Of<L, T>(L x, L y) => L.IfGreater(x, y, y, x + y);
+    }
+
+    readonly struct Negate : IOperation
+    {
+        static L IOperation.Of<L, T>(L x, L y) => -x;
+    }
+
+    readonly struct SignOf : IOperation
+    {
+        static L IOperation.Of<L, T>(L x, L y) => L.Sign(x);
     }
 }

@@ -21,7 +21,7 @@ public unsafe class StepPlanTests
             {
                 for (int i = 0; i < sizes.Length; i++)
                 {
-                    var work = new StepPlan.Work
+                    var work = new Work
                     {
                         Param = new(arrays[i].Param, 0),
                         Grad = new(arrays[i].Grad, 0),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using OptimSharp.Conformance;
+using OptimSharp.Rules;
 using OptimSharp.Tests.Support;
 
 namespace OptimSharp.Tests.Options;

@@ -83,7 +83,7 @@ internal readonly unsafe struct GradientChange()
     static void Run<TRule, T>(in TRule rule, T* from, T* to, nint count)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        ElementwiseKernel<TRule, T>.Run<Off>(rule, to, from, null, null, null, count, Execution.UsesWideLanes);
+        ElementwiseKernel<TRule, T>.Run<Off>(rule, to, from, count, Execution.UsesWideLanes);
 }
 
 /// <summary>x ← y, at most of size l; NaN stays.</summary>

@@ -17,12 +17,14 @@ internal static unsafe class BFloat16Kernel<TRule, T>
 {
     /// <summary>Updates elements in place, as many of the <paramref name="count"/> as fill registers; returns how many.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    public static nint Run<TRounds>(TRule rule, BFloat16* param, BFloat16* grad, T* s0, T* s1, T* s2, nint count) where TRounds : struct, IFlag
+    public static nint Run<TRounds>(TRule rule, in Streams at, nint count) where TRounds : struct, IChoice
     {
         // The rule stays in memory, since its address is given away: there a load spreads a coefficient over a register, elsewhere that is an instruction more.
         Unsafe.SkipInit(out nint where);
         Volatile.Write(ref where, (nint)Unsafe.AsPointer(ref rule));
         int slots = TRule.Slots;
+        BFloat16* param = (BFloat16*)at.Param, grad = (BFloat16*)at.Grad;
+        T* s0 = (T*)at.S0, s1 = (T*)at.S1, s2 = (T*)at.S2, s3 = (T*)at.S3, s4 = (T*)at.S4, s5 = (T*)at.S5;
         Cell<WideLane<T, TRounds>> x, y;
         Unsafe.SkipInit(out x);
         Unsafe.SkipInit(out y);
@@ -33,22 +35,35 @@ internal static unsafe class BFloat16Kernel<TRule, T>
             var (g, h) = BFloat16.Load(grad + i);
             (x.Param.Value, y.Param.Value) = (Vector.As<float, T>(p), Vector.As<float, T>(q));
             (x.Grad.Value, y.Grad.Value) = (Vector.As<float, T>(g), Vector.As<float, T>(h));
+            (x.Step.Value, y.Step.Value) = (Vector<T>.Zero, Vector<T>.Zero);
             if (slots > 0) x.S0.Value = Vector.Load(s0 + i);
             if (slots > 1) x.S1.Value = Vector.Load(s1 + i);
             if (slots > 2) x.S2.Value = Vector.Load(s2 + i);
+            if (slots > 3) x.S3.Value = Vector.Load(s3 + i);
+            if (slots > 4) x.S4.Value = Vector.Load(s4 + i);
+            if (slots > 5) x.S5.Value = Vector.Load(s5 + i);
             rule.Update(ref x);
             if (slots > 0) Vector.Store(x.S0.Value, s0 + i);
             if (slots > 1) Vector.Store(x.S1.Value, s1 + i);
             if (slots > 2) Vector.Store(x.S2.Value, s2 + i);
+            if (slots > 3) Vector.Store(x.S3.Value, s3 + i);
+            if (slots > 4) Vector.Store(x.S4.Value, s4 + i);
+            if (slots > 5) Vector.Store(x.S5.Value, s5 + i);
             nint j = i + Vector<float>.Count;
             if (slots > 0) y.S0.Value = Vector.Load(s0 + j);
             if (slots > 1) y.S1.Value = Vector.Load(s1 + j);
             if (slots > 2) y.S2.Value = Vector.Load(s2 + j);
+            if (slots > 3) y.S3.Value = Vector.Load(s3 + j);
+            if (slots > 4) y.S4.Value = Vector.Load(s4 + j);
+            if (slots > 5) y.S5.Value = Vector.Load(s5 + j);
             rule.Update(ref y);
             if (slots > 0) Vector.Store(y.S0.Value, s0 + j);
             if (slots > 1) Vector.Store(y.S1.Value, s1 + j);
             if (slots > 2) Vector.Store(y.S2.Value, s2 + j);
-            BFloat16.Store(Vector.As<T, float>(x.Param.Value), Vector.As<T, float>(y.Param.Value), param + i);
+            if (slots > 3) Vector.Store(y.S3.Value, s3 + j);
+            if (slots > 4) Vector.Store(y.S4.Value, s4 + j);
+            if (slots > 5) Vector.Store(y.S5.Value, s5 + j);
+            BFloat16.Store(Vector.As<T, float>(x.Param.Value - x.Step.Value), Vector.As<T, float>(y.Param.Value - y.Step.Value), param + i);
         }
         return i;
     }

@@ -6,7 +6,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// Runs a rule over a stretch of host memory with what a training step does around it, a block at a time: the gradient's change, the rule, the
+/// Runs a rule over a range of host memory with what a training step does around it, a block at a time: the gradient's change, the rule, the
 /// average, the gradient's zeros. Each of them works on memory that the one before left in the first-level cache, in the same
 /// way as it would by itself: so the bits are the same.
 /// </summary>
@@ -18,20 +18,22 @@ internal static unsafe class FramedKernel<TRule, T>
 
     /// <summary>Elements <paramref name="first"/> to <paramref name="last"/> (not included) of dense work with a frame.</summary>
     [SkipLocalsInit]
-    public static void Run(in TRule rule, in StepPlan.Work work, byte* p, byte* g, byte* a, byte* b, byte* c, nint first, nint last, bool wide)
+    public static void Run(in TRule rule, in Work work, in Streams at, nint first, nint last, bool wide)
     {
         var frame = work.Frame!;
         byte* changed = stackalloc byte[Block * sizeof(double)];
+        var here = at;
         for (; first < last; first += Block)
         {
             nint count = Math.Min(Block, last - first);
-            byte* stored = g + first * work.GradType.Size(), gradient = stored;
+            byte* stored = at.Grad + first * work.GradType.Size(), gradient = stored;
             if (!frame.Change.IsNone)
             {
                 gradient = frame.After == GradientsAfter.Kept ? stored : changed;
                 frame.Change.Apply(stored, gradient, work.GradType, count);
             }
-            HostKernel<TRule, T>.Stretch(rule, work, p, gradient, a, b, c, first, 0, count, wide);
+            here.Grad = gradient;
+            HostKernel<TRule, T>.Range(rule, work, here, first, 0, count, wide);
             if (work.Average != null)
                 frame.TakeIntoAverage(work, first, first + count, wide);
             if (frame.After == GradientsAfter.Zeroed)

@@ -5,7 +5,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// Runs a rule over a stretch of host memory, whatever it is stored as. What is stored in the compute type is updated
+/// Runs a rule over a range of host memory, whatever it is stored as. What is stored in the compute type is updated
 /// in place; anything else goes through a block that fits the first-level cache: widened, updated, rounded back.
 /// </summary>
 internal static unsafe class HostKernel<TRule, T>
@@ -15,41 +15,40 @@ internal static unsafe class HostKernel<TRule, T>
     const int Block = 512;
 
     /// <summary>Updates elements <paramref name="first"/> to <paramref name="last"/> (not included).</summary>
-    public static void Run(in TRule rule, in StepPlan.Work work, nint first, nint last, bool wide)
+    public static void Run(in TRule rule, in Work work, nint first, nint last, bool wide)
     {
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         {
-            byte* a = work.S0, b = work.S1, c = work.S2;
+            var at = StreamsOf(work, p, g);
             if (work.Frame is not null)
             {
-                FramedKernel<TRule, T>.Run(rule, work, p, g, a, b, c, first, last, wide);
+                FramedKernel<TRule, T>.Run(rule, work, at, first, last, wide);
                 return;
             }
             if (work.Rows is not { } rows)
             {
-                Stretch(rule, work, p, g, a, b, c, first, first, last - first, wide);
+                Range(rule, work, at, first, first, last - first, wide);
                 return;
             }
             while (first < last)
             {
                 nint row = first / work.RowSize, column = first - row * work.RowSize;
                 nint count = Math.Min(work.RowSize - column, last - first);
-                Stretch(rule, work, p, g, a, b, c, (nint)rows[row] * work.RowSize + column, first, count, wide);
+                Range(rule, work, at, (nint)rows[row] * work.RowSize + column, first, count, wide);
                 first += count;
             }
         }
     }
 
-    /// <summary>Elements from <paramref name="at"/> on in parameter and state, with the gradient from <paramref name="gradAt"/> on.</summary>
+    /// <summary>Elements from <paramref name="from"/> on in parameter and state, with the gradient from <paramref name="gradFrom"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Stretch(in TRule rule, in StepPlan.Work work, byte* p, byte* g, byte* a, byte* b, byte* c, nint at, nint gradAt, nint count, bool wide)
+    public static void Range(in TRule rule, in Work work, in Streams at, nint from, nint gradFrom, nint count, bool wide)
     {
-        nint param = at * work.ParamType.Size(), grad = gradAt * work.GradType.Size(), state = at * work.StateType.Size();
         var type = Storage.Of<T>();
+        var here = at.Behind<TRule, T>(work, from, gradFrom);
         if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
         {
-            ElementwiseKernel<TRule, T>.Run<Off>(rule, (T*)(p + param), (T*)(g + grad),
-                (T*)(a + state), (T*)(b + state), (T*)(c + state), count, wide);
+            ElementwiseKernel<TRule, T>.Run<Off>(rule, here, count, wide);
         }
         else
         {
@@ -57,40 +56,79 @@ internal static unsafe class HostKernel<TRule, T>
                 && work.ParamType == ElementType.BFloat16 && work.GradType == ElementType.BFloat16 && (TRule.Slots == 0 || work.StateType == type))
             {
                 nint done = TRule.Slots > 0 // where state is float, nothing is rounded but the parameter in the end
-                    ? BFloat16Kernel<TRule, T>.Run<Off>(rule, (BFloat16*)(p + param), (BFloat16*)(g + grad), (T*)(a + state), (T*)(b + state), (T*)(c + state), count)
-                    : BFloat16Kernel<TRule, T>.Run<On>(rule, (BFloat16*)(p + param), (BFloat16*)(g + grad), null, null, null, count);
-                (param, grad, state, count) = (param + done * sizeof(BFloat16), grad + done * sizeof(BFloat16), state + done * sizeof(float), count - done);
+                    ? BFloat16Kernel<TRule, T>.Run<Off>(rule, here, count)
+                    : BFloat16Kernel<TRule, T>.Run<On>(rule, here, count);
+                here = here.Behind<TRule, T>(work, done, done);
+                count -= done;
             }
-            Staged(rule, work, p + param, g + grad, a + state, b + state, c + state, count, wide);
+            Staged(rule, work, here, count, wide);
         }
     }
 
     [SkipLocalsInit]
-    static void Staged(in TRule rule, in StepPlan.Work work, byte* p, byte* g, byte* a, byte* b, byte* c, nint count, bool wide)
+    static void Staged(in TRule rule, in Work work, Streams at, nint count, bool wide)
     {
         T* memory = stackalloc T[(2 + TRule.Slots) * Block];
-        T* param = memory, grad = memory + Block, s0 = grad + Block, s1 = s0 + Block, s2 = s1 + Block;
+        var block = BlockOf(memory, Block);
         while (count > 0)
         {
             int n = (int)Math.Min(count, Block);
-            Storage.Load(p, work.ParamType, param, n);
-            Storage.Load(g, work.GradType, grad, n);
-            if (TRule.Slots > 0) Storage.Load(a, work.StateType, s0, n);
-            if (TRule.Slots > 1) Storage.Load(b, work.StateType, s1, n);
-            if (TRule.Slots > 2) Storage.Load(c, work.StateType, s2, n);
-            ElementwiseKernel<TRule, T>.Run<On>(rule, param, grad, s0, s1, s2, n, wide);
-            Storage.Save(param, p, work.ParamType, n);
-            if (TRule.Slots > 0) Storage.Save(s0, a, work.StateType, n);
-            if (TRule.Slots > 1) Storage.Save(s1, b, work.StateType, n);
-            if (TRule.Slots > 2) Storage.Save(s2, c, work.StateType, n);
-
-            nint stateStep = n * work.StateType.Size();
-            p += n * work.ParamType.Size();
-            g += n * work.GradType.Size();
-            a += stateStep;
-            b += stateStep;
-            c += stateStep;
+            Load(work, at, block, n);
+            ElementwiseKernel<TRule, T>.Run<On>(rule, block, n, wide);
+            Storage.Save((T*)block.Param, at.Param, work.ParamType, n);
+            if (TRule.Slots > 0) Storage.Save((T*)block.S0, at.S0, work.StateType, n);
+            if (TRule.Slots > 1) Storage.Save((T*)block.S1, at.S1, work.StateType, n);
+            if (TRule.Slots > 2) Storage.Save((T*)block.S2, at.S2, work.StateType, n);
+            if (TRule.Slots > 3) Storage.Save((T*)block.S3, at.S3, work.StateType, n);
+            if (TRule.Slots > 4) Storage.Save((T*)block.S4, at.S4, work.StateType, n);
+            if (TRule.Slots > 5) Storage.Save((T*)block.S5, at.S5, work.StateType, n);
+            at = at.Behind<TRule, T>(work, n, n);
             count -= n;
         }
+    }
+
+    /// <summary>Where a work's numbers are, with what was pinned of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Streams StreamsOf(in Work work, byte* param, byte* grad)
+    {
+        Unsafe.SkipInit(out Streams at);
+        at.Param = param;
+        at.Grad = grad;
+        if (TRule.Slots > 0) at.S0 = work.S0;
+        if (TRule.Slots > 1) at.S1 = work.S1;
+        if (TRule.Slots > 2) at.S2 = work.S2;
+        if (TRule.Slots > 3) at.S3 = work.S3;
+        if (TRule.Slots > 4) at.S4 = work.S4;
+        if (TRule.Slots > 5) at.S5 = work.S5;
+        return at;
+    }
+
+    /// <summary>Memory for what a rule reads, one block of numbers behind the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Streams BlockOf(T* memory, int block)
+    {
+        Unsafe.SkipInit(out Streams at);
+        at.Param = (byte*)memory;
+        at.Grad = (byte*)(memory + block);
+        if (TRule.Slots > 0) at.S0 = (byte*)(memory + 2 * block);
+        if (TRule.Slots > 1) at.S1 = (byte*)(memory + 3 * block);
+        if (TRule.Slots > 2) at.S2 = (byte*)(memory + 4 * block);
+        if (TRule.Slots > 3) at.S3 = (byte*)(memory + 5 * block);
+        if (TRule.Slots > 4) at.S4 = (byte*)(memory + 6 * block);
+        if (TRule.Slots > 5) at.S5 = (byte*)(memory + 7 * block);
+        return at;
+    }
+
+    /// <summary>Widens what a rule reads.</summary>
+    public static void Load(in Work work, in Streams at, in Streams to, int count)
+    {
+        Storage.Load(at.Param, work.ParamType, (T*)to.Param, count);
+        Storage.Load(at.Grad, work.GradType, (T*)to.Grad, count);
+        if (TRule.Slots > 0) Storage.Load(at.S0, work.StateType, (T*)to.S0, count);
+        if (TRule.Slots > 1) Storage.Load(at.S1, work.StateType, (T*)to.S1, count);
+        if (TRule.Slots > 2) Storage.Load(at.S2, work.StateType, (T*)to.S2, count);
+        if (TRule.Slots > 3) Storage.Load(at.S3, work.StateType, (T*)to.S3, count);
+        if (TRule.Slots > 4) Storage.Load(at.S4, work.StateType, (T*)to.S4, count);
+        if (TRule.Slots > 5) Storage.Load(at.S5, work.StateType, (T*)to.S5, count);
     }
 }

@@ -9,7 +9,7 @@ namespace OptimSharp.Engine;
 /// <typeparam name="TRounds">Whether rules may have to round in the middle of a step (<see cref="Rounding{T}"/>).</typeparam>
 internal struct ScalarLane<T, TRounds>(T value) : ILane<ScalarLane<T, TRounds>, T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    where TRounds : struct, IFlag
+    where TRounds : struct, IChoice
 {
     public T Value = value;
 
@@ -29,6 +29,9 @@ internal struct ScalarLane<T, TRounds>(T value) : ILane<ScalarLane<T, TRounds>, 
     public static ScalarLane<T, TRounds> operator /(ScalarLane<T, TRounds> x, ScalarLane<T, TRounds> y) => new() { Value = x.Value / y.Value };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane<T, TRounds> operator -(ScalarLane<T, TRounds> x) => new() { Value = -x.Value };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane<T, TRounds> Sqrt(ScalarLane<T, TRounds> x) => new() { Value = T.Sqrt(x.Value) };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,4 +46,11 @@ internal struct ScalarLane<T, TRounds>(T value) : ILane<ScalarLane<T, TRounds>, 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarLane<T, TRounds> IfPositive(ScalarLane<T, TRounds> x, ScalarLane<T, TRounds> then, ScalarLane<T, TRounds> otherwise) =>
         x.Value > T.Zero ? then : otherwise;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane<T, TRounds> IfGreater(ScalarLane<T, TRounds> x, ScalarLane<T, TRounds> y, ScalarLane<T, TRounds> then, ScalarLane<T, TRounds> otherwise) =>
+        x.Value > y.Value ? then : otherwise;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ScalarLane<T, TRounds> Sign(ScalarLane<T, TRounds> x) => new() { Value = x.Value > T.Zero ? T.One : x.Value < T.Zero ? -T.One : T.Zero };
 }

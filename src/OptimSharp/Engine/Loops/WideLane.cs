@@ -13,7 +13,7 @@ namespace OptimSharp.Engine;
 /// <typeparam name="TRounds">Whether rules may have to round in the middle of a step (<see cref="Rounding{T}"/>).</typeparam>
 internal struct WideLane<T, TRounds>(Vector<T> value) : ILane<WideLane<T, TRounds>, T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    where TRounds : struct, IFlag
+    where TRounds : struct, IChoice
 {
     public Vector<T> Value = value;
 
@@ -33,6 +33,9 @@ internal struct WideLane<T, TRounds>(Vector<T> value) : ILane<WideLane<T, TRound
     public static WideLane<T, TRounds> operator /(WideLane<T, TRounds> x, WideLane<T, TRounds> y) => new() { Value = x.Value / y.Value };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static WideLane<T, TRounds> operator -(WideLane<T, TRounds> x) => new() { Value = -x.Value };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static WideLane<T, TRounds> Sqrt(WideLane<T, TRounds> x) => new() { Value = Vector.SquareRoot(x.Value) };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -47,4 +50,11 @@ internal struct WideLane<T, TRounds>(Vector<T> value) : ILane<WideLane<T, TRound
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static WideLane<T, TRounds> IfPositive(WideLane<T, TRounds> x, WideLane<T, TRounds> then, WideLane<T, TRounds> otherwise) =>
         new() { Value = Vector.ConditionalSelect(Vector.GreaterThan(x.Value, Vector<T>.Zero), then.Value, otherwise.Value) };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static WideLane<T, TRounds> IfGreater(WideLane<T, TRounds> x, WideLane<T, TRounds> y, WideLane<T, TRounds> then, WideLane<T, TRounds> otherwise) =>
+        new() { Value = Vector.ConditionalSelect(Vector.GreaterThan(x.Value, y.Value), then.Value, otherwise.Value) };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static WideLane<T, TRounds> Sign(WideLane<T, TRounds> x) => IfPositive(x, Of(T.One), new() { Value = Vector.ConditionalSelect(Vector.LessThan(x.Value, Vector<T>.Zero), Vector.Create(-T.One), Vector<T>.Zero) });
 }

@@ -15,6 +15,11 @@ internal abstract class Backend
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>The same by a rule that measures first.</summary>
+    public abstract void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
     /// <summary>What a gradient outside of host memory gathers to, as it is after a change. It is open for a step, and dense.</summary>
     public virtual double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change) => throw new UnreachableException();
 
@@ -52,15 +57,15 @@ internal abstract class Backend
 /// <remarks>
 /// <see cref="Rows"/> says which rows the rule is for, when the gradient is sparse: the others are neither read nor written.
 /// </remarks>
-internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StateTensor? s0, StateTensor? s1, StateTensor? s2,
-    StepFrame? frame = null)
+internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StepFrame? frame,
+    StateTensor? s0 = null, StateTensor? s1 = null, StateTensor? s2 = null, StateTensor? s3 = null, StateTensor? s4 = null, StateTensor? s5 = null)
 {
     public readonly Parameter Parameter = parameter;
     public readonly HostMemory Memory = memory;
     public readonly ElementType GradType = gradType; // of the memory's gradient: the parameter's, or the one computed in
     public readonly TouchedRows? Rows = rows;
-    public readonly StateTensor? S0 = s0, S1 = s1, S2 = s2;
     public readonly StepFrame? Frame = frame; // what is done around the rule, when its pass can do it
+    public readonly StateTensor? S0 = s0, S1 = s1, S2 = s2, S3 = s3, S4 = s4, S5 = s5;
 }
 
 /// <summary>Memory of this process, computed on its processors.</summary>
@@ -71,4 +76,6 @@ internal sealed class HostBackend : Backend
     public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddParameter<TRule, T>(rule, target);
+
+    public override void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddMeasured<TRule, T>(rule, target);
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Numerics;
 using OptimSharp.Rules;
 
@@ -32,10 +31,10 @@ internal sealed class StepContext
         public TouchedRows? Rows; // the gradient, when it is sparse
     }
 
-    /// <summary>A state tensor that a rule asked for by its name, the last time.</summary>
+    /// <summary>A state tensor that a rule was given the last time.</summary>
     internal struct StateSlot
     {
-        public string? Key;
+        public StateEntry? Entry;
         public StateTensor? Tensor;
     }
 
@@ -50,6 +49,7 @@ internal sealed class StepContext
     Entry[] entries = [];
     Group[] groupsOf = [];
     Dictionary<object, ParameterState>? bound; // the states that the entries' are from
+    Optimizer? optimizer; // whose step it is
     bool done;   // there is nothing to take back
     bool counts; // the step was taken
 
@@ -71,6 +71,7 @@ internal sealed class StepContext
         where TOptions : OptimizerOptions, new()
     {
         done = counts = false;
+        this.optimizer = optimizer;
         Bind(groups, states);
         opening.Run(entries, Execution.ThreadCount, Frame?.Use ?? GradientUse.Read);
         for (int i = 0; i < groups.Count; i++)
@@ -78,12 +79,12 @@ internal sealed class StepContext
             ref var group = ref groupsOf[i];
             (group.HasFloat, group.HasDouble) = (false, false);
             var options = groups[i].Options;
-            string? refusal = optimizer.Refuses(sparse: false, options);
+            string? refusal = optimizer.WhyRefused(sparse: false, options);
             foreach (ref var entry in entries.AsSpan(group.First, group.Last - group.First))
             {
                 if (!entry.Present)
                     continue;
-                if ((entry.Memory.Rows is null ? refusal : optimizer.Refuses(sparse: true, options)) is { } reason)
+                if ((entry.Memory.Rows is null ? refusal : optimizer.WhyRefused(sparse: true, options)) is { } reason)
                     throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
                 entry.GradType = entry.Type;
                 entry.Precision = options.StatePrecision;
@@ -197,30 +198,44 @@ internal sealed class StepContext
 
     internal ref Entry this[int i] => ref entries[i];
 
-    /// <summary>A state tensor of the parameter's shape, zeros at first; the slot remembers it.</summary>
-    internal StateTensor State(ref Entry entry, ref StateSlot slot, string key)
+    /// <summary>A state tensor of the parameter's shape; the slot remembers it.</summary>
+    StateTensor State(ref Entry entry, ref StateSlot slot, StateEntry state)
     {
-        if (!ReferenceEquals(slot.Key, key))
-            slot = new() { Key = key, Tensor = State(ref entry, key) };
+        if (!ReferenceEquals(slot.Entry, state))
+            slot = new() { Entry = state, Tensor = ElementwiseState(ref entry, state) };
         return slot.Tensor!;
     }
 
-    internal StateTensor State(ref Entry entry, string key, double initial = 0) => State(ref entry, key, entry.Parameter.Shape, initial);
+    StateTensor ElementwiseState(ref Entry entry, StateEntry state) =>
+        state.Shape == StateShape.Parameter ? State(ref entry, state)
+            : throw new InvalidOperationException($"State '{state}' is not of the parameter's shape, but an elementwise rule is given it.");
 
-    internal StateTensor State(ref Entry entry, string key, ReadOnlySpan<long> shape, double initial = 0)
+    /// <summary>A state tensor, made when it is not there.</summary>
+    internal StateTensor State(ref Entry entry, StateEntry state) => State(ref entry, state, state.Initial);
+
+    internal StateTensor State(ref Entry entry, StateEntry declared, double initial)
     {
         var state = entry.State!;
-        if (state.Find(key) is { } present)
+        if (state.Find(declared.Key) is { } present)
             return present;
+        CheckDeclared(ref entry, declared);
         var parameter = entry.Parameter;
         // All tensors of a parameter have one type, also when the option was changed after the first was made.
-        var type = state.TensorType ?? entry.Precision.TypeFor(parameter.ElementType);
-        var tensor = parameter.Backend.CreateState(parameter, shape, type);
-        if (initial != 0)
+        var tensor = declared.Create(parameter, state.TensorType ?? entry.Precision.TypeFor(parameter.ElementType));
+        state.Add(declared.Key, tensor);
+        made.Add((state, declared.Key));
+        if (declared.StartsAsParameter)
+            parameter.CopyTo(tensor);
+        else if (initial != 0)
             tensor.Fill(initial);
-        state.Add(key, tensor);
-        made.Add((state, key));
         return tensor;
+    }
+
+    /// <summary>Throws when what an optimizer uses is not in what it saves.</summary>
+    internal void CheckDeclared(ref Entry entry, StateEntry state)
+    {
+        if (!optimizer!.EntriesOf(entry.Parameter).Contains(state))
+            throw new InvalidOperationException($"{optimizer.GetType().Name} uses the state '{state}' of parameter {entry.Parameter}, but its StateEntries does not list it: it would not be saved.");
     }
 
     /// <summary>Gives a sparse gradient its zeros.</summary>
@@ -245,19 +260,46 @@ internal sealed class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        tensorPlan.Add<TUpdate, T>(update, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, null));
+        tensorPlan.Add<TUpdate, T>(update, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, null, s0, s1));
     }
 
-    internal void Plan<TRule, T>(ref Entry entry, in TRule rule, StateTensor? s0, StateTensor? s1, StateTensor? s2)
+    internal void Plan<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        Debug.Assert(TRule.Slots == (s0 is null ? 0 : s1 is null ? 1 : s2 is null ? 2 : 3), "A rule has as many slots as state names.");
-        entry.Fused = Frame is not null && Frame.CanFuse(entry);
-        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, s0, s1, s2, entry.Fused ? Frame : null);
+        var target = Target<TRule, T>(ref entry, states);
         if (entry.OnHost) // a call of a generic virtual method costs more than all the rest
             plan.AddParameter<TRule, T>(rule, target);
         else
             entry.Parameter.Backend.Plan<TRule, T>(plan, rule, target);
     }
+
+    internal void PlanMeasured<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (TRule.Sums is < 1 or > StepPlan.MostSums)
+            throw new InvalidOperationException($"{typeof(TRule).Name} has {TRule.Sums} sums; a rule can have 1 to {StepPlan.MostSums}.");
+        entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, Target<TRule, T>(ref entry, states));
+    }
+
+    StepTarget Target<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (states.Length != TRule.Slots || TRule.Slots > 6)
+            throw WrongSlots<TRule>(TRule.Slots, states.Length);
+        entry.Fused = Frame is not null && Frame.CanFuse(entry);
+        return new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, entry.Fused ? Frame : null,
+            TRule.Slots > 0 ? State(ref entry, ref entry.S0, states[0]) : null,
+            TRule.Slots > 1 ? State(ref entry, ref entry.S1, states[1]) : null,
+            TRule.Slots > 2 ? State(ref entry, ref entry.S2, states[2]) : null,
+            TRule.Slots > 3 ? ElementwiseState(ref entry, states[3]) : null,
+            TRule.Slots > 4 ? ElementwiseState(ref entry, states[4]) : null,
+            TRule.Slots > 5 ? ElementwiseState(ref entry, states[5]) : null);
+    }
+
+    static InvalidOperationException WrongSlots<TRule>(int slots, int states) => new(slots is >= 0 and <= 6
+        ? $"{typeof(TRule).Name} has {slots} slots, but was given {states} state tensors."
+        : $"{typeof(TRule).Name} has {slots} slots; a rule can have 0 to 6.");
 }

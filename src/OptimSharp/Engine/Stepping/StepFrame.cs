@@ -173,9 +173,9 @@ internal sealed class StepFrame
     }
 
     /// <summary>Updates a stretch of an average by the parameter that was just updated.</summary>
-    public unsafe void TakeIntoAverage(in StepPlan.Work work, nint first, nint last, bool wide)
+    public unsafe void TakeIntoAverage(in Work work, nint first, nint last, bool wide)
     {
-        var taken = new StepPlan.Work
+        var taken = new Work
         {
             Param = new(work.Average),
             Grad = work.Param,

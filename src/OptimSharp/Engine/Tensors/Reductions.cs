@@ -83,6 +83,14 @@ internal static unsafe class Reductions
         public static double Combine(double a, double b) => a + b;
     }
 
+    public readonly struct Sum : IReduction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<double> Add(Vector256<double> sum, Vector256<double> x, Vector256<double> y) => sum + x;
+
+        public static double Combine(double a, double b) => a + b;
+    }
+
     public readonly struct SumOfSizes : IReduction
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

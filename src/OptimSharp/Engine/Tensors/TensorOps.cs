@@ -136,7 +136,7 @@ internal unsafe class TensorOps
         public T* Param, Grad, S0;
 
         public readonly void Run(nint first, nint last) =>
-            ElementwiseKernel<TRule, T>.Run<On>(Rule, Param + first, Grad + first, S0 + first, null, null, last - first, Execution.UsesWideLanes);
+            ElementwiseKernel<TRule, T>.Run<On>(Rule, new Streams { Param = (byte*)(Param + first), Grad = (byte*)(Grad + first), S0 = (byte*)(S0 + first) }, last - first, Execution.UsesWideLanes);
     }
 
     struct RowLoop<T> : ILoopBody

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace OptimSharp;
+namespace OptimSharp.Rules;
 
 /// <summary>
 /// Marks a property of an options record as an option, under PyTorch's name, with the range it may have. Everything
@@ -8,8 +8,9 @@ namespace OptimSharp;
 /// </summary>
 /// <param name="key">PyTorch's name, as in its <c>param_groups</c>.</param>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class OptionAttribute(string key) : Attribute
+public sealed class OptionAttribute(string key) : Attribute
 {
+    /// <summary>PyTorch's name.</summary>
     public string Key { get; } = key;
 
     /// <summary>The smallest value allowed.</summary>
@@ -31,11 +32,11 @@ internal sealed class OptionAttribute(string key) : Attribute
     public string?[] Choices { get; init; } = [];
 
     /// <summary>Whether a value is in range. NaN never is; infinity is when nothing bounds it.</summary>
-    public bool Allows(double value) =>
+    internal bool Allows(double value) =>
         !double.IsNaN(value) && !(value < AtLeast) && !(value <= Above) && !(value > AtMost) && !(value >= Below);
 
     /// <summary>The range in words: "≥ 0", "in [0, 1)", "a number".</summary>
-    public string Range
+    internal string Range
     {
         get
         {

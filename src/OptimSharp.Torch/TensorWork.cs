@@ -1,0 +1,114 @@
+using System.Numerics;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
+using TorchSharp;
+
+namespace OptimSharp.Torch;
+
+/// <summary>A rule and what it works on, by tensor operators.</summary>
+class TensorWork<TRule, T>(TRule rule, StepTarget target)
+    where TRule : struct, IUpdateRule<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    static readonly torch.ScalarType Type = typeof(T) == typeof(double) ? torch.float64 : torch.float32;
+
+    protected TRule rule = rule; // not read-only: a measuring one takes its sums
+    protected readonly StepTarget target = target;
+
+    public void Run()
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var stored = Stored();
+        var (x, rows) = Read(stored);
+        TorchLane<T>[] before = [x.Param, x.S0, x.S1, x.S2, x.S3, x.S4, x.S5];
+        rule.Update(ref x);
+        TorchLane<T>[] after = [x.Step.IsZero ? x.Param : x.Param - x.Step, x.S0, x.S1, x.S2, x.S3, x.S4, x.S5];
+        for (int i = 0; i < after.Length; i++)
+        {
+            for (int j = 0; j < before.Length; j++)
+            {
+                if (i != j && after[i].Is(before[j])) // what one of them was becomes another one: kept before it is overwritten
+                    after[i] = new(after[i].Tensor.clone());
+            }
+        }
+        for (int i = 0; i < after.Length; i++)
+        {
+            if (stored[i] is not { } tensor)
+                continue;
+            if (rows is null)
+                tensor.copy_(after[i].Like(tensor));
+            else
+                tensor.index_copy_(0, rows, (after[i].IsConstant ? after[i].Like(tensor.index_select(0, rows)) : after[i].Tensor).to_type(tensor.dtype));
+        }
+    }
+
+    /// <summary>The parameter's and the states' tensors, of real numbers.</summary>
+    protected torch.Tensor?[] Stored() =>
+    [
+        TorchBackend.Reals(((TorchParameter)target.Parameter).Tensor.detach()),
+        .. ((StateTensor?[])[target.S0, target.S1, target.S2, target.S3, target.S4, target.S5]).Select(state => ((TorchState?)state)?.Reals),
+    ];
+
+    /// <summary>What the rule sees, and which rows it is of, when not of all.</summary>
+    protected (Cell<TorchLane<T>> Cell, torch.Tensor? Rows) Read(torch.Tensor?[] stored)
+    {
+        var (gradient, rows) = target.Rows is { } touched ? Rows(touched, stored[0]!) : (Gradient(((TorchParameter)target.Parameter).Tensor), null);
+        return (new()
+        {
+            Param = Lane(stored[0]),
+            Grad = new(gradient),
+            S0 = Lane(stored[1]),
+            S1 = Lane(stored[2]),
+            S2 = Lane(stored[3]),
+            S3 = Lane(stored[4]),
+            S4 = Lane(stored[5]),
+            S5 = Lane(stored[6]),
+        }, rows);
+
+        TorchLane<T> Lane(torch.Tensor? tensor) => tensor is null ? default : new((rows is null ? tensor : tensor.index_select(0, rows)).to_type(Type));
+    }
+
+    static torch.Tensor Gradient(torch.Tensor param)
+    {
+        var gradient = param.grad!.detach();
+        return TorchBackend.Reals(gradient.is_sparse ? gradient.to_dense() : gradient).to_type(Type);
+    }
+
+    /// <summary>A sparse gradient's rows, each once, and which they are, where the parameter is.</summary>
+    static unsafe (torch.Tensor Gradient, torch.Tensor Rows) Rows(TouchedRows touched, torch.Tensor param)
+    {
+        var values = new double[touched.Numbers];
+        fixed (double* to = values)
+        fixed (byte* from = &touched.Values.Start)
+            Storage.Load(from, touched.Type.Real(), to, values.Length);
+        long[] shape = [touched.Count, .. param.shape[1..]];
+        return (torch.tensor(values, dtype: Type).reshape(shape).to(param.device),
+            torch.tensor(touched.Indices[..touched.Count], device: param.device));
+    }
+}
+
+/// <summary>The same for a rule that measures first. Its sums are libtorch's: close to those of host memory, not the same bits.</summary>
+sealed class MeasuringWork<TRule, T>(TRule rule, StepTarget target) : TensorWork<TRule, T>(rule, target), IMeasured
+    where TRule : struct, IMeasuringRule<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    long count;
+
+    public void Measure(Span<double> sums)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var (x, _) = Read(Stored());
+        var like = x.Grad.Tensor;
+        count = like.numel();
+        CellSums<TorchLane<T>> measured = default;
+        rule.Measure(ref x, ref measured);
+        TorchLane<T>[] all = [measured.Sum0, measured.Sum1, measured.Sum2, measured.Sum3];
+        var type = like.device_type == DeviceType.MPS ? torch.float32 : torch.float64; // Apple's has no doubles
+        for (int k = 0; k < TRule.Sums; k++)
+            sums[k] = all[k].Like(like).to_type(type).sum().cpu().to_type(torch.float64).item<double>();
+    }
+
+    public void Take(ReadOnlySpan<double> own, ReadOnlySpan<double> all) => rule.Take(new(own[..TRule.Sums], all[..TRule.Sums], count));
+}

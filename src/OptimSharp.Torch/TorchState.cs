@@ -1,0 +1,63 @@
+using OptimSharp.Engine;
+using TorchSharp;
+
+namespace OptimSharp.Torch;
+
+/// <summary>State in a tensor on the parameter's device.</summary>
+internal sealed class TorchState : StateTensor
+{
+    readonly torch.Tensor tensor;
+
+    public TorchState(torch.Device device, ReadOnlySpan<long> shape, ElementType type) : base(shape, type)
+    {
+        using var noGrad = torch.no_grad();
+        tensor = torch.zeros(shape, dtype: type.ToScalarType(), device: device).DetachFromDisposeScope();
+    }
+
+    /// <summary>The tensor's real numbers, for a rule to work with. Belongs to the current dispose scope when complex.</summary>
+    public torch.Tensor Reals => TorchBackend.Reals(tensor);
+
+    /// <summary>Takes a tensor's elements over.</summary>
+    public void Set(torch.Tensor source)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        tensor.copy_(source.detach());
+    }
+
+    /// <summary>A copy, of the current dispose scope.</summary>
+    public torch.Tensor Clone() => tensor.clone();
+
+    /// <summary>Gives a tensor its elements.</summary>
+    public void Get(torch.Tensor target)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        target.detach().copy_(tensor);
+    }
+
+    public override void Fill(double value)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Reals.fill_(value);
+    }
+
+    public override void CopyTo(Span<double> destination)
+    {
+        if (destination.IsEmpty)
+            return; // TorchSharp gives no access to a tensor without elements
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Reals.to_type(torch.float64).cpu().contiguous().data<double>().CopyTo(destination);
+    }
+
+    public override void CopyFrom(ReadOnlySpan<double> source)
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Reals.copy_(torch.tensor(source.ToArray(), dtype: torch.float64).reshape(Reals.shape));
+    }
+
+    public override void Dispose() => tensor.Dispose();
+}

@@ -1,0 +1,66 @@
+namespace OptimSharp.Engine;
+
+/// <summary>One parameter's memory: where it lies and how it is stored.</summary>
+internal unsafe struct Work
+{
+    public Address Param, Grad;
+    public byte* S0, S1, S2, S3, S4, S5;
+    public ElementType ParamType, GradType, StateType; // real ones: a complex element is two elements here
+    public nint Count;
+
+    /// <summary>
+    /// Not null: <see cref="Grad"/> is for these rows of parameter and state only, each <see cref="RowSize"/> long, and <see cref="Count"/> is
+    /// the number of their elements.
+    /// </summary>
+    public long[]? Rows;
+    public nint RowSize;
+
+    /// <summary>Not null: what is done around the rule. Then there are no <see cref="Rows"/>.</summary>
+    public StepFrame? Frame;
+    public byte* Average; // the parameter's, to be updated with it; null for none
+    public ElementType AverageType;
+
+    // Whose memory it is: then counts, types and state are as they were in its last step. Of none when its gradient was sparse.
+    Parameter? parameter;
+    StateTensor? state;
+
+    /// <summary>Describes a parameter in this step.</summary>
+    public void Describe(in StepTarget target)
+    {
+        if (parameter != target.Parameter || state != target.S0 || target.Rows is not null)
+            DescribeAnew(target);
+        Param = target.Memory.Values;
+        Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient;
+        GradType = (target.Rows?.Type ?? target.GradType).Real();
+        Frame = target.Frame;
+        var average = target.Frame?.TakeAverage(target.Parameter);
+        Average = average is null ? null : (byte*)average.Start;
+        AverageType = average?.Type.Real() ?? default;
+    }
+
+    void DescribeAnew(in StepTarget target)
+    {
+        var s0 = (HostTensor?)target.S0;
+        this = new()
+        {
+            parameter = target.Rows is null ? target.Parameter : null,
+            state = s0,
+            S0 = Start(s0),
+            S1 = Start(target.S1),
+            S2 = Start(target.S2),
+            S3 = Start(target.S3),
+            S4 = Start(target.S4),
+            S5 = Start(target.S5),
+            ParamType = target.Parameter.ElementType.Real(),
+            StateType = s0?.Type.Real() ?? default,
+            Rows = target.Rows?.Indices,
+            RowSize = target.Rows?.RowSize ?? 0,
+            Count = target.Rows?.Numbers ?? (nint)target.Parameter.Numbers,
+        };
+
+        static byte* Start(StateTensor? state) => state is null ? null : (byte*)((HostTensor)state).Start;
+    }
+
+    /// <summary>Lets go of arrays and of what is around the rule.</summary>
+    public void Return() => (Param, Grad, Rows, Frame) = (default, default, null, null);
+}

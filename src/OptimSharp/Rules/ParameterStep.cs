@@ -1,0 +1,88 @@
+using System.Numerics;
+using OptimSharp.Engine;
+
+namespace OptimSharp.Rules;
+
+/// <summary>One parameter in a step: its state, and the rule that it is given. Nothing is changed before all parameters have their rules.</summary>
+/// <typeparam name="T">The type computed in: float or double.</typeparam>
+public readonly ref struct ParameterStep<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    readonly StepContext context;
+    readonly ref StepContext.Entry entry;
+
+    internal ParameterStep(StepContext context, ref StepContext.Entry entry)
+    {
+        this.context = context;
+        this.entry = ref entry;
+    }
+
+    /// <summary>The parameter.</summary>
+    public Parameter Parameter => entry.Parameter;
+
+    /// <summary>The sizes of the parameter.</summary>
+    public ReadOnlySpan<long> Shape => entry.Parameter.Shape;
+
+    /// <summary>The type that the parameter is stored as.</summary>
+    public ElementType ElementType => entry.Type;
+
+    /// <summary>Rounds what PyTorch stores in the middle of a step.</summary>
+    public Rounding<T> Rounding => new(entry.Precision.TypeFor(entry.Type));
+
+    /// <summary>Counts the step when it succeeds, and gives its number: 1 for the parameter's first. The state has <see cref="StateEntry.Step"/>.</summary>
+    /// <exception cref="InvalidOperationException">The optimizer's state has no <see cref="StateEntry.Step"/>.</exception>
+    public long NextStep()
+    {
+        entry.Counts = true;
+        long before = entry.State!.Step;
+        if (before == 0)
+            context.CheckDeclared(ref entry, StateEntry.Step);
+        return before + 1;
+    }
+
+    /// <summary>xʸ with the same bits on every machine, which <see cref="Math.Pow"/> does not promise. For x &gt; 0, or whole y ≥ 0.</summary>
+    public double Power(double x, double y) => context.Powers[x, y];
+
+    /// <summary>Whether the parameter has this state tensor already.</summary>
+    public bool Has(StateEntry state) => entry.State!.Find(state.Key) is not null;
+
+    /// <summary>A number of the state, or what it starts with.</summary>
+    public double Number(StateEntry state) => Number(state, state.Initial);
+
+    /// <summary>A number of the state, or what it starts with, when that depends on options.</summary>
+    public double Number(StateEntry state, double initial) => entry.State!.TryGetScalar(state.Key, out double value) ? value : initial;
+
+    /// <summary>Leaves a number in the state, when the step succeeds.</summary>
+    /// <exception cref="InvalidOperationException">The optimizer's state has no such number.</exception>
+    public void SetNumber(StateEntry state, double value)
+    {
+        if (!entry.State!.TryGetScalar(state.Key, out _))
+            context.CheckDeclared(ref entry, state);
+        context.SetNumber(ref entry, state.Key, value);
+    }
+
+    /// <summary>Makes a state tensor, unless it is there already, that starts with a value that depends on options.</summary>
+    /// <exception cref="InvalidOperationException">The optimizer's state has no such tensor.</exception>
+    public void Start(StateEntry state, double initial) => context.State(ref entry, state, initial);
+
+    /// <summary>
+    /// Gives a sparse gradient its zeros, for a rule that moves rows without a gradient too. The step then costs by the table.
+    /// </summary>
+    public void Densify() => context.Densify<T>(ref entry);
+
+    /// <summary>Gives the parameter its rule for this step.</summary>
+    /// <param name="rule">The rule.</param>
+    /// <param name="states">The tensors of the state that the rule has as <see cref="Cell{L}.S0"/>, <see cref="Cell{L}.S1"/> and so on. They are made when they are first needed.</param>
+    /// <exception cref="InvalidOperationException">They are not as many as the rule has slots, not of the parameter's shape, or not in the optimizer's state.</exception>
+    public void Apply<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IUpdateRule<T> =>
+        context.Plan<TRule, T>(ref entry, rule, states);
+
+    /// <summary>Gives the parameter a rule for this step that measures before it is applied.</summary>
+    /// <inheritdoc cref="Apply"/>
+    public void ApplyMeasured<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IMeasuringRule<T> =>
+        context.PlanMeasured<TRule, T>(ref entry, rule, states);
+
+    /// <summary>Gives the parameter a rule over the whole tensor for this step.</summary>
+    internal void ApplyWhole<TUpdate>(in TUpdate update, StateEntry s0, StateEntry? s1 = null) where TUpdate : struct, ITensorUpdate<T> =>
+        context.PlanWhole<TUpdate, T>(ref entry, update, context.State(ref entry, s0), s1 is null ? null : context.State(ref entry, s1));
+}

@@ -1,0 +1,118 @@
+using OptimSharp.Engine;
+
+namespace OptimSharp.Rules;
+
+/// <summary>
+/// One thing that an optimizer remembers of a parameter, under the name that state dicts and checkpoints have. An optimizer declares each once, as a static
+/// field, lists them (<see cref="Optimizer{TOptions}.StateEntries"/>), and gives its rules those that they work with.
+/// </summary>
+public sealed class StateEntry
+{
+    StateEntry(string key, StateKind kind, bool optional)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(key);
+        (Key, Kind, IsOptional) = (key, kind, optional);
+    }
+
+    /// <summary>The count of the parameter's steps: <c>"step"</c>.</summary>
+    public static StateEntry Step { get; } = new("step", StateKind.Step, false);
+
+    /// <summary>A tensor of numbers, in the precision that the group's <see cref="OptimizerOptions.StatePrecision"/> says.</summary>
+    /// <param name="key">The name; PyTorch's or the reference implementation's, so that its checkpoints load.</param>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="initial">What every element starts with.</param>
+    /// <param name="optional">Whether a parameter that has a state may lack it: because options say whether it is needed.</param>
+    public static StateEntry Tensor(string key, StateShape shape = StateShape.Parameter, double initial = 0, bool optional = false) =>
+        new(key, StateKind.Tensor, optional) { Shape = shape, Initial = initial };
+
+    /// <summary>A tensor that starts as a copy of the parameter, as it is before its first step.</summary>
+    /// <inheritdoc cref="Tensor"/>
+    public static StateEntry CopyOfParameter(string key, bool optional = false) => new(key, StateKind.Tensor, optional) { StartsAsParameter = true };
+
+    /// <summary>A number.</summary>
+    /// <param name="key">The name.</param>
+    /// <param name="initial">What it starts with.</param>
+    /// <param name="optional">Whether a parameter that has a state may lack it.</param>
+    public static StateEntry Number(string key, double initial = 0, bool optional = false) => new(key, StateKind.Number, optional) { Initial = initial };
+
+    /// <summary>The name.</summary>
+    public string Key { get; }
+
+    /// <summary>Whether a parameter that has a state may lack it.</summary>
+    public bool IsOptional { get; }
+
+    /// <summary>The sizes of a tensor.</summary>
+    public StateShape Shape { get; private init; }
+
+    /// <summary>What it starts with.</summary>
+    public double Initial { get; private init; }
+
+    /// <summary>Whether it starts as a copy of the parameter.</summary>
+    public bool StartsAsParameter { get; private init; }
+
+    internal StateKind Kind { get; }
+
+    /// <summary>An entry of a kind that only <see cref="LBFGS"/> has.</summary>
+    internal static StateEntry Of(string key, StateKind kind, bool optional = false) => new(key, kind, optional);
+
+    /// <summary>A tensor for a parameter: zeros.</summary>
+    internal StateTensor Create(Parameter parameter, ElementType type)
+    {
+        var shape = parameter.Shape;
+        int needed = Shape switch { StateShape.Rows => 1, StateShape.Columns => 2, _ => 0 };
+        if (shape.Length < needed)
+            throw new InvalidOperationException($"State '{Key}' is a number for each {(needed == 1 ? "row" : "column")}, but parameter {parameter} has {shape.Length} dimensions; it needs {needed}.");
+        if (Shape == StateShape.Scalar)
+            shape = [];
+        if (needed == 0)
+            return parameter.Backend.CreateState(parameter, shape, type);
+        Span<long> reduced = shape.Length <= 16 ? stackalloc long[shape.Length] : new long[shape.Length];
+        shape.CopyTo(reduced);
+        reduced[^needed] = 1;
+        return parameter.Backend.CreateState(parameter, reduced, type);
+    }
+
+    /// <summary>The name.</summary>
+    public override string ToString() => Key;
+}
+
+/// <summary>The sizes of a tensor of an optimizer's state.</summary>
+public enum StateShape
+{
+    /// <summary>The parameter's.</summary>
+    Parameter,
+
+    /// <summary>A number for each row: the parameter's sizes, with 1 for the last.</summary>
+    Rows,
+
+    /// <summary>A number for each column of each matrix: the parameter's sizes, with 1 for the last but one.</summary>
+    Columns,
+
+    /// <summary>One number, without dimensions.</summary>
+    Scalar,
+}
+
+/// <summary>What kind of thing an entry of a parameter's state is.</summary>
+internal enum StateKind
+{
+    /// <summary>A <see cref="StateTensor"/>.</summary>
+    Tensor,
+
+    /// <summary>The count of steps.</summary>
+    Step,
+
+    /// <summary>A number.</summary>
+    Number,
+
+    /// <summary>A whole number.</summary>
+    Whole,
+
+    /// <summary>A list of tensors.</summary>
+    Tensors,
+
+    /// <summary>A list of single numbers, each a tensor in double precision.</summary>
+    Numbers,
+
+    /// <summary>Something that PyTorch saves and does not need.</summary>
+    Ignored,
+}
