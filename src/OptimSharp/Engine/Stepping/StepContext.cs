@@ -283,6 +283,7 @@ internal sealed class StepContext
         entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, Target<TRule, T>(ref entry, states));
     }
 
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
     StepTarget Target<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
