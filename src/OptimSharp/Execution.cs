@@ -20,6 +20,9 @@ public static class Execution
         }
     }
 
-    /// <summary>Whether rules run over SIMD registers where there are any. Off in tests only, which compare: results do not depend on it either.</summary>
-    internal static bool UsesWideLanes { get; set; } = true;
+    /// <summary>
+    /// Whether rules run over SIMD registers where the processor has any. Default true; false, and they run over single numbers, several times slower. Off
+    /// is for tests of a rule, which compare: results do not depend on it either, to the bit.
+    /// </summary>
+    public static bool UsesWideLanes { get; set; } = true;
 }

@@ -48,6 +48,11 @@ public sealed class ParameterState
     public ReadOnlySpan<long> ShapeOf(string key) =>
         (Find(key) ?? throw new KeyNotFoundException($"There is no state tensor '{key}'.")).Shape;
 
+    /// <summary>The element type that a state tensor is kept in.</summary>
+    /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
+    public ElementType TypeOf(string key) =>
+        (Find(key) ?? throw new KeyNotFoundException($"There is no state tensor '{key}'.")).Type;
+
     /// <summary>A number of the state.</summary>
     /// <exception cref="KeyNotFoundException">There is no number of this name.</exception>
     public double Scalar(string key)

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.Intrinsics;
 using OptimSharp.Conformance;
 using OptimSharp.Conformance.Workloads;
+using OptimSharp.Testing;
 
 // Prints what this process computes with, and a hash of the bits that every optimizer leaves with it. The tests run it with instruction
 // sets switched off, and compare.
@@ -15,8 +16,8 @@ foreach (var optimizer in OptimizerDriver.PublicOptimizers)
     foreach (var type in OptimizerSamples.Types(optimizer))
     {
         ulong hash = 0;
-        foreach (var workload in Workload.All(optimizer, type))
-            hash = hash * 1099511628211 + (workload with { Sizes = [1, 67, 1030] }).Run().Hash();
+        foreach (var setting in OptimizerSamples.Settings(optimizer, type))
+            hash = hash * 1099511628211 + Trial.Run(setting, [1, 67, 1030]).Hash();
         Console.WriteLine($"{optimizer.Name} {type} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
     }
 }

@@ -1,9 +1,11 @@
+using OptimSharp.Testing;
+
 namespace OptimSharp.Conformance;
 
 /// <summary>Kind "averaging": given models, compared with PyTorch in every average after every update.</summary>
 sealed class AveragingCase : GoldenCase
 {
-    readonly GoldenType type;
+    readonly ElementType type;
     readonly Averaging averaging;
     readonly bool useBuffers;
     readonly long[][] parameters, buffers;
@@ -30,7 +32,7 @@ sealed class AveragingCase : GoldenCase
         updates = [.. root["updates"].Items().Select(x => (x.ToString(), Numbers(x["model"], count), x["n_averaged"].Integer(), Numbers(x["average"], count)))];
     }
 
-    private protected override void Run(IParameterSource source)
+    protected override void Run(IParameterSource source)
     {
         var made = new List<GoldenParameter>();
         try
@@ -68,11 +70,11 @@ sealed class AveragingCase : GoldenCase
     void Compare(string place, long count, double[][] expected, AveragedParameters actual)
     {
         if (actual.Count != count)
-            throw new ConformanceException($"{place}: {actual.Count} models were averaged, but {count} was expected");
+            throw new GoldenCaseException($"{place}: {actual.Count} models were averaged, but {count} was expected");
         for (int i = 0; i < expected.Length; i++)
         {
             if (Comparison.Difference(type.Round(expected[i]), actual.Average(actual.Names[i]).ToDoubles(), type.Tolerance("").Parameter) is { } difference)
-                throw new ConformanceException($"{place}, average of {actual.Names[i]}: {difference}");
+                throw new GoldenCaseException($"{place}, average of {actual.Names[i]}: {difference}");
         }
     }
 

@@ -1,3 +1,5 @@
+using OptimSharp.Testing;
+
 namespace OptimSharp.Conformance;
 
 /// <summary>Where golden cases are: in tests/goldens, and in the folder that the environment variable OPTIMSHARP_GOLDENS names (relative to the repository).</summary>
@@ -29,16 +31,9 @@ public static class GoldenFiles
         throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} has an OptimSharp.slnx.");
     }
 
-    internal static IEnumerable<(string Name, string File)> Below(string folder, string prefix)
-    {
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder of golden cases '{folder}'.");
-        var files = Directory.GetFiles(folder, "*.json", SearchOption.AllDirectories);
-        if (files.Length == 0)
-            throw new FileNotFoundException($"The folder of golden cases '{folder}' has no *.json.");
-        return from file in files
-               let name = prefix + Path.ChangeExtension(Path.GetRelativePath(folder, file), null).Replace('\\', '/')
-               orderby name
-               select (name, file);
-    }
+    internal static IEnumerable<(string Name, string File)> Below(string folder, string prefix) =>
+        from file in GoldenCases.Files(folder)
+        let name = prefix + Path.ChangeExtension(Path.GetRelativePath(folder, file), null).Replace('\\', '/')
+        orderby name
+        select (name, file);
 }

@@ -1,3 +1,5 @@
+using OptimSharp.Testing;
+
 namespace OptimSharp.Conformance;
 
 /// <summary>Kind "grad_scaler": steps with scaled gradients, compared in what is stepped, in parameters, gradients and the scaler's state.</summary>
@@ -6,7 +8,7 @@ sealed class GradScalerCase : GoldenCase
     readonly OptimizerDriver driver;
     readonly KeyValuePair<string, object?>[] options;
     readonly Dictionary<string, double> settings;
-    readonly GoldenType type;
+    readonly ElementType type;
     readonly (long[] Shape, double[] Values)[] parameters;
     readonly GoldenNode[] steps;
 
@@ -20,7 +22,7 @@ sealed class GradScalerCase : GoldenCase
         steps = root["steps"].Items();
     }
 
-    private protected override void Run(IParameterSource source)
+    protected override void Run(IParameterSource source)
     {
         var made = parameters.Select((p, i) => source.Create($"p{i}", p.Shape, type, p.Values)).ToArray();
         using var optimizer = driver.Create([.. made.Select(p => p.Parameter)], options, type.IsHalf() ? StatePrecision.Parameter : StatePrecision.Compute);

@@ -1,9 +1,11 @@
+using OptimSharp.Testing;
+
 namespace OptimSharp.Conformance;
 
 /// <summary>Kind "gradients": gradients clipped together, compared in the norm and in every gradient after it.</summary>
 sealed class GradientsCase : GoldenCase
 {
-    readonly (GoldenType Type, long[] Shape, GoldenNode Gradient)[] parameters;
+    readonly (ElementType Type, long[] Shape, GoldenNode Gradient)[] parameters;
     readonly (double Max, double Order)? norm;
     readonly double limit, expectedNorm;
     readonly GoldenNode[] expected;
@@ -24,7 +26,7 @@ sealed class GradientsCase : GoldenCase
         expected = root["grads"].Items(parameters.Length);
     }
 
-    private protected override void Run(IParameterSource source)
+    protected override void Run(IParameterSource source)
     {
         var made = parameters.Select((p, i) => source.Create($"p{i}", p.Shape, p.Type, new double[p.Shape.Aggregate(p.Type.IsComplex() ? 2L : 1L, (a, b) => a * b)])).ToArray();
         try
@@ -69,6 +71,6 @@ sealed class GradientsCase : GoldenCase
     static void Compare(string place, double[] expected, double[] actual, double tolerance)
     {
         if (Comparison.Difference(expected, actual, tolerance) is { } difference)
-            throw new ConformanceException($"{place}: {difference}");
+            throw new GoldenCaseException($"{place}: {difference}");
     }
 }

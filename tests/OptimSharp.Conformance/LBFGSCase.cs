@@ -1,4 +1,5 @@
 using System.Globalization;
+using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance;
 
@@ -21,9 +22,9 @@ sealed class LBFGSCase : GoldenCase
             s.WithOnly("loss", "params", "func_evals", "n_iter").ToString(), s["loss"].Number(), s["params"].Numbers(), s["func_evals"].Integer(), s["n_iter"].Integer()))];
     }
 
-    private protected override void Run(IParameterSource source)
+    protected override void Run(IParameterSource source)
     {
-        using var parameter = source.Create("x", [start.Length], GoldenType.Float64, start);
+        using var parameter = source.Create("x", [start.Length], ElementType.Float64, start);
         using var optimizer = OptimizerDriver.For("LBFGS").Create([parameter.Parameter], options);
         foreach (var step in steps)
         {
@@ -35,7 +36,7 @@ sealed class LBFGSCase : GoldenCase
             });
             Compare(step.Place, "the loss", step.Loss, loss, Tolerance * Math.Max(1, Math.Abs(step.Loss)));
             if (Comparison.Difference(step.Parameters, parameter.Values(), Tolerance) is { } difference)
-                throw new ConformanceException($"{step.Place}: {difference}");
+                throw new GoldenCaseException($"{step.Place}: {difference}");
             var state = optimizer.StateOf(parameter.Parameter)!;
             Compare(step.Place, "func_evals", step.Evaluations, state.Scalar("func_evals"), 0);
             Compare(step.Place, "n_iter", step.Iterations, state.Scalar("n_iter"), 0);
@@ -45,7 +46,7 @@ sealed class LBFGSCase : GoldenCase
     static void Compare(string place, string what, double expected, double actual, double tolerance)
     {
         if (!(Math.Abs(actual - expected) <= tolerance))
-            throw new ConformanceException(string.Create(CultureInfo.InvariantCulture, $"{place}: {what} is {actual:R}, but {expected:R} was expected"));
+            throw new GoldenCaseException(string.Create(CultureInfo.InvariantCulture, $"{place}: {what} is {actual:R}, but {expected:R} was expected"));
     }
 
     sealed record Step(string Place, double Loss, double[] Parameters, long Evaluations, long Iterations);

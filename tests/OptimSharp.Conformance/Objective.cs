@@ -1,7 +1,9 @@
+using OptimSharp.Testing;
+
 namespace OptimSharp.Conformance;
 
 /// <summary>A function to minimize, with its gradient by hand.</summary>
-public abstract class Objective
+abstract class Objective
 {
     /// <summary>Σ (1 − a)² + 100(b − a²)² over pairs (a, b). Lowest, 0, where all are 1.</summary>
     public static Objective Rosenbrock { get; } = new RosenbrockPairs();

@@ -1,4 +1,5 @@
 using System.Reflection;
+using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance;
 
@@ -19,15 +20,15 @@ public abstract class OptimizerDriver
     ];
 
     /// <summary>The optimizer of this class name.</summary>
-    /// <exception cref="ConformanceException">There is none.</exception>
+    /// <exception cref="GoldenCaseException">There is none.</exception>
     public static OptimizerDriver For(string name) => For(
-        PublicOptimizers.FirstOrDefault(t => t.Name == name) ?? throw new ConformanceException($"there is no optimizer '{name}'"));
+        PublicOptimizers.FirstOrDefault(t => t.Name == name) ?? throw new GoldenCaseException($"there is no optimizer '{name}'"));
 
     public static OptimizerDriver For(Type optimizer)
     {
         var @base = optimizer;
         while (!@base.IsGenericType || @base.GetGenericTypeDefinition() != typeof(Optimizer<>))
-            @base = @base.BaseType ?? throw new ConformanceException($"{optimizer} is no optimizer with options");
+            @base = @base.BaseType ?? throw new GoldenCaseException($"{optimizer} is no optimizer with options");
         var driver = typeof(OptimizerDriver<>).MakeGenericType(@base.GetGenericArguments());
         return (OptimizerDriver)Activator.CreateInstance(driver, optimizer)!;
     }
@@ -51,6 +52,9 @@ public abstract class OptimizerDriver
     /// <summary>Adds a group to an optimizer.</summary>
     public abstract ParameterGroup AddGroup(Optimizer optimizer, IReadOnlyList<Parameter> parameters, KeyValuePair<string, object?>[] overrides);
 
+    /// <summary>Runs a golden case.</summary>
+    internal abstract void Run(OptimizerCase golden, IParameterSource source);
+
     /// <summary>The options that the optimizer has: PyTorch's name, property, range in words.</summary>
     internal abstract IReadOnlyList<OptionDescriptor> Options { get; }
 }
@@ -60,7 +64,7 @@ sealed class OptimizerDriver<TOptions>(Type type) : OptimizerDriver(type)
 {
     readonly ConstructorInfo constructor =
         type.GetConstructor([typeof(IEnumerable<ParameterGroup<TOptions>>), typeof(TOptions)])
-        ?? throw new ConformanceException($"{type.Name} has no constructor of groups and options");
+        ?? throw new GoldenCaseException($"{type.Name} has no constructor of groups and options");
 
     internal override IReadOnlyList<OptionDescriptor> Options => OptionSchema<TOptions>.Options;
 
@@ -71,8 +75,10 @@ sealed class OptimizerDriver<TOptions>(Type type) : OptimizerDriver(type)
     {
         var defaults = With(new TOptions(), options) with { StatePrecision = precision };
         var made = groups.Select(g => new ParameterGroup<TOptions>(g.Parameters, o => With(o, g.Overrides))).ToArray();
-        return (Optimizer)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, [made, defaults], null);
+        return Construct(made, defaults);
     }
+
+    internal override void Run(OptimizerCase golden, IParameterSource source) => golden.Run<TOptions>(Construct, source);
 
     public override void Change(ParameterGroup group, IEnumerable<KeyValuePair<string, object?>> options)
     {
@@ -87,11 +93,14 @@ sealed class OptimizerDriver<TOptions>(Type type) : OptimizerDriver(type)
         return group;
     }
 
+    Optimizer<TOptions> Construct(IReadOnlyList<ParameterGroup<TOptions>> groups, TOptions options) =>
+        (Optimizer<TOptions>)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, [groups, options], null);
+
     TOptions With(TOptions options, IEnumerable<KeyValuePair<string, object?>> values)
     {
         foreach (var (key, value) in values)
         {
-            var option = OptionSchema<TOptions>.Find(key) ?? throw new ConformanceException($"{Type.Name} has no option '{key}'");
+            var option = OptionSchema<TOptions>.Find(key) ?? throw new GoldenCaseException($"{Type.Name} has no option '{key}'");
             options = (TOptions)option.With(options, value);
         }
         return options;

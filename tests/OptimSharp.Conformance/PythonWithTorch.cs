@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance;
 
@@ -22,7 +23,7 @@ public static class PythonWithTorch
             await RunAsync("python3", Path.GetTempPath(), "-c", "import torch");
             return "python3";
         }
-        catch (Exception e) when (e is Win32Exception or ConformanceException)
+        catch (Exception e) when (e is Win32Exception or GoldenCaseException)
         {
             return null;
         }
@@ -30,13 +31,13 @@ public static class PythonWithTorch
 
     /// <summary>Runs it in a folder, where all its files have to be.</summary>
     /// <returns>What it writes.</returns>
-    /// <exception cref="ConformanceException">It fails.</exception>
+    /// <exception cref="GoldenCaseException">It fails.</exception>
     public static async Task<string> RunAsync(string command, string folder, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(command, arguments) { WorkingDirectory = folder, RedirectStandardError = true, RedirectStandardOutput = true })!;
         var errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? output : throw new ConformanceException($"{command} {arguments[0]} failed with {process.ExitCode}: {await errors}");
+        return process.ExitCode == 0 ? output : throw new GoldenCaseException($"{command} {arguments[0]} failed with {process.ExitCode}: {await errors}");
     }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using OptimSharp.Schedulers;
+using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance;
 
@@ -31,9 +32,9 @@ sealed class SchedulerCase : GoldenCase
         changes = root.Optional("set")?.Fields().ToDictionary(f => StepNumber(f.Key, root), f => f.Value.Items().Select(ReadChange).ToArray()) ?? [];
     }
 
-    private protected override void Run(IParameterSource source)
+    protected override void Run(IParameterSource source)
     {
-        var parameters = groups.Select((_, i) => source.Create($"p{i}", [1, 1], GoldenType.Float32, [1])).ToArray(); // Muon takes matrices only
+        var parameters = groups.Select((_, i) => source.Create($"p{i}", [1, 1], ElementType.Float32, [1])).ToArray(); // Muon takes matrices only
         try
         {
             using var optimizer = driver.Create(parameters.Zip(groups, (p, g) => ((IReadOnlyList<Parameter>)[p.Parameter], g)), options);
@@ -77,7 +78,7 @@ sealed class SchedulerCase : GoldenCase
         for (int i = 0; i < expected.Length; i++) // each rate by itself: a tolerance of the largest would hide the smaller
         {
             if (Comparison.Difference([expected[i]], [actual[i]], Tolerance) is { } difference)
-                throw new ConformanceException($"{place}, group {i}: {difference}");
+                throw new GoldenCaseException($"{place}, group {i}: {difference}");
         }
     }
 
@@ -101,7 +102,7 @@ sealed class SchedulerCase : GoldenCase
 /// Makes schedulers from what a case says: the class by its name, its constructor's arguments by PyTorch's names
 /// (<c>T_max</c> for <c>tMax</c>). A new scheduler needs no code here, unless its arguments are of a new type.
 /// </summary>
-public static class SchedulerBuilder
+static class SchedulerBuilder
 {
     /// <summary>The schedulers to be stepped one after the other: several for "Together", else one.</summary>
     public static LRScheduler[] Build(GoldenNode node, Optimizer optimizer)

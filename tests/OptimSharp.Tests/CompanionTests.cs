@@ -1,5 +1,4 @@
 using CsCheck;
-using OptimSharp.Conformance.Workloads;
 
 namespace OptimSharp.Tests;
 

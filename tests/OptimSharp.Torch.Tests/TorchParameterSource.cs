@@ -1,24 +1,23 @@
-using OptimSharp.Conformance;
 using TorchSharp;
 
 namespace OptimSharp.Torch.Tests;
 
 /// <summary>Parameters over TorchSharp tensors on the CPU: through their pointers, or by the torch backend.</summary>
-public sealed class TorchParameterSource(bool byPointer) : IParameterSource
+sealed class TorchParameterSource(bool byPointer) : IParameterSource
 {
     public string Name => byPointer ? "TorchSharp, by pointer" : "TorchSharp, torch backend";
 
-    public GoldenParameter Create(string name, long[] shape, GoldenType type, double[] values) =>
+    public GoldenParameter Create(string name, long[] shape, ElementType type, double[] values) =>
         new TorchGolden(name, shape, ScalarTypeOf(type), values, byPointer);
 
-    static torch.ScalarType ScalarTypeOf(GoldenType type) => type switch
+    static torch.ScalarType ScalarTypeOf(ElementType type) => type switch
     {
-        GoldenType.Float32 => torch.ScalarType.Float32,
-        GoldenType.Float64 => torch.ScalarType.Float64,
-        GoldenType.Float16 => torch.ScalarType.Float16,
-        GoldenType.BFloat16 => torch.ScalarType.BFloat16,
-        GoldenType.Complex64 => torch.ScalarType.ComplexFloat32,
-        GoldenType.Complex128 => torch.ScalarType.ComplexFloat64,
+        ElementType.Float32 => torch.ScalarType.Float32,
+        ElementType.Float64 => torch.ScalarType.Float64,
+        ElementType.Float16 => torch.ScalarType.Float16,
+        ElementType.BFloat16 => torch.ScalarType.BFloat16,
+        ElementType.Complex64 => torch.ScalarType.ComplexFloat32,
+        ElementType.Complex128 => torch.ScalarType.ComplexFloat64,
         _ => throw new NotSupportedException($"TorchSharp parameters of {type} are not supported."),
     };
 
@@ -60,6 +59,14 @@ public sealed class TorchParameterSource(bool byPointer) : IParameterSource
         {
             using var gradient = tensor.grad;
             return gradient is null || gradient.is_sparse ? null : FromTensor(gradient);
+        }
+
+        public override unsafe double[] GradientNow()
+        {
+            var numbers = new double[parameter.Numbers];
+            fixed (double* to = numbers)
+                parameter.Read(to, ofGradient: true);
+            return numbers;
         }
 
         public override void Dispose()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance.Workloads;
 
@@ -39,6 +40,29 @@ public static class OptimizerSamples
     public static IReadOnlyList<ElementType> Types(Type optimizer) =>
         FromGoldens.Value.TryGetValue(optimizer.Name, out var found) ? [.. found.Types.Order()] : [];
 
+    /// <summary>Makes the optimizer with a set of options.</summary>
+    /// <param name="optimizer">The class.</param>
+    /// <param name="options">The options, by PyTorch's names.</param>
+    /// <param name="iterations">How many evaluations a step has that needs a closure.</param>
+    public static Func<IReadOnlyList<Parameter>, Optimizer> Create(Type optimizer, KeyValuePair<string, object?>[] options, int iterations = 4)
+    {
+        var driver = OptimizerDriver.For(optimizer);
+        KeyValuePair<string, object?>[] all = StepsAlone(optimizer) ? options : [.. options, new("max_iter", iterations)]; // each is a step by itself
+        return parameters => driver.Create(parameters, all);
+    }
+
+    /// <summary>
+    /// The optimizer with each set of options and parameters of this type: with dense gradients where the set is for those, else with sparse ones; for half
+    /// types with state in either precision.
+    /// </summary>
+    internal static IEnumerable<Setting> Settings(Type optimizer, ElementType type, int iterations = 4) =>
+        from sparse in new[] { false, true }
+        from options in sparse ? SparseOptionSets(optimizer) : OptionSets(optimizer)
+        let subject = new Subject(Create(optimizer, options, iterations), new() { ElementTypes = [type], Elementwise = IsElementwise(optimizer) })
+        from setting in subject.Settings
+        where setting.Sparse == sparse
+        select setting;
+
     static Dictionary<string, Found> Read()
     {
         var all = new Dictionary<string, Found>();
@@ -52,10 +76,10 @@ public static class OptimizerSamples
             string name = kind == "lbfgs" ? "LBFGS" : root.GetProperty("optimizer").GetString()!;
             if (!all.TryGetValue(name, out var found))
                 all.Add(name, found = new Found());
-            var type = kind == "lbfgs" ? ElementType.Float64 : OptimizerCase.TypeOf(new(root.GetProperty("dtype"), file)).Element();
+            var type = kind == "lbfgs" ? ElementType.Float64 : OptimizerCase.TypeOf(new(root.GetProperty("dtype"), file));
             found.Types.Add(type);
             if (kind == "lbfgs")
-                found.Types.UnionWith(Enum.GetValues<GoldenType>().Select(t => t.Element())); // its cases say nothing of types: it takes all
+                found.Types.UnionWith([ElementType.Float32, ElementType.Float64, ElementType.Float16, ElementType.BFloat16, ElementType.Complex64, ElementType.Complex128]); // its cases say nothing of types: it takes all
             if (type != ElementType.Float64)
                 continue;
             var options = root.GetProperty("options");

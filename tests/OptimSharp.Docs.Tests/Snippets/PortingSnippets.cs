@@ -1,6 +1,7 @@
 using System.Globalization;
 using OptimSharp;
 using OptimSharp.Conformance;
+using OptimSharp.Testing;
 using OptimSharp.Docs.Tests;
 using OptimSharp.Schedulers;
 using OptimSharp.Torch;

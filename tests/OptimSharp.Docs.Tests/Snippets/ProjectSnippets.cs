@@ -1,5 +1,6 @@
 using OptimSharp;
 using OptimSharp.Conformance;
+using OptimSharp.Testing;
 using OptimSharp.Schedulers;
 using OptimSharp.Torch;
 using TorchSharp;

@@ -123,7 +123,7 @@ public class FormatTests
         // The parameter becomes (0, −4): the tolerance is a share of 4, for the 0 too. Expected numbers are rounded to the type
         // first; those here are so small that half types round them by much less than the tolerance.
         Run(With(4 * within));
-        Assert.Throws<ConformanceException>(() => Run(With(4 * beyond)));
+        Assert.Throws<GoldenCaseException>(() => Run(With(4 * beyond)));
 
         string With(double difference) => Replace(Replace(Good, "float64", dtype), "[0, -4]", FormattableString.Invariant($"[{difference:R}, -4]"));
     }
@@ -131,7 +131,7 @@ public class FormatTests
     [Fact]
     public void A_source_that_can_not_do_something_fails_the_case_by_name()
     {
-        var error = Assert.Throws<ConformanceException>(() => GoldenCase.Run(Good, "file", new Incapable()));
+        var error = Assert.Throws<GoldenCaseException>(() => GoldenCase.Run(Good, "file", new Incapable()));
         Assert.Equal("sgd/by_hand (incapable): not here", error.Message);
     }
 
@@ -158,7 +158,7 @@ public class FormatTests
 
     static void Fails(string good, string name, string right, string wrong, string message)
     {
-        var error = Assert.Throws<ConformanceException>(() => Run(Replace(good, right, wrong)));
+        var error = Assert.Throws<GoldenCaseException>(() => Run(Replace(good, right, wrong)));
         Assert.StartsWith(name, error.Message, StringComparison.Ordinal);
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
@@ -174,6 +174,6 @@ public class FormatTests
     {
         public string Name => "incapable";
 
-        public GoldenParameter Create(string name, long[] shape, GoldenType type, double[] values) => throw new NotSupportedException("not here");
+        public GoldenParameter Create(string name, long[] shape, ElementType type, double[] values) => throw new NotSupportedException("not here");
     }
 }

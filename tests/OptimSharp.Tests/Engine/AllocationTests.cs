@@ -8,32 +8,19 @@ namespace OptimSharp.Tests.Engine;
 [Collection(Alone.Name)]
 public class AllocationTests
 {
-    const int Parameters = 200, Steps = 100;
+    const int Steps = 100;
 
-    public static TheoryData<string, int> OptimizersByThreads
-    {
-        get
-        {
-            var rows = new TheoryData<string, int>();
-            foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t)))
-            {
-                rows.Add(optimizer.Name, 1);
-                rows.Add(optimizer.Name, 2);
-            }
-            return rows;
-        }
-    }
+    static readonly LawOptions OfAllTypes = new() { Alone = true, ElementTypes = [ElementType.Float32, ElementType.Float64, ElementType.Float16, ElementType.BFloat16] };
 
+    /// <summary>200 parameters of all types, with more elements than one thread keeps to itself; by themselves and within a training step.</summary>
     [Theory]
-    [MemberData(nameof(OptimizersByThreads))]
-    public void A_warm_step_of_200_parameters_allocates_nothing(string optimizer, int threads)
+    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
+    public void A_warm_step_of_200_parameters_allocates_nothing(string optimizer)
     {
-        using var scope = new ExecutionScope(threads);
-        foreach (var options in OptimizerSamples.OptionSets(OptimizerDriver.For(optimizer).Type))
-        {
-            using var made = Make(optimizer, options);
-            AssertFree(made.Step, $"{optimizer}: {string.Join(", ", options.Select(o => o.Key))}");
-        }
+        var kind = OptimizerDriver.For(optimizer).Type;
+        var options = OfAllTypes with { Elementwise = OptimizerSamples.IsElementwise(kind), Sizes = [.. Enumerable.Repeat(400, 200)] };
+        foreach (var set in OptimizerSamples.OptionSets(kind))
+            OptimizerLaws.Allocations.Check(OptimizerSamples.Create(kind, set), options);
     }
 
     [Theory]
@@ -42,26 +29,9 @@ public class AllocationTests
     [InlineData("SparseAdam")]
     public void Neither_does_one_with_sparse_gradients(string optimizer)
     {
-        var driver = OptimizerDriver.For(optimizer);
-        var parameters = Enumerable.Range(0, 20).Select(i => Parameter.Of($"p{i}", new float[4000], 1000, 4)).ToArray();
-        foreach (var parameter in parameters)
-            parameter.SparseGradient = new(new long[] { 5, 999, 0, 5 }, new float[16]);
-        foreach (var options in OptimizerSamples.SparseOptionSets(driver.Type))
-        {
-            using var made = driver.Create(parameters, options);
-            AssertFree(made.Step, $"{optimizer}: {string.Join(", ", options.Select(o => o.Key))}");
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(OptimizersByThreads))]
-    public void Neither_does_a_whole_training_step(string optimizer, int threads)
-    {
-        using var scope = new ExecutionScope(threads);
-        using var made = Make(optimizer, OptimizerSamples.OptionSets(OptimizerDriver.For(optimizer).Type)[0]);
-        using var averages = new AveragedParameters(made.ParameterGroups.SelectMany(g => g.Parameters), Averaging.Ema(0.9));
-        var step = new TrainingStep(made, new() { MaxNorm = 1, MaxValue = 0.5, Averages = averages, GradientsAfter = GradientsAfter.Zeroed });
-        AssertFree(() => step.Step(), $"{optimizer} within a training step");
+        var kind = OptimizerDriver.For(optimizer).Type;
+        foreach (var set in OptimizerSamples.SparseOptionSets(kind))
+            OptimizerLaws.Allocations.Check(OptimizerSamples.Create(kind, set), OfAllTypes with { Sizes = [.. Enumerable.Repeat(4000, 20)] });
     }
 
     [Fact]
@@ -81,7 +51,9 @@ public class AllocationTests
     [Fact]
     public void Neither_does_one_with_a_closure()
     {
-        using var optimizer = Make("SGD", [new("momentum", 0.9)]);
+        var parameter = Parameter.Of("w", new float[5000]);
+        parameter.UseGradient().Fill(1);
+        using var optimizer = new SGD([parameter], new() { Momentum = 0.9 });
         Func<double> closure = () => 1;
         AssertFree(() => optimizer.Step(closure), "SGD with a closure");
     }
@@ -98,33 +70,6 @@ public class AllocationTests
             optimizer.ZeroGrad(setToNull: false);
             optimizer.Step();
         }, "ZeroGrad");
-    }
-
-    /// <summary>200 parameters of all types, with more elements than one thread keeps to itself.</summary>
-    static Optimizer Make(string optimizer, KeyValuePair<string, object?>[] options)
-    {
-        var kind = OptimizerDriver.For(optimizer).Type;
-        var parameters = new List<Parameter>();
-        for (int i = 0; i < Parameters; i++)
-        {
-            long[] shape = OptimizerSamples.ShapeOf(kind, 400, i);
-            parameters.Add((i % 4) switch
-            {
-                0 => With(1f),
-                1 => With(1.0),
-                2 => With((Half)1),
-                _ => With((BFloat16)1),
-            });
-
-            Parameter With<T>(T gradient) where T : unmanaged
-            {
-                var parameter = Parameter.Of($"p{i}", new T[400], shape);
-                parameter.UseGradient().Fill(gradient);
-                return parameter;
-            }
-        }
-        // Two groups: the step loops over them, too.
-        return OptimizerDriver.For(optimizer).Create([(parameters[..150], []), (parameters[150..], [])], options);
     }
 
     static void AssertFree(Action step, string what)

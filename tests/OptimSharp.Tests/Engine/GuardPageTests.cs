@@ -16,11 +16,11 @@ public unsafe class GuardPageTests
     [MemberData(nameof(Rows.ByType), MemberType = typeof(Rows))]
     public void Parameters_and_gradients_may_end_at_a_guard_page(string optimizer, ElementType type)
     {
-        foreach (var workload in Workload.All(OptimizerDriver.For(optimizer).Type, type).Select(w => w with { Sizes = Sizes, Steps = 1 }))
+        foreach (var setting in OptimizerSamples.Settings(OptimizerDriver.For(optimizer).Type, type))
         {
-            var expected = workload.Run();
-            Assert.Null(expected.Difference((workload with { Layout = new GuardedLayout(atEnd: true) }).Run()));
-            Assert.Null(expected.Difference((workload with { Layout = new GuardedLayout(atEnd: false) }).Run()));
+            var expected = Trial.Run(setting, Sizes, steps: 1);
+            Assert.Null(expected.Difference(Trial.Run(setting, Sizes, new GuardedLayout(atEnd: true), steps: 1), "in arrays", "before a guard page"));
+            Assert.Null(expected.Difference(Trial.Run(setting, Sizes, new GuardedLayout(atEnd: false), steps: 1), "in arrays", "after a guard page"));
         }
     }
 

@@ -1,4 +1,3 @@
-using OptimSharp.Conformance.Workloads;
 using OptimSharp.Engine;
 using OptimSharp.Tests.Support;
 

@@ -7,14 +7,14 @@ namespace OptimSharp.Tests.GradientTests;
 /// <summary>A training step gives the bits of the separate calls: every optimizer, type and combination; and leaves out what is not finite.</summary>
 public class OnePassTests
 {
-    public static TheoryData<string, GoldenType> Rows
+    public static TheoryData<string, ElementType> Rows
     {
         get
         {
-            var rows = new TheoryData<string, GoldenType>();
+            var rows = new TheoryData<string, ElementType>();
             foreach (var optimizer in OptimizerDriver.PublicOptimizers)
             {
-                foreach (var type in Enum.GetValues<GoldenType>().Where(t => OptimizerSamples.Types(optimizer).Contains(t.Element())))
+                foreach (var type in OptimizerSamples.Types(optimizer))
                     rows.Add(optimizer.Name, type);
             }
             return rows;
@@ -23,10 +23,10 @@ public class OnePassTests
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public void One_pass_is_the_separate_calls(string optimizer, GoldenType type)
+    public void One_pass_is_the_separate_calls(string optimizer, ElementType type)
     {
         var kind = OptimizerDriver.For(optimizer).Type;
-        var runs = OnePass.Some(kind, type, new HostParameterSource(), every: OptimizerSamples.IsElementwise(kind) ? 5 : 11).ToArray();
+        var runs = OnePasses.Some(kind, type, new HostParameterSource(), every: OptimizerSamples.IsElementwise(kind) ? 5 : 11).ToArray();
         Assert.NotEmpty(runs);
         foreach (var run in runs)
         {
@@ -36,11 +36,11 @@ public class OnePassTests
     }
 
     [Theory]
-    [InlineData(GoldenType.Float32)]
-    [InlineData(GoldenType.BFloat16)]
-    public void Every_combination_is_run_with_AdamW(GoldenType type)
+    [InlineData(ElementType.Float32)]
+    [InlineData(ElementType.BFloat16)]
+    public void Every_combination_is_run_with_AdamW(ElementType type)
     {
-        foreach (var run in OnePass.Some(typeof(AdamW), type, new HostParameterSource(), every: 1))
+        foreach (var run in OnePasses.Some(typeof(AdamW), type, new HostParameterSource(), every: 1))
         {
             if (run.Difference() is { } difference)
                 Assert.Fail($"{run}: {difference}");
@@ -61,7 +61,7 @@ public class OnePassThreadTests
         using var scope = new ExecutionScope(threads);
         foreach (string optimizer in new[] { "AdamW", "SGD", "Adafactor" })
         {
-            foreach (var run in OnePass.Some(OptimizerDriver.For(optimizer).Type, GoldenType.Float32, new HostParameterSource(), every: 13).Where(r => !r.Sparse))
+            foreach (var run in OnePasses.Some(OptimizerDriver.For(optimizer).Type, ElementType.Float32, new HostParameterSource(), every: 13).Where(r => !r.Setting.Sparse))
             {
                 if ((run with { Sizes = [70_000, 1, 4097, 512] }).Difference() is { } difference)
                     Assert.Fail($"{run}, {threads} threads: {difference}");

@@ -1,4 +1,3 @@
-using OptimSharp.Conformance.Workloads;
 
 namespace OptimSharp.Tests.Optimizers;
 

@@ -1,5 +1,4 @@
 using OptimSharp.Conformance;
-using OptimSharp.Conformance.Workloads;
 using OptimSharp.Tests.Support;
 
 namespace OptimSharp.Tests.Optimizers;

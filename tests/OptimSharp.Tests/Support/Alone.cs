@@ -9,22 +9,3 @@ public sealed class Alone
 {
     public const string Name = "Alone";
 }
-
-/// <summary>Changes <see cref="Execution"/> for a scope.</summary>
-sealed class ExecutionScope : IDisposable
-{
-    readonly int threads = Execution.ThreadCount;
-    readonly bool wide = Execution.UsesWideLanes;
-
-    public ExecutionScope(int? threads = null, bool? wide = null)
-    {
-        Execution.ThreadCount = threads ?? this.threads;
-        Execution.UsesWideLanes = wide ?? this.wide;
-    }
-
-    public void Dispose()
-    {
-        Execution.ThreadCount = threads;
-        Execution.UsesWideLanes = wide;
-    }
-}

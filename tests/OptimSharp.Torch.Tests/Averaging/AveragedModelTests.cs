@@ -182,7 +182,7 @@ public class AveragedModelTests
         loaded.LoadStateDict(average.StateDict());
         Close(loaded.StateDict().GetTensor("module.weight").ToDoubles());
 
-        void Close(double[] actual) => Assert.Null(OptimSharp.Conformance.Comparison.Difference(expected, actual, 1e-6));
+        void Close(double[] actual) => Assert.Null(Comparison.Difference(expected, actual, 1e-6));
     }
 
     /// <summary>A parameter that is not contiguous.</summary>

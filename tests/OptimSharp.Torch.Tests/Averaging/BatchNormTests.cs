@@ -1,4 +1,3 @@
-using OptimSharp.Conformance;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

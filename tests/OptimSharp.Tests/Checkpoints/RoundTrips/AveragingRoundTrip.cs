@@ -1,12 +1,11 @@
 using System.Text.Json.Nodes;
-using OptimSharp.Conformance;
 
 namespace OptimSharp.Tests.Checkpoints.RoundTrips;
 
 /// <summary>The averages of the golden cases, all of them.</summary>
 sealed class AveragingRoundTrip(string name, JsonObject json) : RoundTripCase("AveragedModel", name, json)
 {
-    readonly GoldenType type = Enum.Parse<GoldenType>(json["dtype"]!.GetValue<string>(), ignoreCase: true);
+    readonly ElementType type = Enum.Parse<ElementType>(json["dtype"]!.GetValue<string>(), ignoreCase: true);
 
     public override int Steps => Json["updates"]!.AsArray().Count;
 

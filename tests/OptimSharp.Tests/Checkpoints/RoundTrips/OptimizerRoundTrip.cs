@@ -5,7 +5,7 @@ using OptimSharp.Conformance.Workloads;
 namespace OptimSharp.Tests.Checkpoints.RoundTrips;
 
 /// <summary>Fifteen steps of an optimizer, in two groups where it can have them, with the options of its golden cases.</summary>
-sealed class OptimizerRoundTrip(string of, string name, JsonObject json, GoldenType type) : RoundTripCase(of, name, json)
+sealed class OptimizerRoundTrip(string of, string name, JsonObject json, ElementType type) : RoundTripCase(of, name, json)
 {
     const int Count = 15;
 
@@ -15,11 +15,11 @@ sealed class OptimizerRoundTrip(string of, string name, JsonObject json, GoldenT
         from optimizer in OptimizerDriver.PublicOptimizers
         from sparse in new[] { false, true }
         from set in (sparse ? OptimizerSamples.SparseOptionSets(optimizer) : OptimizerSamples.OptionSets(optimizer)).Index()
-        from type in new[] { GoldenType.Float64, GoldenType.Float32 }
-        where type == GoldenType.Float64 || OptimizerSamples.StepsAlone(optimizer) // L-BFGS's goldens are in double precision: its directions are differences of numbers nearly equal
+        from type in new[] { ElementType.Float64, ElementType.Float32 }
+        where type == ElementType.Float64 || OptimizerSamples.StepsAlone(optimizer) // L-BFGS's goldens are in double precision: its directions are differences of numbers nearly equal
         select Make(optimizer, set.Index, set.Item, type, sparse);
 
-    static OptimizerRoundTrip Make(Type optimizer, int index, KeyValuePair<string, object?>[] options, GoldenType type, bool sparse)
+    static OptimizerRoundTrip Make(Type optimizer, int index, KeyValuePair<string, object?>[] options, ElementType type, bool sparse)
     {
         bool alone = OptimizerSamples.StepsAlone(optimizer);
         long[][] shapes = sparse ? [[6, 2], [5, 3], [4, 4]]
@@ -38,7 +38,7 @@ sealed class OptimizerRoundTrip(string of, string name, JsonObject json, GoldenT
         double[][] curvature = [.. shapes.Select(s => Draw(s).Select(Math.Abs).ToArray())], centre = [.. shapes.Select(Draw)];
         object Step(int k) => alone ? new { grads = shapes.Select(s => sparse ? Rows(s, k) : (object)Draw(s)).ToArray() } : new { curvature, centre };
         object Rows(long[] shape, int k) => new { indices = new[] { k % shape[0], (3 * k + 1) % shape[0], k % shape[0] }, rows = Enumerable.Range(0, 3).Select(_ => Draw(shape[1..])) };
-        string typeName = type == GoldenType.Float64 ? "float64" : "float32";
+        string typeName = type == ElementType.Float64 ? "float64" : "float32";
         string name = $"{optimizer.Name.ToLowerInvariant()}_{(sparse ? "sparse_" : "")}{index}_{typeName}";
         return new(optimizer.Name, name, ToJson(new
         {
@@ -79,7 +79,7 @@ sealed class OptimizerRoundTrip(string of, string name, JsonObject json, GoldenT
         foreach (var (parameter, shape) in parameters.Zip(shapes))
         {
             double[] values = parameter.Values();
-            model.Add(parameter.Parameter.Name, type == GoldenType.Float64 ? TensorData.Of(values, shape) : TensorData.Of(Array.ConvertAll(values, x => (float)x), shape));
+            model.Add(parameter.Parameter.Name, type == ElementType.Float64 ? TensorData.Of(values, shape) : TensorData.Of(Array.ConvertAll(values, x => (float)x), shape));
         }
         return new() { { "model", model }, { "optimizer", optimizer.StateDict() } };
     }

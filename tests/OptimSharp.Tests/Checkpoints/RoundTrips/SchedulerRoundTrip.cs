@@ -20,7 +20,7 @@ sealed class SchedulerRoundTrip(string of, string name, JsonObject json) : Round
     public override StateDict Run(StateDict? saved, int first, int last)
     {
         var source = new HostParameterSource();
-        var groups = Json["groups"]!.AsArray().Select((group, i) => (source.Create($"p{i}", [1], GoldenType.Float32, [1]), Options(group!))).ToArray();
+        var groups = Json["groups"]!.AsArray().Select((group, i) => (source.Create($"p{i}", [1], ElementType.Float32, [1]), Options(group!))).ToArray();
         var driver = OptimizerDriver.For(Json["optimizer"]!.GetValue<string>());
         using var optimizer = driver.Create(groups.Select(g => ((IReadOnlyList<Parameter>)[g.Item1.Parameter], g.Item2)), Options(Json["options"]!));
         var built = SchedulerBuilder.Build(Read(Json["scheduler"]!), optimizer);

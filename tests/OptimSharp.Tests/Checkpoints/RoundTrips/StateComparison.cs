@@ -1,4 +1,3 @@
-using OptimSharp.Conformance;
 
 namespace OptimSharp.Tests.Checkpoints.RoundTrips;
 

@@ -1,44 +1,17 @@
-namespace OptimSharp.Conformance;
+namespace OptimSharp.Testing;
 
-/// <summary>The type of a case's parameters and gradients.</summary>
-public enum GoldenType
+/// <summary>What differs between the types of a case's parameters and gradients.</summary>
+internal static class CaseTypes
 {
-    Float32,
-    Float64,
-    BFloat16,
-    Float16,
-
-    /// <summary>Pairs of <see cref="float"/>: real and imaginary part.</summary>
-    Complex64,
-
-    /// <summary>Pairs of <see cref="double"/>: real and imaginary part.</summary>
-    Complex128,
-}
-
-public static class GoldenTypes
-{
-    public static bool IsComplex(this GoldenType type) => type is GoldenType.Complex64 or GoldenType.Complex128;
+    public static bool IsComplex(this ElementType type) => type is ElementType.Complex64 or ElementType.Complex128;
 
     /// <summary>Cases of these types keep state in the parameter's type, as PyTorch does.</summary>
-    public static bool IsHalf(this GoldenType type) => type is GoldenType.BFloat16 or GoldenType.Float16;
-
-    public static ElementType Element(this GoldenType type) => type switch
-    {
-        GoldenType.Float32 => ElementType.Float32,
-        GoldenType.Float64 => ElementType.Float64,
-        GoldenType.BFloat16 => ElementType.BFloat16,
-        GoldenType.Float16 => ElementType.Float16,
-        GoldenType.Complex64 => ElementType.Complex64,
-        _ => ElementType.Complex128,
-    };
+    public static bool IsHalf(this ElementType type) => type is ElementType.BFloat16 or ElementType.Float16;
 
     /// <summary>What PyTorch keeps numbers of the state in: its default type, which is double precision for cases of that.</summary>
-    public static ElementType Number(this GoldenType type) => type is GoldenType.Float64 or GoldenType.Complex128 ? ElementType.Float64 : ElementType.Float32;
+    public static ElementType Number(this ElementType type) => type is ElementType.Float64 or ElementType.Complex128 ? ElementType.Float64 : ElementType.Float32;
 
     /// <summary>What a case's numbers stand for: it may have them with just as many digits as the type tells apart.</summary>
-    public static double[] Round(this GoldenType type, double[] values) => type.Element().Round(values);
-
-    /// <inheritdoc cref="Round(GoldenType, double[])"/>
     public static double[] Round(this ElementType type, double[] values) => type switch
     {
         ElementType.Float32 or ElementType.Complex64 => Array.ConvertAll(values, x => (double)(float)x),
@@ -59,13 +32,13 @@ public static class GoldenTypes
     };
 
     /// <summary>By how much of the largest magnitude in a parameter, and in a state tensor, a number may differ.</summary>
-    public static (double Parameter, double State) Tolerance(this GoldenType type, string optimizer)
+    public static (double Parameter, double State) Tolerance(this ElementType type, string optimizer)
     {
         var (parameter, state) = type switch
         {
-            GoldenType.Float64 or GoldenType.Complex128 => (1e-12, 1e-12),
-            GoldenType.BFloat16 => (1.0 / 64, 1.0 / 32),
-            GoldenType.Float16 => (1.0 / 512, 1.0 / 256),
+            ElementType.Float64 or ElementType.Complex128 => (1e-12, 1e-12),
+            ElementType.BFloat16 => (1.0 / 64, 1.0 / 32),
+            ElementType.Float16 => (1.0 / 512, 1.0 / 256),
             _ => (1e-5, 1e-5),
         };
         double least = optimizer == "Muon" ? 2e-2 : 0; // it multiplies in bfloat16

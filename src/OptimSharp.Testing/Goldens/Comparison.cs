@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace OptimSharp.Conformance;
+namespace OptimSharp.Testing;
 
 /// <summary>Compares tensors as the format says.</summary>
-public static class Comparison
+internal static class Comparison
 {
     /// <summary>What differs, in words; null when all is within tolerance.</summary>
     /// <param name="expected">PyTorch's numbers.</param>

@@ -1,21 +1,21 @@
 using System.Numerics;
 
-namespace OptimSharp.Conformance;
+namespace OptimSharp.Testing;
 
 /// <summary>Parameters over arrays.</summary>
-public sealed class HostParameterSource : IParameterSource
+internal sealed class HostParameterSource : IParameterSource
 {
     public string Name => "host";
 
-    public GoldenParameter Create(string name, long[] shape, GoldenType type, double[] values) => type switch
+    public GoldenParameter Create(string name, long[] shape, ElementType type, double[] values) => type switch
     {
-        GoldenType.Float32 => new Real<float>(name, shape, values, x => (float)x, x => x),
-        GoldenType.Float64 => new Real<double>(name, shape, values, x => x, x => x),
-        GoldenType.Float16 => new Real<Half>(name, shape, values, x => (Half)x, x => (double)x),
-        GoldenType.BFloat16 => new Real<BFloat16>(name, shape, values, x => (BFloat16)(float)x, x => x),
-        GoldenType.Complex64 => new Pairs<Complex64>(name, shape, values, (re, im) => new((float)re, (float)im), x => x),
-        GoldenType.Complex128 => new Pairs<Complex>(name, shape, values, (re, im) => new(re, im), x => x),
-        _ => throw new NotSupportedException($"Host parameters of {type} are not supported."),
+        ElementType.Float32 => new Real<float>(name, shape, values, x => (float)x, x => x),
+        ElementType.Float64 => new Real<double>(name, shape, values, x => x, x => x),
+        ElementType.Float16 => new Real<Half>(name, shape, values, x => (Half)x, x => (double)x),
+        ElementType.BFloat16 => new Real<BFloat16>(name, shape, values, x => (BFloat16)(float)x, x => x),
+        ElementType.Complex64 => new Pairs<Complex64>(name, shape, values, (re, im) => new((float)re, (float)im), x => x),
+        ElementType.Complex128 => new Pairs<Complex>(name, shape, values, (re, im) => new(re, im), x => x),
+        _ => throw new NotSupportedException($"Optimizers take no parameters of type {type}."),
     };
 
     abstract class Host<T> : GoldenParameter where T : unmanaged
@@ -40,6 +40,20 @@ public sealed class HostParameterSource : IParameterSource
         public override double[] Values() => Unpack(parameter.Values.Span);
 
         public override double[]? Gradient() => parameter.Gradient is { } gradient ? Unpack(gradient.Span) : null;
+
+        public override double[] GradientNow()
+        {
+            if (parameter.SparseGradient is not { } sparse)
+                return Gradient() ?? Unpack(new T[parameter.Count]);
+            double[] all = Unpack(new T[parameter.Count]), rows = Unpack(sparse.Rows.Span);
+            foreach (var (k, row) in sparse.Indices.ToArray().Index())
+            {
+                int size = rows.Length / sparse.Indices.Length;
+                for (int i = 0; i < size; i++)
+                    all[row * size + i] += rows[k * size + i];
+            }
+            return all;
+        }
 
         protected abstract T[] Pack(double[] values);
 

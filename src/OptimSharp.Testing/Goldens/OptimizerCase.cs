@@ -1,10 +1,9 @@
-namespace OptimSharp.Conformance;
+namespace OptimSharp.Testing;
 
 /// <summary>Kind "optimizer": given gradients, compared with PyTorch in every parameter and state tensor after every step.</summary>
-sealed class OptimizerCase : GoldenCase
+sealed class OptimizerCase
 {
-    readonly OptimizerDriver driver;
-    readonly GoldenType type;
+    readonly ElementType type;
     readonly KeyValuePair<string, object?>[] options;
     readonly (ParameterSpec[] Parameters, KeyValuePair<string, object?>[] Options)[] groups;
     readonly Step[] steps;
@@ -12,26 +11,26 @@ sealed class OptimizerCase : GoldenCase
 
     public OptimizerCase(GoldenNode root)
     {
-        string optimizer = root["optimizer"].Text();
-        driver = OptimizerDriver.For(optimizer);
         type = TypeOf(root["dtype"]);
-        tolerance = type.Tolerance(optimizer);
+        tolerance = type.Tolerance(root["optimizer"].Text());
         options = root.Optional("options")?.Options() ?? [];
         groups = [.. root["groups"].Items().Select(ReadGroup)];
         var parameters = groups.SelectMany(g => g.Parameters).ToArray();
         steps = [.. root["steps"].Items().Select(s => ReadStep(s, parameters))];
     }
 
-    private protected override void Run(IParameterSource source)
+    /// <summary>Runs the case; throws at the first difference.</summary>
+    /// <param name="create">Makes the optimizer.</param>
+    /// <param name="source">Where the parameters are.</param>
+    public void Run<TOptions>(Func<IReadOnlyList<ParameterGroup<TOptions>>, TOptions, Optimizer<TOptions>> create, IParameterSource source)
+        where TOptions : OptimizerOptions, new()
     {
         var parameters = new List<GoldenParameter>();
         try
         {
             foreach (var spec in groups.SelectMany(g => g.Parameters))
                 parameters.Add(source.Create($"p{parameters.Count}", spec.Shape, type, spec.Values));
-            int first = 0;
-            var given = groups.Select(g => ((IReadOnlyList<Parameter>)[.. parameters.GetRange((first += g.Parameters.Length) - g.Parameters.Length, g.Parameters.Length).Select(p => p.Parameter)], g.Options));
-            using var optimizer = driver.Create(given, options, type.IsHalf() ? StatePrecision.Parameter : StatePrecision.Compute);
+            using var optimizer = Make(create, parameters);
             foreach (var step in steps)
                 Run(step, optimizer, parameters);
         }
@@ -42,10 +41,54 @@ sealed class OptimizerCase : GoldenCase
         }
     }
 
+    /// <summary>The optimizer, with the options that the case names. They are set on another's group first: that reads PyTorch's names.</summary>
+    Optimizer<TOptions> Make<TOptions>(Func<IReadOnlyList<ParameterGroup<TOptions>>, TOptions, Optimizer<TOptions>> create, List<GoldenParameter> parameters)
+        where TOptions : OptimizerOptions, new()
+    {
+        using var other = create([new(parameters.Select(p => p.Parameter))], new TOptions());
+        var defaults = With(new TOptions() with { StatePrecision = type.IsHalf() ? StatePrecision.Parameter : StatePrecision.Compute }, options);
+        var made = new List<ParameterGroup<TOptions>>();
+        int first = 0;
+        foreach (var (specs, overrides) in groups)
+        {
+            var resolved = With(defaults, overrides);
+            made.Add(new(parameters.GetRange(first, specs.Length).Select(p => p.Parameter), _ => resolved));
+            first += specs.Length;
+        }
+        return create(made, defaults);
+
+        TOptions With(TOptions basis, KeyValuePair<string, object?>[] values)
+        {
+            other.ParameterGroups[0].Options = basis;
+            Set(other, other.ParameterGroups[0], values);
+            return other.ParameterGroups[0].Options;
+        }
+    }
+
+    /// <summary>Sets options by PyTorch's names. One may be allowed only when another is set, so those refused come again after the rest.</summary>
+    static void Set(Optimizer optimizer, ParameterGroup group, IEnumerable<KeyValuePair<string, object?>> values)
+    {
+        var waiting = new Queue<KeyValuePair<string, object?>>(values);
+        for (int refused = 0; waiting.TryDequeue(out var option);)
+        {
+            if (!group.HasOption(option.Key))
+                throw new GoldenCaseException($"{optimizer.GetType().Name} has no option '{option.Key}'");
+            try
+            {
+                group[option.Key] = option.Value;
+                refused = 0;
+            }
+            catch (ArgumentException) when (++refused <= waiting.Count)
+            {
+                waiting.Enqueue(option);
+            }
+        }
+    }
+
     void Run(Step step, Optimizer optimizer, List<GoldenParameter> parameters)
     {
         foreach (var (group, changes) in step.Changes)
-            driver.Change(optimizer.ParameterGroups[group], changes);
+            Set(optimizer, optimizer.ParameterGroups[group], changes);
         for (int i = 0; i < parameters.Count; i++)
         {
             if (step.Gradients[i] is { Indices: { } indices } sparse)
@@ -57,10 +100,10 @@ sealed class OptimizerCase : GoldenCase
         optimizer.Step();
         for (int i = 0; i < parameters.Count; i++)
         {
-            Compare($"{step.Place}, parameter {i}", type.Round(step.Parameters[i]), parameters[i].Values(), tolerance.Parameter, type.Element());
+            Compare($"{step.Place}, parameter {i}", type.Round(step.Parameters[i]), parameters[i].Values(), tolerance.Parameter, type);
             CompareState($"{step.Place}, parameter {i}", step.State[i], optimizer.StateOf(parameters[i].Parameter));
             if (gradients[i] is { } before && !before.SequenceEqual(parameters[i].Gradient() ?? []))
-                throw new ConformanceException($"{step.Place}, parameter {i}: the step changed the gradient");
+                throw new GoldenCaseException($"{step.Place}, parameter {i}: the step changed the gradient");
         }
     }
 
@@ -72,13 +115,13 @@ sealed class OptimizerCase : GoldenCase
         if (actual is not null)
             present = [.. actual.TensorKeys, .. actual.ScalarKeys, .. actual.Step > 0 ? ["step"] : Array.Empty<string>()];
         if (!present.SetEquals(expected.Keys))
-            throw new ConformanceException($"{place}: the state has {{{string.Join(", ", present.Order())}}}, but {{{string.Join(", ", expected.Keys.Order())}}} was expected");
+            throw new GoldenCaseException($"{place}: the state has {{{string.Join(", ", present.Order())}}}, but {{{string.Join(", ", expected.Keys.Order())}}} was expected");
         foreach (var (key, values) in expected)
         {
             if (key == "step")
                 Compare($"{place}, state 'step'", values, [actual!.Step], 0, ElementType.Float64);
-            else if (actual!.Find(key) is { } tensor)
-                Compare($"{place}, state '{key}'", tensor.Type.Round(values), actual.Tensor(key), tolerance.State, tensor.Type);
+            else if (actual!.TensorKeys.Contains(key))
+                Compare($"{place}, state '{key}'", actual.TypeOf(key).Round(values), actual.Tensor(key), tolerance.State, actual.TypeOf(key));
             else
                 Compare($"{place}, state '{key}'", values, [actual.Scalar(key)], tolerance.State, type.Number());
         }
@@ -87,7 +130,7 @@ sealed class OptimizerCase : GoldenCase
     static void Compare(string place, double[] expected, double[] actual, double tolerance, ElementType type)
     {
         if (Comparison.Difference(expected, actual, tolerance, type.Spacing()) is { } difference)
-            throw new ConformanceException($"{place}: {difference}");
+            throw new GoldenCaseException($"{place}: {difference}");
     }
 
     (ParameterSpec[] Parameters, KeyValuePair<string, object?>[] Options) ReadGroup(GoldenNode group) =>
@@ -140,14 +183,14 @@ sealed class OptimizerCase : GoldenCase
         return new(null, indices, rows);
     }
 
-    internal static GoldenType TypeOf(GoldenNode node) => node.Text() switch
+    internal static ElementType TypeOf(GoldenNode node) => node.Text() switch
     {
-        "float32" => GoldenType.Float32,
-        "float64" => GoldenType.Float64,
-        "bfloat16" => GoldenType.BFloat16,
-        "float16" => GoldenType.Float16,
-        "complex64" => GoldenType.Complex64,
-        "complex128" => GoldenType.Complex128,
+        "float32" => ElementType.Float32,
+        "float64" => ElementType.Float64,
+        "bfloat16" => ElementType.BFloat16,
+        "float16" => ElementType.Float16,
+        "complex64" => ElementType.Complex64,
+        "complex128" => ElementType.Complex128,
         var other => throw node.Error($"unknown type '{other}'"),
     };
 

@@ -1,12 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
 
-namespace OptimSharp.Conformance;
+namespace OptimSharp.Testing;
 
 /// <summary>
 /// A place in a golden case. Reads strictly: what is missing, of another kind or unknown fails with the place's name.
 /// </summary>
-public readonly struct GoldenNode(JsonElement element, string place)
+internal readonly struct GoldenNode(JsonElement element, string place)
 {
     public bool IsNull => element.ValueKind == JsonValueKind.Null;
 
@@ -98,7 +98,7 @@ public readonly struct GoldenNode(JsonElement element, string place)
         return [.. options];
     }
 
-    public ConformanceException Error(string message) => new($"{place}: {message}");
+    public GoldenCaseException Error(string message) => new($"{place}: {message}");
 
     public override string ToString() => place;
 

@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 
-namespace OptimSharp.Conformance.Workloads;
+namespace OptimSharp.Testing;
 
 /// <summary>Where in memory a host parameter and its gradient are put. A step must not depend on it.</summary>
-public abstract class HostLayout
+internal abstract class HostLayout
 {
     /// <summary>Arrays of their own.</summary>
     public static HostLayout Arrays { get; } = new ArrayLayout(0);
@@ -73,52 +73,5 @@ public abstract class HostLayout
                 base.Dispose();
             }
         }
-    }
-}
-
-/// <summary>A host parameter whose values and gradient a test writes and reads.</summary>
-public abstract class HostParameter<T> : IDisposable where T : unmanaged
-{
-    public abstract Parameter<T> Parameter { get; }
-
-    public abstract Span<T> Values { get; }
-
-    /// <summary>Gives the parameter its gradient, or takes it away.</summary>
-    public abstract Span<T> UseGradient(bool present = true);
-
-    public virtual void Dispose() => GC.SuppressFinalize(this);
-}
-
-sealed class FromMemory<T>(string name, long[] shape, Memory<T> values, Memory<T> gradient) : HostParameter<T> where T : unmanaged
-{
-    public override Parameter<T> Parameter { get; } = OptimSharp.Parameter.Of(name, values, shape);
-
-    public override Span<T> Values => values.Span;
-
-    public override Span<T> UseGradient(bool present = true)
-    {
-        if (present)
-            Parameter.Gradient = gradient;
-        else
-            Parameter.Gradient = null;
-        return gradient.Span;
-    }
-}
-
-/// <summary>A parameter in native memory, which the caller owns.</summary>
-public unsafe class FromPointers<T>(string name, long[] shape, int count, T* values, T* gradient) : HostParameter<T> where T : unmanaged
-{
-    public override Parameter<T> Parameter { get; } = OptimSharp.Parameter.Of(name, values, shape);
-
-    public override Span<T> Values => new(values, count);
-
-    protected T* ValuesAt => values;
-
-    protected T* GradientAt => gradient;
-
-    public override Span<T> UseGradient(bool present = true)
-    {
-        Parameter.SetGradient(present ? gradient : null);
-        return new(gradient, count);
     }
 }

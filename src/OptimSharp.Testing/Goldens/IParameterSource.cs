@@ -1,7 +1,7 @@
-namespace OptimSharp.Conformance;
+namespace OptimSharp.Testing;
 
 /// <summary>Where a case's parameters are: in host memory, in TorchSharp's tensors… The same cases run on each.</summary>
-public interface IParameterSource
+internal interface IParameterSource
 {
     /// <summary>What messages call it.</summary>
     string Name { get; }
@@ -12,11 +12,11 @@ public interface IParameterSource
     /// <param name="type">The type of its elements.</param>
     /// <param name="values">Row by row, exactly representable or to be rounded to nearest; complex ones as pairs (re, im).</param>
     /// <exception cref="NotSupportedException">This source has no such parameters.</exception>
-    GoldenParameter Create(string name, long[] shape, GoldenType type, double[] values);
+    GoldenParameter Create(string name, long[] shape, ElementType type, double[] values);
 }
 
 /// <summary>A parameter of a case.</summary>
-public abstract class GoldenParameter : IDisposable
+internal abstract class GoldenParameter : IDisposable
 {
     /// <summary>What the optimizer gets.</summary>
     public abstract Parameter Parameter { get; }
@@ -35,14 +35,8 @@ public abstract class GoldenParameter : IDisposable
     /// <summary>The dense gradient as it is now: a step must not change it. Null when there is none or it is not dense.</summary>
     public abstract double[]? Gradient();
 
-    /// <summary>The gradient as it is now; a sparse one with its zeros.</summary>
-    public unsafe double[] GradientNow()
-    {
-        var numbers = new double[Parameter.Numbers];
-        fixed (double* to = numbers)
-            Parameter.Read(to, ofGradient: true);
-        return numbers;
-    }
+    /// <summary>The gradient as it is now; a sparse one with its zeros, and zeros where there is none.</summary>
+    public abstract double[] GradientNow();
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 }

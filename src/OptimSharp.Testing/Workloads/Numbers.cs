@@ -1,7 +1,7 @@
-namespace OptimSharp.Conformance.Workloads;
+namespace OptimSharp.Testing;
 
 /// <summary>Made-up numbers, the same for a seed on every machine.</summary>
-public static class Numbers
+internal static class Numbers
 {
     /// <summary>Numbers of ordinary size with either sign.</summary>
     public static double[] Tame(int count, ulong seed) => Make(count, seed, (bits, unit) => unit);
