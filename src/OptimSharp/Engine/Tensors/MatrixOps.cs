@@ -1,0 +1,48 @@
+using System.Numerics;
+
+namespace OptimSharp.Engine;
+
+// Products and decompositions of matrices: each one's rows lie one behind the other.
+internal unsafe partial class TensorOps
+{
+    /// <summary>c ← α·ab + β·d, for a of m × k and b of k × n. c is none of the others. d may be null, for β = 0.</summary>
+    public virtual void Multiply(nint m, nint n, nint k, float alpha, float* a, float* b, float beta, float* d, float* c) =>
+        Product<float>(new() { M = m, N = n, K = k, Alpha = alpha, A = a, AStride = k, B = b, BStride = n, Beta = beta, D = d, DStride = n, C = c, CStride = n });
+
+    /// <inheritdoc cref="Multiply(nint, nint, nint, float, float*, float*, float, float*, float*)"/>
+    public void Multiply(nint m, nint n, nint k, double alpha, double* a, double* b, double beta, double* d, double* c) =>
+        Product<double>(new() { M = m, N = n, K = k, Alpha = alpha, A = a, AStride = k, B = b, BStride = n, Beta = beta, D = d, DStride = n, C = c, CStride = n });
+
+    /// <summary>c ← α·aᵀb + β·d, for a of k × m and b of k × n. c is none of the others. d may be null, for β = 0.</summary>
+    public void MultiplyTransposedLeft<T>(nint m, nint n, nint k, T alpha, T* a, T* b, T beta, T* d, T* c) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Product<T>(new() { M = m, N = n, K = k, Alpha = alpha, A = a, AStride = m, ATransposed = true, B = b, BStride = n, Beta = beta, D = d, DStride = n, C = c, CStride = n });
+
+    /// <summary>c ← α·abᵀ + β·d, for a of m × k and b of n × k. c is none of the others. d may be null, for β = 0.</summary>
+    public void MultiplyTransposedRight<T>(nint m, nint n, nint k, T alpha, T* a, T* b, T beta, T* d, T* c) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Product<T>(new() { M = m, N = n, K = k, Alpha = alpha, A = a, AStride = k, B = b, BStride = k, BTransposed = true, Beta = beta, D = d, DStride = n, C = c, CStride = n });
+
+    /// <summary>
+    /// Eigenvalues and eigenvectors of a symmetric matrix: a = vectors · diag(values) · vectorsᵀ. NaN throughout when a number of a is not finite.
+    /// </summary>
+    /// <param name="n">a is n × n.</param>
+    /// <param name="a">The matrix. Only its lower triangle is read.</param>
+    /// <param name="values">n eigenvalues, ascending.</param>
+    /// <param name="vectors">n × n: the columns, of length 1, at right angles. The sign of each is any. None of the others.</param>
+    public void Eigen<T>(nint n, T* a, T* values, T* vectors) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        SymmetricEigen<T>.Run(this, n, a, values, vectors);
+
+    /// <summary>
+    /// a = qr with columns of q at right angles and of length 1, and an upper triangle r; k is the smaller of rows and columns. Signs are LAPACK's, and so
+    /// PyTorch's: r's diagonal has any. NaN throughout when a number of a is not finite.
+    /// </summary>
+    /// <param name="rows">Of a.</param>
+    /// <param name="columns">Of a.</param>
+    /// <param name="a">The matrix.</param>
+    /// <param name="q">rows × k. Not a.</param>
+    /// <param name="r">k × columns, zeros below the diagonal. May be null. Not a.</param>
+    public void QR<T>(nint rows, nint columns, T* a, T* q, T* r = null) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        HouseholderQR<T>.Run(this, rows, columns, a, q, r);
+
+    internal void Product<T>(in MatrixProduct<T> product) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        For(product, product.Tiles, MatrixProduct<T>.TileRows * MatrixProduct<T>.TileColumns * product.K);
+}
