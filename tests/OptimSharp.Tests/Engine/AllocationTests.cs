@@ -127,7 +127,7 @@ public class AllocationTests
         return OptimizerDriver.For(optimizer).Create([(parameters[..150], []), (parameters[150..], [])], options);
     }
 
-    static void AssertFree(Action step, string what)
+    internal static void AssertFree(Action step, string what)
     {
         // The runtime itself may allocate now and then (a new thread in the pool, say), but not five times running.
         long least = long.MaxValue;

@@ -8,12 +8,19 @@ namespace OptimSharp.Engine;
 /// </summary>
 internal unsafe ref struct ImplicitQL<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    const int MostSweeps = 60; // for one eigenvalue; three are usual
-
     public TensorOps Ops;
     public RotationLoop<T> Rotations;
-    public nint N;
+
+    /// <summary>The diagonal and the numbers beside it.</summary>
     public double* D, E;
+
+    /// <summary>How many numbers the diagonal has.</summary>
+    public nint N;
+
+    // The block at work, from the end where its numbers are smaller on: up or down the matrix.
+    double* d, e;
+    nint step, count, row;
+    long sweeps;
 
     /// <summary>A number beside the diagonal below this part of its neighbours is taken for zero.</summary>
     static double Negligible => sizeof(T) == sizeof(float) ? 1.0 / (1 << 27) : double.BitIncrement(1) - 1;
@@ -28,22 +35,44 @@ internal unsafe ref struct ImplicitQL<T> where T : unmanaged, IBinaryFloatingPoi
             return false;
         double scale = largest == 0 ? 1 : Scales.ToOne<double>(largest);
         Scale(scale);
-        for (nint l = 0; l < N; l++)
+        for (nint first = 0, last; first < N; first = last + 1)
         {
-            for (int sweep = 0; ; sweep++)
+            last = first;
+            while (last < N - 1 && !IsNegligible(E[last], D[last], D[last + 1]))
+                last++;
+            bool up = Math.Abs(D[first]) <= Math.Abs(D[last]);
+            (row, count, step) = (up ? first : last, last - first + 1, up ? 1 : -1);
+            d = D + row;
+            e = up ? E + row : E + row - 1;
+            if (!Block())
+                return false;
+        }
+        Flush();
+        Scale(1 / scale);
+        return true;
+    }
+
+    static bool IsNegligible(double e, double d, double next) => Math.Abs(e) <= Math.Max(Negligible * (Math.Abs(d) + Math.Abs(next)), 1e-140);
+
+    /// <summary>One eigenvalue after the other, the smallest ones first where the numbers are graded: so few sweeps do.</summary>
+    bool Block()
+    {
+        for (nint l = 0; l < count; l++)
+        {
+            while (true)
             {
-                nint m = End(l);
+                nint m = l;
+                while (m < count - 1 && !IsNegligible(e[m * step], d[m * step], d[(m + 1) * step]))
+                    m++;
                 if (m == l)
                     break;
-                if (sweep == MostSweeps)
+                if (sweeps++ == 30 * N) // one or two for an eigenvalue are usual
                     return false;
                 if (Rotations.Count + m - l > RotationLoop<T>.Room(N) || Rotations.Chains == RotationLoop<T>.MostChains)
                     Flush();
                 Sweep(l, m);
             }
         }
-        Flush();
-        Scale(1 / scale);
         return true;
     }
 
@@ -55,48 +84,42 @@ internal unsafe ref struct ImplicitQL<T> where T : unmanaged, IBinaryFloatingPoi
             E[i] *= factor;
     }
 
-    /// <summary>The last row of the block that begins with row l and that no zero beside the diagonal parts.</summary>
-    readonly nint End(nint l)
-    {
-        nint m = l;
-        while (m < N - 1 && Math.Abs(E[m]) > Math.Max(Negligible * (Math.Abs(D[m]) + Math.Abs(D[m + 1])), 1e-140))
-            m++;
-        return m;
-    }
-
+    /// <summary>One step of QL from number m of the block to number l.</summary>
     void Sweep(nint l, nint m)
     {
-        double g = (D[l + 1] - D[l]) / (2 * E[l]), r = Hypotenuse(g, 1), s = 1, c = 1, p = 0;
-        g = D[m] - D[l] + E[l] / (g + (g < 0 ? -r : r));
+        double g = (d[(l + 1) * step] - d[l * step]) / (2 * e[l * step]), r = Hypotenuse(g, 1), s = 1, c = 1, p = 0;
+        g = d[m * step] - d[l * step] + e[l * step] / (g + (g < 0 ? -r : r));
         nint i = m - 1;
-        Rotations.Begin(m);
+        Rotations.Begin(row + m * step, -step);
         for (; i >= l; i--)
         {
-            double f = s * E[i], b = c * E[i];
+            double f = s * e[i * step], b = c * e[i * step];
+            ref double upper = ref d[(i + 1) * step];
             r = Hypotenuse(f, g);
-            E[i + 1] = r;
+            if (i + 1 < m)
+                e[(i + 1) * step] = r;
             if (r == 0)
             {
-                D[i + 1] -= p;
+                upper -= p;
                 break;
             }
             s = f / r;
             c = g / r;
-            g = D[i + 1] - p;
-            r = (D[i] - g) * s + 2 * c * b;
+            g = upper - p;
+            r = (d[i * step] - g) * s + 2 * c * b;
             p = s * r;
-            D[i + 1] = g + p;
+            upper = g + p;
             g = c * r - b;
             Rotations.Add(T.CreateTruncating(c), T.CreateTruncating(s));
         }
         Rotations.End();
         if (i < l)
         {
-            D[l] -= p;
-            E[l] = g;
+            d[l * step] -= p;
+            e[l * step] = g;
         }
-        if (m < N - 1)
-            E[m] = 0;
+        if (m < count - 1)
+            e[m * step] = 0;
     }
 
     void Flush()

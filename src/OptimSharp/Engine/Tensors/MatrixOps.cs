@@ -43,6 +43,25 @@ internal unsafe partial class TensorOps
     public void QR<T>(nint rows, nint columns, T* a, T* q, T* r = null) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         HouseholderQR<T>.Run(this, rows, columns, a, q, r);
 
+    /// <summary>
+    /// (a + εI)^(−1/p) for a symmetric a whose eigenvalues are ≥ 0. When rounding has made the lowest one negative, all are raised by as much, so that it
+    /// is 0. NaN throughout when a number of a is not finite.
+    /// </summary>
+    /// <param name="n">a is n × n.</param>
+    /// <param name="a">The matrix. Only its lower triangle is read.</param>
+    /// <param name="p">Which root, from 1 to 256.</param>
+    /// <param name="epsilon">ε, ≥ 0. With 0 and an eigenvalue of 0 the root is not finite.</param>
+    /// <param name="root">n × n, symmetric to the bit. May be a.</param>
+    /// <exception cref="ArgumentOutOfRangeException">p or ε is out of range.</exception>
+    public void InverseRoot<T>(nint n, T* a, int p, double epsilon, T* root) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(p, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(p, InverseRoots.Most);
+        if (!(epsilon >= 0))
+            throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "Not a number ≥ 0.");
+        InverseRoots<T>.Run(this, n, a, p, epsilon, root);
+    }
+
     internal void Product<T>(in MatrixProduct<T> product) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         For(product, product.Tiles, MatrixProduct<T>.TileRows * MatrixProduct<T>.TileColumns * product.K);
 }

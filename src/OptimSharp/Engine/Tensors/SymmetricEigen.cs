@@ -13,7 +13,7 @@ internal static unsafe class SymmetricEigen<T> where T : unmanaged, IBinaryFloat
         nint width = RotationLoop<T>.Width, strips = (n + width - 1) / width;
         T* work = ops.Take<T>(strips * width * n), v = ops.Take<T>(n * n), tau = ops.Take<T>(n);
         double* diagonal = ops.Take<double>(n), beside = ops.Take<double>(n);
-        nint* order = ops.Take<nint>(n), spans = ops.Take<nint>(2 * RotationLoop<T>.MostChains);
+        nint* order = ops.Take<nint>(n), spans = ops.Take<nint>(3 * RotationLoop<T>.MostChains);
         T* pairs = ops.Take<T>(2 * RotationLoop<T>.Room(n));
         ops.For(new Mirror { A = a, N = n, To = work }, (n + Mirror.Block - 1) / Mirror.Block, Mirror.Block * n);
         double largest = ops.Largest(work, n * n), scale = Scales.FromTheEnds<T>(largest);
