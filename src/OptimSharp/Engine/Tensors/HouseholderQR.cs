@@ -38,8 +38,7 @@ internal static unsafe class HouseholderQR<T> where T : unmanaged, IBinaryFloati
             if (r != null)
                 Lines<T>.Fill(r, T.NaN, count * columns);
         }
-        for (int i = 0; i < 5; i++)
-            ops.GiveBack();
+        ops.GiveBack(5);
     }
 
     /// <summary>The reflections of a block of columns. Writes what the columns have of R, and leaves v in their place.</summary>

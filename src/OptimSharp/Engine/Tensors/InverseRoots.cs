@@ -16,9 +16,7 @@ internal static unsafe class InverseRoots<T> where T : unmanaged, IBinaryFloatin
         // (Q·factors)(Q·factors)ᵀ with half the exponent: so the root is symmetric to the bit.
         ops.For(new Columns { X = vectors, Factors = factors, N = n }, n, n);
         ops.MultiplyTransposedRight(n, n, n, T.One, vectors, vectors, T.Zero, null, root);
-        ops.GiveBack();
-        ops.GiveBack();
-        ops.GiveBack();
+        ops.GiveBack(3);
     }
 
     /// <summary>Multiplies each column by its factor.</summary>

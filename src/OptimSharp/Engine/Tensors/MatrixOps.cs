@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace OptimSharp.Engine;
 
-// Products and decompositions of matrices: each one's rows lie one behind the other.
+// Products and decompositions of matrices: each one's rows lie one behind the other. The decompositions multiply by themselves, not by an overridden
+// Multiply: so their bits are the same on every machine. docs/design/matrices.md says how they are made, and why here.
 internal unsafe partial class TensorOps
 {
     /// <summary>c ← α·ab + β·d, for a of m × k and b of k × n. c is none of the others. d may be null, for β = 0.</summary>
@@ -27,7 +28,7 @@ internal unsafe partial class TensorOps
     /// <param name="n">a is n × n.</param>
     /// <param name="a">The matrix. Only its lower triangle is read.</param>
     /// <param name="values">n eigenvalues, ascending.</param>
-    /// <param name="vectors">n × n: the columns, of length 1, at right angles. The sign of each is any. None of the others.</param>
+    /// <param name="vectors">n × n: the columns, of length 1, at right angles. The sign of each is any. May be a.</param>
     public void Eigen<T>(nint n, T* a, T* values, T* vectors) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         SymmetricEigen<T>.Run(this, n, a, values, vectors);
 
@@ -62,6 +63,7 @@ internal unsafe partial class TensorOps
         InverseRoots<T>.Run(this, n, a, p, epsilon, root);
     }
 
+    /// <summary>A product of parts of matrices.</summary>
     internal void Product<T>(in MatrixProduct<T> product) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         For(product, product.Tiles, MatrixProduct<T>.TileRows * MatrixProduct<T>.TileColumns * product.K);
 }

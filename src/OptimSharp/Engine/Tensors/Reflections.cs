@@ -103,9 +103,7 @@ internal static unsafe class Reflections<T> where T : unmanaged, IBinaryFloating
                 A = vs, AStride = rows, ATransposed = true, B = tw, BStride = across, C = at, CStride = columns, D = at, DStride = columns,
             });
         }
-        ops.GiveBack();
-        ops.GiveBack();
-        ops.GiveBack();
+        ops.GiveBack(3);
     }
 }
 
@@ -116,7 +114,8 @@ internal static class Scales
     public static double ToOne<T>(double number) => Power(Math.Clamp(-Math.ILogB(number), -Limit<T>(), Limit<T>()));
 
     /// <summary>
-    /// The one that takes a matrix's largest number from the type's ends, so that sums of products neither overflow nor lose all of it. 1 for most: then nothing that is small beside the largest is lost.
+    /// The one that takes a matrix's largest number from the type's ends, so that sums of products neither overflow nor vanish. For most matrices it is 1: so
+    /// nothing that is small beside the largest number is lost.
     /// </summary>
     public static double FromTheEnds<T>(double largest)
     {

@@ -40,8 +40,7 @@ internal static unsafe class SymmetricEigen<T> where T : unmanaged, IBinaryFloat
             Lines<T>.Fill(values, T.NaN, n);
             Lines<T>.Fill(vectors, T.NaN, n * n);
         }
-        for (int i = 0; i < 8; i++)
-            ops.GiveBack();
+        ops.GiveBack(8);
     }
 
     /// <summary>The order of numbers by size, by insertion: most come nearly sorted.</summary>

@@ -29,8 +29,8 @@ internal unsafe partial class TensorOps
         return (T*)scratch[taken++].Ensure(checked(count * sizeof(T)));
     }
 
-    /// <summary>Gives back what was taken last.</summary>
-    public void GiveBack() => taken--;
+    /// <summary>Gives back what was taken last, or as many as were taken last.</summary>
+    public void GiveBack(int count = 1) => taken -= count;
 
     /// <summary>Gives back all scratch memory.</summary>
     public void Release() => taken = 0;

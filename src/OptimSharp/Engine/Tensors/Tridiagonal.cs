@@ -54,8 +54,7 @@ internal static unsafe class Tridiagonal<T> where T : unmanaged, IBinaryFloating
         }
         if (n > 0)
             diagonal[n - 1] = double.CreateTruncating(a[n * n - 1]);
-        ops.GiveBack();
-        ops.GiveBack();
+        ops.GiveBack(2);
     }
 
     /// <summary>w of column j: p = τAv for the matrix as it would be by now, w = p − ½τ(pᵀv)v. Elements before <paramref name="from"/> are zero in v and unused in w.</summary>
