@@ -80,7 +80,7 @@ public sealed unsafe partial class TensorMath
         ops.Apply<T, TRule>(rule, at, param.Count);
     }
 
-    /// <summary>Runs an elementwise rule over matrices, with a number for each row as <see cref="Cell{L}.S0"/>, for each column as S1, for each matrix as S2. They are read only.</summary>
+    /// <summary>Runs an elementwise rule over matrices, with a number for each row as <see cref="Cell{L}.S0"/>, for each column as S1, for each matrix as S2. The rule may not change these.</summary>
     /// <param name="rule">The rule, of three slots.</param>
     /// <param name="param">What it has as <see cref="Cell{L}.Param"/>, and writes.</param>
     /// <param name="grad">What it has as <see cref="Cell{L}.Grad"/>.</param>

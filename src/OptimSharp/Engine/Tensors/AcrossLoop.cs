@@ -21,7 +21,32 @@ unsafe struct AcrossLoop<T, TRule> : ILoopBody
     [SkipLocalsInit]
     public readonly void Run(nint first, nint last)
     {
-        T* rows = stackalloc T[3 * Block], columns = rows + Block, matrices = columns + Block;
+        T* numbers = stackalloc T[3 * Block];
+        if (Columns >= Block / 4)
+            ByRows(first, last, numbers);
+        else
+            ByBlocks(first, last, numbers);
+    }
+
+    /// <summary>Long rows: the columns' numbers lie there already, and those of row and matrix are written out once a row.</summary>
+    readonly void ByRows(nint first, nint last, T* numbers)
+    {
+        T* rows = numbers, matrices = rows + Block;
+        while (first < last)
+        {
+            nint row = first / Columns, column = first - row * Columns, matrix = row / Rows, end = Math.Min(last, (row + 1) * Columns);
+            int block = (int)Math.Min(Block, end - first);
+            new Span<T>(rows, block).Fill(OfRows[row]);
+            new Span<T>(matrices, block).Fill(OfMatrices[matrix]);
+            for (; first < end; first += block, column += block)
+                Apply(first, Math.Min(block, end - first), rows, OfColumns + matrix * Columns + column, matrices);
+            first = end;
+        }
+    }
+
+    readonly void ByBlocks(nint first, nint last, T* numbers)
+    {
+        T* rows = numbers, columns = rows + Block, matrices = columns + Block;
         while (first < last)
         {
             int count = (int)Math.Min(Block, last - first);
@@ -40,16 +65,21 @@ unsafe struct AcrossLoop<T, TRule> : ILoopBody
                 if (++row % Rows == 0)
                     matrix++;
             }
-            var at = new Streams
-            {
-                Param = (byte*)(Param + first),
-                Grad = (byte*)(Grad + first),
-                S0 = (byte*)rows,
-                S1 = (byte*)columns,
-                S2 = (byte*)matrices,
-            };
-            ElementwiseKernel<TRule, T>.Run<On>(Rule, at, count, Execution.UsesWideLanes);
+            Apply(first, count, rows, columns, matrices);
             first += count;
         }
+    }
+
+    readonly void Apply(nint first, nint count, T* rows, T* columns, T* matrices)
+    {
+        var at = new Streams
+        {
+            Param = (byte*)(Param + first),
+            Grad = (byte*)(Grad + first),
+            S0 = (byte*)rows,
+            S1 = (byte*)columns,
+            S2 = (byte*)matrices,
+        };
+        ElementwiseKernel<TRule, T>.Run<On>(Rule, at, count, Execution.UsesWideLanes);
     }
 }
