@@ -53,7 +53,7 @@ internal sealed class TorchBackend : Backend
         if (gradient.device_type == DeviceType.CPU)
         {
             var plain = gradient.resolve_conj().resolve_neg().contiguous();
-            return GradientPass.Gather((byte*)LibTorchSharp.Data(plain.Handle), parameter.ElementType, (nint)parameter.Numbers, order, change);
+            return GradientChunk.GatherAll((byte*)LibTorchSharp.Data(plain.Handle), parameter.ElementType, (nint)parameter.Numbers, order, change);
         }
         if (!change.IsNone)
             Change(gradient = gradient.clone(), change);

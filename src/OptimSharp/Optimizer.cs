@@ -1,6 +1,5 @@
 using System.Globalization;
 using OptimSharp.Engine;
-using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -19,7 +18,7 @@ namespace OptimSharp;
 /// <see cref="Dispose"/> in one of them frees the state at the end of that call; a step that was not taken by then is not taken.
 /// </para>
 /// </remarks>
-public abstract class Optimizer : IStateful, IDisposable
+public abstract partial class Optimizer : IStateful, IDisposable
 {
     private protected readonly StepContext Context = new();
     private protected Dictionary<object, ParameterState> States = [];
@@ -174,75 +173,6 @@ public abstract class Optimizer : IStateful, IDisposable
         }
     }
 
-    /// <summary>The state of a parameter; null before its first step with a gradient.</summary>
-    public ParameterState? StateOf(Parameter parameter)
-    {
-        ArgumentNullException.ThrowIfNull(parameter);
-        return States.TryGetValue(parameter.Identity, out var state) && !state.IsEmpty ? state : null;
-    }
-
-    /// <summary>
-    /// A copy of state and options in PyTorch's structure: <c>state</c>, by the parameters' running numbers, and <c>param_groups</c>, each with
-    /// its options, the numbers of its <c>params</c> and, when all parameters have names, <c>param_names</c>.
-    /// </summary>
-    /// <remarks>Parameters themselves are not in it: save the model's, too.</remarks>
-    public StateDict StateDict()
-    {
-        using var turn = Turn.Enter("StateDict", within: Stage.Before | Stage.Evaluating | Stage.After, Stage.Before);
-        StateSaving?.Invoke(this, EventArgs.Empty);
-        Turn.Check();
-        var state = OptimizerState.Save(this);
-        Turn.GoTo(Stage.After);
-        StateSaved?.Invoke(this, new(state));
-        return state;
-    }
-
-    /// <summary>
-    /// Takes over a copy of state and options, of ours or PyTorch's making. Parameters are matched by name when both sides have names, all
-    /// different, and by position otherwise. State is converted to the type that this optimizer keeps it in.
-    /// </summary>
-    /// <returns>What became of each parameter.</returns>
-    /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
-    public LoadReport LoadStateDict(StateDict state) => LoadStateDict(state, new());
-
-    /// <param name="state">The state dict.</param>
-    /// <param name="options">What is kept, how parameters are matched, and what becomes of what one side alone has.</param>
-    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
-    /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
-    /// <exception cref="ArgumentException">There is no such option to keep.</exception>
-    public LoadReport LoadStateDict(StateDict state, LoadStateOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(state);
-        ArgumentNullException.ThrowIfNull(options);
-        using var turn = Turn.Enter("LoadStateDict", within: Stage.Before | Stage.After, Stage.Before);
-        if (StateLoading is { } handlers)
-        {
-            state = state.Clone();
-            handlers(this, new(state));
-            Turn.Check();
-        }
-        Turn.GoTo(Stage.Working);
-        var load = new OptimizerLoad(this, state, options);
-        foreach (var group in load.Groups)
-            group.Group.Load(group, keepsRate: options.Keep.Contains("lr"));
-        if (!Groups.SequenceEqual(load.Groups.Select(g => g.Group)))
-            SetGroups([.. load.Groups.Select(g => g.Group)]);
-        foreach (var (identity, old) in States)
-        {
-            if (!load.States.TryGetValue(identity, out var kept) || kept != old)
-                old.Dispose();
-        }
-        States = load.States;
-        Context.Forget();
-        Turn.GoTo(Stage.After);
-        StateLoaded?.Invoke(this, EventArgs.Empty);
-        if (load.Nothing is { } warning)
-            Warnings.Raise(this, warning);
-        return load.Report;
-    }
-
-    void IStateful.LoadStateDict(StateDict state) => LoadStateDict(state);
-
     /// <summary>Class, groups, options and extras, as PyTorch prints them.</summary>
     public override string ToString()
     {
@@ -270,23 +200,8 @@ public abstract class Optimizer : IStateful, IDisposable
     /// <summary>The options as they are when nobody says otherwise.</summary>
     internal abstract OptimizerOptions StandardOptions { get; }
 
-    /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
-    internal abstract IReadOnlyList<StateEntry> EntriesOf(Parameter parameter);
-
     /// <summary>Whether a step evaluates a closure, several times, and is none without.</summary>
     internal virtual bool NeedsClosure => false;
-
-    /// <summary>Whether one state is for all parameters together, in their order.</summary>
-    internal virtual bool SharesState => false;
-
-    /// <summary>A state tensor for a value that is loaded.</summary>
-    internal virtual StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
-        entry.Create(parameter, precision.TypeFor(parameter.ElementType));
-
-    /// <summary>Throws <see cref="StateDictException"/> when entries that were read do not fit together.</summary>
-    internal virtual void CheckState(ParameterState state, StateDict from)
-    {
-    }
 
     /// <summary>A group of this optimizer's kind, which is not among its groups yet.</summary>
     internal abstract ParameterGroup MakeGroup(IEnumerable<Parameter> parameters, OptimizerOptions options);

@@ -9,6 +9,7 @@ using OptimSharp.Schedulers;
 // Ends with "N passed, N failed".
 int passed = 0, failed = 0;
 Console.WriteLine($"{(RuntimeFeature.IsDynamicCodeSupported ? "compiled at run time" : "native code")}, {Optimizers.All.Length} optimizers");
+Check("optimizers are found", () => Optimizers.All.Length > 10 ? null : "Their files are looked through for how an optimizer begins: OptimSharp.AotCheck.csproj.");
 foreach (var (name, create) in Optimizers.All)
 {
     Check($"{name} trains", () => Training.Run(create));

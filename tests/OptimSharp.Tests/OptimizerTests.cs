@@ -170,6 +170,7 @@ public class OptimizerTests
         Assert.Contains("there are: exp_avg, exp_avg_sq", Assert.Throws<KeyNotFoundException>(() => state.Tensor("momentum")).Message, StringComparison.Ordinal);
         Assert.Throws<KeyNotFoundException>(() => state.Scalar("momentum"));
         Assert.Throws<KeyNotFoundException>(() => state.ShapeOf("momentum").Length);
+        Assert.Throws<KeyNotFoundException>(() => state.TypeOf("momentum"));
         Assert.Throws<ArgumentNullException>(() => optimizer.StateOf(null!));
         Assert.Null(optimizer.StateOf(Of("another", 1)));
     }
@@ -186,6 +187,7 @@ public class OptimizerTests
             optimizer.Step();
             parameter.Gradient = new[] { (BFloat16)(1f / 512) };
             optimizer.Step();
+            Assert.Equal(precision == StatePrecision.Compute ? ElementType.Float32 : ElementType.BFloat16, optimizer.StateOf(parameter)!.TypeOf("momentum_buffer"));
             return optimizer.StateOf(parameter)!.Tensor("momentum_buffer")[0];
         }
         Assert.Equal(1 + 1.0 / 512, Second(StatePrecision.Compute));

@@ -4,8 +4,6 @@ namespace OptimSharp.Testing;
 /// <summary>A warm step allocates nothing.</summary>
 static class AllocationLaw
 {
-    const int Repetitions = 100;
-
     public static Finding? Find(Subject subject)
     {
         if (subject.NeedsClosure)
@@ -41,16 +39,16 @@ static class AllocationLaw
             GradientsAfter = sparse ? GradientsAfter.Kept : GradientsAfter.Zeroed,
         });
         using var scope = new ExecutionScope(threads);
-        string? difference = Problem(optimizer.Step, "") ?? Problem(() => whole.Step(), " within a training step");
+        string? difference = Problem(optimizer.Step, 100, "") ?? Problem(() => whole.Step(), 25, " within a training step");
         return difference is null ? null
             : new(difference, FormattableString.Invariant($"{parameters.Length} parameters of {string.Join(", ", types)}, {(sparse ? "sparse" : "dense")} gradients, {threads} {(threads == 1 ? "thread" : "threads")}"));
 
-        string? Problem(Action step, string where) => Least(step, threads > 1) is var bytes and > 0
-            ? FormattableString.Invariant($"{Repetitions} warm steps{where} allocate {bytes} bytes") : null;
+        string? Problem(Action step, int steps, string where) => Least(step, steps, threads > 1) is var bytes and > 0
+            ? FormattableString.Invariant($"{steps} warm steps{where} allocate {bytes} bytes") : null;
     }
 
     /// <summary>The fewest bytes in some attempts: the runtime itself may allocate now and then (a new thread in the pool, say), but not five times running.</summary>
-    static long Least(Action step, bool ofAllThreads)
+    static long Least(Action step, int steps, bool ofAllThreads)
     {
         long least = long.MaxValue;
         for (int attempt = 0; attempt < 5 && least > 0; attempt++)
@@ -58,7 +56,7 @@ static class AllocationLaw
             for (int i = 0; i < 3; i++)
                 step();
             long before = Allocated();
-            for (int i = 0; i < Repetitions; i++)
+            for (int i = 0; i < steps; i++)
                 step();
             least = Math.Min(least, Allocated() - before);
         }

@@ -68,6 +68,8 @@ internal sealed class Subject
     {
         if (TakesVectors && (Options.Elementwise || !TakesMatrices || index % 2 == 0))
             return [count];
+        if (Options.Elementwise)
+            return [1, count];
         long rows = Math.Clamp((long)Math.Sqrt(count), 1, 16);
         return [rows, count / rows];
     }

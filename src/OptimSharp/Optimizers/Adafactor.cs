@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using OptimSharp.Engine;
 using OptimSharp.Rules;
 
 namespace OptimSharp;
@@ -72,11 +71,11 @@ public sealed class Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> grou
         {
             long t = x.NextStep();
             bool factored = x.Shape.Length > 1;
-            var update = new AdafactorUpdate<T>(options, t, weight: x.Power(t, options.Beta2Decay), EpsilonOf(x.ElementType, options), x.Rounding, factored);
+            var rule = new AdafactorRule<T>(options, t, weight: x.Power(t, options.Beta2Decay), EpsilonOf(x.ElementType, options), x.Rounding, factored);
             if (factored)
-                x.ApplyWhole(update, RowVar, ColVar);
+                x.ApplyTensor(rule, RowVar, ColVar);
             else
-                x.ApplyWhole(update, Variance);
+                x.ApplyTensor(rule, Variance);
         }
     }
 
@@ -92,129 +91,52 @@ public sealed class Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> grou
     };
 }
 
-readonly unsafe struct AdafactorUpdate<T>(AdafactorOptions o, long t, double weight, double eps1, Rounding<T> rounding, bool factored) : ITensorUpdate<T>
+readonly struct AdafactorRule<T>(AdafactorOptions o, long t, double weight, double eps1, Rounding<T> rounding, bool factored) : ITensorRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    // A matrix of no more elements, such as the 3 × 3 of a convolution, costs more to hand to a loop than to compute.
-    const int Small = 128;
-
     readonly double relativeStep = Math.Min(o.LearningRate, 1 / Math.Sqrt(t));
     readonly double eps2 = o.Epsilon.Epsilon2, d = o.ClippingThreshold;
     readonly double keep = 1 - o.LearningRate * o.WeightDecay, sign = o.Maximize ? -1 : 1;
 
-    public void Update(in WholeTensor<T> x, TensorOps ops)
+    public void Update(in TensorCell<T> x, TensorMath math)
     {
-        nint n = x.Count;
-        double alpha = AtLeast(eps2, Math.Sqrt(ops.SumOfSquares(x.Param, n)) / Math.Sqrt(n)) * relativeStep;
-        T* u = ops.Take<T>(n);
-        if (factored && x.Batch > 1 && x.Rows * x.Columns <= Small)
-            ops.For(new Matrices { U = u, Tensor = x, Weight = weight, Eps1 = eps1 }, x.Batch, x.Rows * x.Columns);
-        else if (factored)
-            Factored(x, u, ops);
+        double alpha = AtLeast(eps2, Rms(x.Param, math)) * relativeStep;
+        var u = math.TakeLike(x.Param);
+        if (factored)
+            Factored(x, u, math);
         else
-            ops.Apply(new VarianceRule<T>(weight, eps1), n, u, x.Grad, x.S0);
-        double rms = Math.Sqrt(ops.SumOfSquares(u, n)) / Math.Sqrt(n);
-        ops.Apply(new ShrinkAndStepRule<T>(keep, sign * alpha / AtLeast(1, rms / d), rounding), n, x.Param, u);
+            math.Apply(new VarianceRule<T>(weight, eps1), u, x.Grad, x.S0);
+        math.Apply(new ShrinkAndStepRule<T>(keep, sign * alpha / AtLeast(1, Rms(u, math) / d), rounding), x.Param, u);
     }
 
     /// <summary>The larger one, and the limit for a NaN: an element that is NaN does not spoil its whole tensor.</summary>
     static double AtLeast(double limit, double value) => value > limit ? value : limit;
 
-    void Factored(in WholeTensor<T> x, T* u, TensorOps ops)
+    static double Rms(Matrices<T> x, TensorMath math) => Math.Sqrt(math.SumOfSquares(x)) / Math.Sqrt(x.Count);
+
+    void Factored(in TensorCell<T> x, Matrices<T> u, TensorMath math)
     {
-        nint rows = x.Batch * x.Rows, columns = x.Batch * x.Columns;
-        T* mean = ops.Take<T>(Math.Max(rows, columns));
-        ops.MeanSquareOfRows(x.Grad, rows, x.Columns, mean);
-        ops.Apply(new LerpRule<T>(weight), rows, x.S0, mean);                       // r ← r + w(mean of g² by row − r)
-        ops.MeanSquareOfColumns(x.Grad, x.Batch, x.Rows, x.Columns, mean);
-        ops.Apply(new LerpRule<T>(weight), columns, x.S1, mean);                    // c ← c + w(mean of g² by column − c)
-        for (nint b = 0; b < x.Batch; b++)
-        {
-            double sum = 0;
-            for (nint i = 0; i < x.Rows; i++)
-                sum += double.CreateTruncating(x.S0[b * x.Rows + i]);
-            mean[b] = T.CreateChecked(Math.Max(sum / x.Rows, eps1));
-        }
-        ops.For(new Rows { U = u, Tensor = x, Mean = mean, Eps1 = eps1 }, rows, x.Columns);
-    }
-
-    /// <summary>The same for many small matrices, one after the other.</summary>
-    struct Matrices : ILoopBody
-    {
-        public T* U;
-        public WholeTensor<T> Tensor;
-        public double Weight, Eps1;
-
-        public readonly void Run(nint first, nint last)
-        {
-            var average = new Lerp<T>(Weight);
-            nint rows = Tensor.Rows, columns = Tensor.Columns;
-            for (nint b = first; b < last; b++)
-            {
-                T* u = U + b * rows * columns, g = Tensor.Grad + b * rows * columns, r = Tensor.S0 + b * rows, c = Tensor.S1 + b * columns;
-                double sum = 0;
-                for (nint i = 0; i < rows; i++)
-                    sum += double.CreateTruncating(r[i] = Next(r[i], MeanSquare(g + i * columns, columns, 1)));
-                for (nint j = 0; j < columns; j++)
-                    c[j] = Next(c[j], MeanSquare(g + j, rows, columns));
-                T mean = T.CreateChecked(Math.Max(sum / rows, Eps1));
-                for (nint i = 0; i < rows; i++)
-                {
-                    var rule = new FactoredRule<T>(r[i], mean, Eps1);
-                    for (nint j = 0; j < columns; j++)
-                    {
-                        Cell<ScalarLane<T, Off>> x = default;
-                        (x.Grad.Value, x.S0.Value) = (g[i * columns + j], c[j]);
-                        rule.Update(ref x);
-                        u[i * columns + j] = x.Param.Value;
-                    }
-                }
-            }
-
-            T Next(T state, double mean) => average.Between(new ScalarLane<T, Off>(state), new(T.CreateChecked(mean))).Value;
-
-            static double MeanSquare(T* from, nint count, nint step)
-            {
-                double sum = 0;
-                for (nint i = 0; i < count; i++)
-                {
-                    double value = double.CreateTruncating(from[i * step]);
-                    sum += value * value;
-                }
-                return sum / count;
-            }
-        }
-    }
-
-    struct Rows : ILoopBody
-    {
-        public T* U, Mean;
-        public WholeTensor<T> Tensor;
-        public double Eps1;
-
-        public readonly void Run(nint first, nint last)
-        {
-            for (nint i = first; i < last; i++)
-            {
-                nint batch = i / Tensor.Rows, at = i * Tensor.Columns;
-                var rule = new FactoredRule<T>(Tensor.S0[i], Mean[batch], Eps1);
-                ElementwiseKernel<FactoredRule<T>, T>.Run<Off>(rule, new Streams { Param = (byte*)(U + at), Grad = (byte*)(Tensor.Grad + at), S0 = (byte*)(Tensor.S1 + batch * Tensor.Columns) }, Tensor.Columns, Execution.UsesWideLanes);
-            }
-        }
+        Matrices<T> rows = math.TakeLike(x.S0), columns = math.TakeLike(x.S1), mean = math.Take<T>(1, 1, x.Param.Batch);
+        math.MeanSquareOfRows(x.Grad, rows);
+        math.Apply(new LerpRule<T>(weight), x.S0, rows);                            // r ← r + w(mean of g² by row − r)
+        math.MeanSquareOfColumns(x.Grad, columns);
+        math.Apply(new LerpRule<T>(weight), x.S1, columns);                         // c ← c + w(mean of g² by column − c)
+        math.MeanOfMatrices(x.S0, mean, least: eps1);
+        math.ApplyAcross(new FactoredRule<T>(eps1), u, x.Grad, x.S0, x.S1, mean);   // u = g/√max(rcᵀ/mean(r), ε₁²)
     }
 }
 
-/// <summary>u = g/√max(rcᵀ/mean(r), ε₁²) for one row; the columns' c is the state.</summary>
-readonly struct FactoredRule<T>(T row, T mean, double eps1) : IUpdateRule<T>
+/// <summary>u = g/√max(rcᵀ/mean(r), ε₁²): of row, column and matrix.</summary>
+readonly struct FactoredRule<T>(double eps1) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly T least = T.CreateChecked(eps1 * eps1);
 
-    public static int Slots => 1;
+    public static int Slots => 3;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T> =>
-        x.Param = x.Grad / L.Sqrt(L.Max(L.Of(row) * x.S0 / L.Of(mean), L.Of(least)));
+        x.Param = x.Grad / L.Sqrt(L.Max(x.S0 * x.S1 / x.S2, L.Of(least)));
 }
 
 /// <summary>V ← V + w(g² − V);  u = g/√max(V, ε₁²).</summary>

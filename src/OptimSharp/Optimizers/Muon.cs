@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using OptimSharp.Engine;
 using OptimSharp.Rules;
 
 namespace OptimSharp;
@@ -87,7 +86,7 @@ public sealed class Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOp
     protected override void Update<T>(GroupStep<T> group, MuonOptions options)
     {
         foreach (var x in group)
-            x.ApplyWhole(new MuonUpdate<T>(options, x.Rounding), MomentumBuffer);
+            x.ApplyTensor(new MuonRule<T>(options, x.Rounding), MomentumBuffer);
     }
 
     /// <inheritdoc/>
@@ -99,70 +98,59 @@ public sealed class Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOp
     }
 }
 
-readonly unsafe struct MuonUpdate<T>(MuonOptions o, Rounding<T> rounding) : ITensorUpdate<T>
+readonly struct MuonRule<T>(MuonOptions o, Rounding<T> rounding) : ITensorRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    public void Update(in WholeTensor<T> x, TensorOps ops)
+    public void Update(in TensorCell<T> x, TensorMath math)
     {
-        nint n = x.Count;
-        T* u = ops.Take<T>(n);
-        ops.Apply(new MuonMomentumRule<T>(o), n, u, x.Grad, x.S0);
-        float* single = typeof(T) == typeof(float) ? (float*)u : ops.Take<float>(n);
-        if (typeof(T) != typeof(float))
-            Storage.Save(u, single, ElementType.Float32, n);
-        Orthogonalize(ref single, x.Rows, x.Columns, ops);
-        if (typeof(T) != typeof(float))
-            Storage.Load(single, ElementType.Float32, u, n);
-        else
-            u = (T*)single;
-        double rows = x.Rows, columns = x.Columns;
+        nint rows = x.Param.Rows, columns = x.Param.Columns;
+        var u = math.TakeLike(x.Param);
+        math.Apply(new MuonMomentumRule<T>(o), u, x.Grad, x.S0);
+        var single = math.Take<float>(rows, columns);
+        math.Convert(u, single);
+        math.Convert(Orthogonalize(single, math), u);
+        double a = rows, b = columns;
         double ratio = o.RateAdjustment switch
         {
-            MuonRateAdjustment.MatchRmsAdamW => 0.2 * Math.Sqrt(Math.Max(rows, columns)),
-            MuonRateAdjustment.SpectralUnclamped => Math.Sqrt(rows / columns),
-            _ => Math.Sqrt(Math.Max(1, rows / columns)),
+            MuonRateAdjustment.MatchRmsAdamW => 0.2 * Math.Sqrt(Math.Max(a, b)),
+            MuonRateAdjustment.SpectralUnclamped => Math.Sqrt(a / b),
+            _ => Math.Sqrt(Math.Max(1, a / b)),
         };
         double keep = 1 - o.LearningRate * o.WeightDecay;
-        ops.Apply(new ShrinkAndStepRule<T>(keep, o.LearningRate * ratio, rounding), n, x.Param, u); // θ ← θ(1 − ηλ) − η·ratio·X
-    }
-
-    static void Swap(ref float* x, ref float* y)
-    {
-        float* kept = x;
-        x = y;
-        y = kept;
+        math.Apply(new ShrinkAndStepRule<T>(keep, o.LearningRate * ratio, rounding), x.Param, u); // θ ← θ(1 − ηλ) − η·ratio·X
     }
 
     /// <summary>The Newton–Schulz iteration, on the side with fewer rows.</summary>
-    void Orthogonalize(ref float* x, nint rows, nint columns, TensorOps ops)
+    Matrices<float> Orthogonalize(Matrices<float> x, TensorMath math)
     {
-        nint n = rows * columns, m = Math.Min(rows, columns), k = Math.Max(rows, columns);
-        float* transposed = ops.Take<float>(n), other = ops.Take<float>(n), gram = ops.Take<float>(m * m), polynomial = ops.Take<float>(m * m);
-        if (rows > columns)
-        {
-            ops.Transpose(x, rows, columns, other);
-            Swap(ref x, ref other);
-        }
-        ops.Apply(new RoundRule(1), n, x, x);
-        float norm = (BFloat16)MathF.Sqrt((float)ops.SumOfSquares(x, n));
-        ops.Apply(new RoundRule((BFloat16)Math.Max(norm, (float)o.Epsilon)), n, x, x);
+        bool turned = x.Rows > x.Columns;
+        if (turned)
+            x = Transposed(x, math);
+        Matrices<float> transposed = math.Take<float>(x.Columns, x.Rows), other = math.TakeLike(x);
+        Matrices<float> gram = math.Take<float>(x.Rows, x.Rows), polynomial = math.TakeLike(gram);
+        math.Apply(new RoundRule(1), x, x);
+        float norm = (BFloat16)MathF.Sqrt((float)math.SumOfSquares(x));
+        math.Apply(new RoundRule((BFloat16)Math.Max(norm, (float)o.Epsilon)), x, x);
         var (a, b, c) = ((float)o.NewtonSchulzCoefficients.A, (float)o.NewtonSchulzCoefficients.B, (float)o.NewtonSchulzCoefficients.C);
         for (int i = 0; i < o.NewtonSchulzSteps; i++)
         {
-            ops.Transpose(x, m, k, transposed);
-            ops.Multiply(m, m, k, 1, x, transposed, 0, null, gram);                 // A = XXᵀ
-            ops.Apply(new RoundRule(1), m * m, gram, gram);
-            ops.Multiply(m, m, m, c, gram, gram, b, gram, polynomial);              // bA + cA²
-            ops.Apply(new RoundRule(1), m * m, polynomial, polynomial);
-            ops.Multiply(m, k, m, 1, polynomial, x, a, x, other);                   // X ← aX + (bA + cA²)X
-            ops.Apply(new RoundRule(1), n, other, other);
-            Swap(ref x, ref other);
+            math.Transpose(x, transposed);
+            math.Multiply(1, x, transposed, gram);                                  // A = XXᵀ
+            math.Apply(new RoundRule(1), gram, gram);
+            math.Multiply(c, gram, gram, b, gram, polynomial);                      // bA + cA²
+            math.Apply(new RoundRule(1), polynomial, polynomial);
+            math.Multiply(1, polynomial, x, a, x, other);                           // X ← aX + (bA + cA²)X
+            math.Apply(new RoundRule(1), other, other);
+            (x, other) = (other, x);
         }
-        if (rows > columns)
-        {
-            ops.Transpose(x, columns, rows, other);
-            Swap(ref x, ref other);
-        }
+        return turned ? Transposed(x, math) : x;
+    }
+
+    static Matrices<float> Transposed(Matrices<float> x, TensorMath math)
+    {
+        var to = math.Take<float>(x.Columns, x.Rows);
+        math.Transpose(x, to);
+        return to;
     }
 }
 

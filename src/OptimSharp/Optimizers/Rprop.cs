@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using OptimSharp.Rules;
@@ -25,9 +26,9 @@ public sealed record RpropOptions : OptimizerOptions
     /// <inheritdoc/>
     protected override (string Option, string Problem)? CheckTogether() =>
         !(Etas.Minus < 1 && Etas.Plus > 1)
-            ? (nameof(Etas), $"Etas must be below and above 1, but are {OptionDescriptor.Text(Etas.Minus)} and {OptionDescriptor.Text(Etas.Plus)}")
+            ? (nameof(Etas), string.Create(CultureInfo.InvariantCulture, $"Etas must be below and above 1, but are {Etas.Minus} and {Etas.Plus}"))
         : StepSizes.Min > StepSizes.Max
-            ? (nameof(StepSizes), $"StepSizes must be in order, but are {OptionDescriptor.Text(StepSizes.Min)} and {OptionDescriptor.Text(StepSizes.Max)}")
+            ? (nameof(StepSizes), string.Create(CultureInfo.InvariantCulture, $"StepSizes must be in order, but are {StepSizes.Min} and {StepSizes.Max}"))
         : null;
 }
 

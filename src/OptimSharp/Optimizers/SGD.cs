@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using OptimSharp.Rules;
@@ -32,7 +33,7 @@ public sealed record SGDOptions : OptimizerOptions
 
     /// <inheritdoc/>
     protected override (string Option, string Problem)? CheckTogether() => !Nesterov || (Momentum > 0 && Dampening == 0) ? null
-        : (nameof(Nesterov), $"Nesterov needs Momentum > 0 and Dampening = 0, but they are {OptionDescriptor.Text(Momentum)} and {OptionDescriptor.Text(Dampening)}");
+        : (nameof(Nesterov), string.Create(CultureInfo.InvariantCulture, $"Nesterov needs Momentum > 0 and Dampening = 0, but they are {Momentum} and {Dampening}"));
 }
 
 /// <summary>Stochastic gradient descent, with momentum, dampening, weight decay and Nesterov's momentum.</summary>

@@ -83,6 +83,9 @@ public readonly ref struct ParameterStep<T>
         context.PlanMeasured<TRule, T>(ref entry, rule, states);
 
     /// <summary>Gives the parameter a rule over the whole tensor for this step.</summary>
-    internal void ApplyWhole<TUpdate>(in TUpdate update, StateEntry s0, StateEntry? s1 = null) where TUpdate : struct, ITensorUpdate<T> =>
-        context.PlanWhole<TUpdate, T>(ref entry, update, context.State(ref entry, s0), s1 is null ? null : context.State(ref entry, s1));
+    /// <param name="rule">The rule.</param>
+    /// <param name="states">The tensors of the state that the rule has as <see cref="TensorCell{T}.S0"/>, <see cref="TensorCell{T}.S1"/> and so on, of any shapes. They are made when they are first needed.</param>
+    /// <exception cref="InvalidOperationException">They are more than six, or not in the optimizer's state.</exception>
+    public void ApplyTensor<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, ITensorRule<T> =>
+        context.PlanTensor<TRule, T>(ref entry, rule, states);
 }

@@ -261,37 +261,6 @@ public class OptimizerStateDictTests
         optimizer.Dispose();
     }
 
-    [Theory]
-    [InlineData(StatePrecision.Compute)]
-    [InlineData(StatePrecision.Parameter)]
-    public void Each_type_resumes_to_the_same_bits(StatePrecision precision)
-    {
-        Check(x => x);
-        Check(x => (Half)x);
-        Check(x => (BFloat16)(float)x);
-        Check(x => new Complex64((float)x, 1));
-        Check(x => new System.Numerics.Complex(x, -1));
-
-        void Check<T>(Func<double, T> of) where T : unmanaged
-        {
-            var p = Parameter.Of("p", Array.ConvertAll(Numbers.Tame(40, 1), x => of(x)));
-            using var first = new Adam([p], new() { AMSGrad = true, StatePrecision = precision });
-            Give(p, 2);
-            first.Step();
-            var q = Parameter.Of("p", p.Values.ToArray());
-            using var second = new Adam([q], new() { StatePrecision = precision });
-            second.LoadStateDict(first.StateDict());
-            Give(p, 3);
-            Give(q, 3);
-            first.Step();
-            second.Step();
-            Assert.Equal(p.Values.ToArray(), q.Values.ToArray());
-            Assert.Equal(Text(first.StateDict()), Text(second.StateDict()));
-
-            void Give(Parameter<T> parameter, ulong seed) => parameter.Gradient = Array.ConvertAll(Numbers.Tame(40, seed), x => of(x));
-        }
-    }
-
     [Fact]
     public void Names_match_where_both_sides_have_them()
     {

@@ -39,6 +39,16 @@ class PlainMomentum : Optimizer<PlainOptions>
     private protected virtual double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1;
 }
 
+/// <summary>The same for matrices only.</summary>
+sealed class MatrixMomentum(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
+{
+    private protected override void CheckParameter(Parameter parameter)
+    {
+        if (parameter.Shape.Length != 2)
+            throw new ArgumentException("Matrices only.", nameof(parameter));
+    }
+}
+
 readonly struct PlainRule<T>(double rate, double momentum) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {

@@ -15,6 +15,7 @@ public class OptimizerLawsTests
     public void What_is_right_passes(string law)
     {
         OptimizerLaws.Named(law).Check(parameters => new PlainMomentum(parameters));
+        OptimizerLaws.Named(law).Check(parameters => new MatrixMomentum(parameters), Single);
         OptimizerLaws.Named(law).Check(parameters => new Whole(parameters, Fault.None), Single);
         OptimizerLaws.Named(law).Check(parameters => new SparseAdam(parameters), new() { Seed = 5, Steps = 2, Sizes = [40, 3, 0] });
         OptimizerLaws.Named(law).Check(parameters => new Muon(parameters), Single with { Elementwise = false, Sizes = [40, 1, 0, 64] });

@@ -1,6 +1,3 @@
-using System.Numerics;
-using System.Runtime.CompilerServices;
-
 namespace OptimSharp.Engine;
 
 /// <summary>
@@ -8,9 +5,9 @@ namespace OptimSharp.Engine;
 /// size, whose results are gathered in order, so that the bits do not depend on the number of threads. Kept between uses,
 /// so that its lists are allocated once.
 /// </summary>
-internal sealed unsafe class GradientPass
+internal sealed unsafe partial class GradientPass
 {
-    const int Chunk = 4096; // numbers: 16 or 32 KB, in the first-level cache
+    const int Chunk = GradientChunk.Size;
 
     /// <summary>One parameter's gradient.</summary>
     struct Entry
@@ -40,67 +37,6 @@ internal sealed unsafe class GradientPass
     int count;
     nint chunks;
     long numbers;
-
-    [ThreadStatic]
-    static GradientPass? spare;
-
-    /// <summary>
-    /// A pass over the parameters that have a gradient, to be closed again. Throws, with nothing changed, when one can't be used.
-    /// </summary>
-    public static GradientPass Open(IEnumerable<Parameter> parameters, GradientUse use)
-    {
-        var pass = spare ?? new GradientPass();
-        spare = null;
-        try
-        {
-            if (parameters is IReadOnlyList<Parameter> list)
-            {
-                for (int i = 0; i < list.Count; i++) // an enumerator would be allocated
-                    pass.Open(list[i], use);
-            }
-            else
-            {
-                foreach (var parameter in parameters)
-                    pass.Open(parameter, use);
-            }
-        }
-        catch
-        {
-            pass.Close();
-            throw;
-        }
-        return pass;
-    }
-
-    /// <summary>A pass over the parameters of an optimizer.</summary>
-    public static GradientPass Open(Optimizer optimizer, GradientUse use)
-    {
-        var pass = spare ?? new GradientPass();
-        spare = null;
-        try
-        {
-            for (int i = 0; i < optimizer.ParameterGroups.Count; i++)
-            {
-                foreach (var parameter in optimizer.ParameterGroups[i].ParameterArray)
-                    pass.Open(parameter, use);
-            }
-        }
-        catch
-        {
-            pass.Close();
-            throw;
-        }
-        return pass;
-    }
-
-    /// <summary>Closes the parameters, for the next pass of this thread.</summary>
-    public void Close()
-    {
-        for (int i = 0; i < count; i++)
-            entries[i].Parameter.EndStep();
-        Clear();
-        spare = this;
-    }
 
     /// <summary>Forgets all gradients.</summary>
     public void Clear()
@@ -238,75 +174,6 @@ internal sealed unsafe class GradientPass
         }
     }
 
-    void Open(Parameter? parameter, GradientUse use)
-    {
-        if (parameter is null)
-            throw new ArgumentException("A parameter is null.");
-        if (!parameter.BeginStep(use, out var memory))
-            return;
-        try
-        {
-            if (!seen.Add(parameter.Identity))
-                throw new ArgumentException($"Parameter {parameter} is there twice: its gradient would count and be changed twice.");
-            TouchedRows? collected = null;
-            if (memory.Rows is { } raw)
-            {
-                if (rowCount == rows.Count)
-                    rows.Add(new());
-                (collected = rows[rowCount++]).Collect(parameter, raw);
-            }
-            Add(parameter, memory, collected);
-        }
-        catch
-        {
-            parameter.EndStep();
-            throw;
-        }
-    }
-
-    /// <summary>What numbers in one place gather to, on one thread: with the bits of a pass.</summary>
-    public static double Gather(byte* numbers, ElementType type, nint count, NormOrder order, in GradientChange change)
-    {
-        double gathered = order.Start;
-        for (nint i = 0; i < count; i += Chunk)
-            gathered = order.Combine(gathered, GatherChunk(numbers + i * type.Real().Size(), type, Math.Min(Chunk, count - i), order, change, !change.IsNone));
-        return gathered;
-    }
-
-    static double GatherChunk(byte* at, ElementType type, nint n, NormOrder order, in GradientChange change, bool changes)
-    {
-        var real = type.Real();
-        return real == ElementType.Float64
-            ? changes ? Staged<double>(at, type, n, order, change, true) : Gather((double*)at, n, type, order)
-            : changes || real != ElementType.Float32 ? Staged<float>(at, type, n, order, change, changes) : Gather((float*)at, n, type, order);
-    }
-
-    static double Gather<T>(T* x, nint n, ElementType type, NormOrder order) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        type.IsComplex() ? order.GatherPairs(x, n) : order.Gather(x, n);
-
-    [SkipLocalsInit]
-    static double Staged<T>(byte* at, ElementType type, nint n, NormOrder order, in GradientChange change, bool changes)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var real = type.Real();
-        T* numbers = stackalloc T[Chunk];
-        if (!changes)
-        {
-            Storage.Load(at, real, numbers, (int)n);
-        }
-        else if (real == Storage.Of<T>())
-        {
-            change.Apply(at, (byte*)numbers, real, n);
-        }
-        else
-        {
-            byte* stored = stackalloc byte[Chunk * sizeof(ushort)];
-            change.Apply(at, stored, real, n);
-            Storage.Load(stored, real, numbers, (int)n);
-        }
-        return Gather(numbers, n, type, order);
-    }
-
     nint CostOfChunk => (nint)Math.Max(1, numbers / chunks);
 
     /// <summary>Leaves in each entry what its numbers gather to.</summary>
@@ -360,7 +227,7 @@ internal sealed unsafe class GradientPass
             {
                 ref var entry = ref Pass.At(ref i, chunk, out nint start, out nint n);
                 fixed (byte* memory = &entry.Memory.Start)
-                    Partial[chunk] = GatherChunk(memory + start * entry.Type.Real().Size(), entry.Type, n, Order, Change, Changes);
+                    Partial[chunk] = GradientChunk.Gather(memory + start * entry.Type.Real().Size(), entry.Type, n, Order, Change, Changes);
             }
         }
     }

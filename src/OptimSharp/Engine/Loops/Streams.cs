@@ -9,6 +9,21 @@ unsafe struct Streams
 {
     public byte* Param, Grad, S0, S1, S2, S3, S4, S5;
 
+    /// <summary>The same some bytes further on, where all are of one type. States that there are not stay something that is not looked at.</summary>
+    public readonly Streams Behind(nint bytes)
+    {
+        var there = this;
+        there.Param += bytes;
+        there.Grad += bytes;
+        there.S0 += bytes;
+        there.S1 += bytes;
+        there.S2 += bytes;
+        there.S3 += bytes;
+        there.S4 += bytes;
+        there.S5 += bytes;
+        return there;
+    }
+
     /// <summary>The same, some elements further on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Streams Behind<TRule, T>(in Work work, nint count, nint gradients)

@@ -255,12 +255,20 @@ internal sealed class StepContext
 
     internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State!, key, value));
 
-    internal void PlanWhole<TUpdate, T>(ref Entry entry, in TUpdate update, StateTensor s0, StateTensor? s1)
-        where TUpdate : struct, ITensorUpdate<T>
+    internal void PlanTensor<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        if (states.Length > 6)
+            throw new InvalidOperationException($"{typeof(TRule).Name} was given {states.Length} state tensors; a rule can have 0 to 6.");
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        tensorPlan.Add<TUpdate, T>(update, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, null, s0, s1));
+        tensorPlan.Add<TRule, T>(rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, null,
+            states.Length > 0 ? State(ref entry, states[0]) : null,
+            states.Length > 1 ? State(ref entry, states[1]) : null,
+            states.Length > 2 ? State(ref entry, states[2]) : null,
+            states.Length > 3 ? State(ref entry, states[3]) : null,
+            states.Length > 4 ? State(ref entry, states[4]) : null,
+            states.Length > 5 ? State(ref entry, states[5]) : null));
     }
 
     internal void Plan<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
@@ -283,6 +291,7 @@ internal sealed class StepContext
         entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, Target<TRule, T>(ref entry, states));
     }
 
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
     StepTarget Target<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>

@@ -4,36 +4,36 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// One step's whole-tensor work: (update, parameter, states), one after the other, each with several threads inside. The lists
+/// One step's whole-tensor work: (rule, parameter, states), one after the other, each with several threads inside. The lists
 /// are reused, so a warm step allocates nothing.
 /// </summary>
 internal sealed class TensorPlan
 {
     readonly List<Batch> batches = [];
-    TensorOps? ops;
+    TensorMath? math;
 
-    public void Add<TUpdate, T>(in TUpdate update, in StepTarget target)
-        where TUpdate : struct, ITensorUpdate<T>
+    public void Add<TRule, T>(in TRule rule, in StepTarget target)
+        where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        ops ??= target.Parameter.Backend.CreateTensorOps();
+        math ??= new(target.Parameter.Backend.CreateTensorOps());
         foreach (var batch in batches)
         {
-            if (batch is Batch<TUpdate, T> match)
+            if (batch is Batch<TRule, T> match)
             {
-                match.Items.Add((update, target));
+                match.Items.Add((rule, target));
                 return;
             }
         }
-        var made = new Batch<TUpdate, T>();
-        made.Items.Add((update, target));
+        var made = new Batch<TRule, T>();
+        made.Items.Add((rule, target));
         batches.Add(made);
     }
 
     public void Run()
     {
         foreach (var batch in batches)
-            batch.Run(ops!);
+            batch.Run(math!);
     }
 
     public void Clear()
@@ -44,79 +44,104 @@ internal sealed class TensorPlan
 
     abstract class Batch
     {
-        public abstract void Run(TensorOps ops);
+        public abstract void Run(TensorMath math);
 
         public abstract void Clear();
     }
 
-    sealed unsafe class Batch<TUpdate, T> : Batch
-        where TUpdate : struct, ITensorUpdate<T>
+    sealed unsafe class Batch<TRule, T> : Batch
+        where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        public List<(TUpdate Update, StepTarget Target)> Items { get; } = [];
+        public List<(TRule Rule, StepTarget Target)> Items { get; } = [];
 
         public override void Clear() => Items.Clear();
 
-        public override void Run(TensorOps ops)
+        public override void Run(TensorMath math)
         {
-            foreach (var (update, target) in Items)
+            foreach (var (rule, target) in Items)
             {
-                if (target.Parameter.Count > 0)
-                    Run(update, target, ops);
-                ops.Release();
+                if (target.Parameter.Count == 0)
+                    continue;
+                try
+                {
+                    Run(rule, target, math);
+                }
+                finally
+                {
+                    math.End();
+                }
             }
         }
 
         /// <summary>In place where memory is the host's and of the compute type; else through scratch memory.</summary>
-        static void Run(TUpdate update, in StepTarget target, TensorOps ops)
+        static void Run(TRule rule, in StepTarget target, TensorMath math)
         {
             var parameter = target.Parameter;
-            var shape = parameter.Shape;
             nint count = (nint)parameter.Numbers;
-            var x = new WholeTensor<T> { Columns = shape.Length > 0 ? (nint)shape[^1] : 1, Rows = shape.Length > 1 ? (nint)shape[^2] : 1 };
-            x.Batch = count / (x.Rows * x.Columns);
             bool onHost = !target.Memory.Values.IsNull, inPlace = onHost && parameter.ElementType == Storage.Of<T>();
             fixed (byte* values = &target.Memory.Values.Start, gradient = &target.Memory.Gradient.Start)
             {
-                x.Param = inPlace ? (T*)values : ops.Take<T>(count);
-                x.Grad = inPlace ? (T*)gradient : ops.Take<T>(count);
+                T* param = inPlace ? (T*)values : math.Ops.Take<T>(count), grad = inPlace ? (T*)gradient : math.Ops.Take<T>(count);
                 if (!inPlace && onHost)
                 {
-                    Storage.Load(values, parameter.ElementType, x.Param, count);
-                    Storage.Load(gradient, parameter.ElementType, x.Grad, count);
+                    Storage.Load(values, parameter.ElementType.Real(), param, count);
+                    Storage.Load(gradient, parameter.ElementType.Real(), grad, count);
                 }
                 else if (!inPlace)
                 {
-                    parameter.Read(x.Param, ofGradient: false);
-                    parameter.Read(x.Grad, ofGradient: true);
+                    parameter.Read(param, ofGradient: false);
+                    parameter.Read(grad, ofGradient: true);
                 }
-                x.S0 = Open(target.S0, ops);
-                x.S1 = Open(target.S1, ops);
-                update.Update(x, ops);
+                int parts = parameter.ElementType.Parts();
+                var x = new TensorCell<T>
+                {
+                    Param = Of(param, parameter.Shape, parts, math),
+                    Grad = Of(grad, parameter.Shape, parts, math),
+                    S0 = Open(target.S0, parts, math),
+                    S1 = Open(target.S1, parts, math),
+                    S2 = Open(target.S2, parts, math),
+                    S3 = Open(target.S3, parts, math),
+                    S4 = Open(target.S4, parts, math),
+                    S5 = Open(target.S5, parts, math),
+                };
+                rule.Update(x, math);
                 Close(target.S0, x.S0);
                 Close(target.S1, x.S1);
+                Close(target.S2, x.S2);
+                Close(target.S3, x.S3);
+                Close(target.S4, x.S4);
+                Close(target.S5, x.S5);
                 if (!inPlace && onHost)
-                    Storage.Save(x.Param, values, parameter.ElementType, count);
+                    Storage.Save(param, values, parameter.ElementType.Real(), count);
                 else if (!inPlace)
-                    parameter.Write(x.Param);
+                    parameter.Write(param);
             }
         }
 
-        static T* Open(StateTensor? state, TensorOps ops)
+        static Matrices<T> Of(T* start, ReadOnlySpan<long> shape, int parts, TensorMath math)
         {
-            if (state is null)
-                return null;
-            if (state is HostTensor { Start: var start } && state.Type == Storage.Of<T>())
-                return (T*)start;
-            T* copy = ops.Take<T>((nint)state.Numbers);
-            state.Read(copy);
-            return copy;
+            nint columns = shape.Length > 0 ? (nint)shape[^1] : 1, rows = shape.Length > 1 ? (nint)shape[^2] : 1, batch = 1;
+            for (int i = 0; i < shape.Length - 2; i++)
+                batch *= (nint)shape[i];
+            return new(math, start, batch, rows, columns * parts);
         }
 
-        static void Close(StateTensor? state, T* values)
+        static Matrices<T> Open(StateTensor? state, int parts, TensorMath math)
+        {
+            if (state is null)
+                return default;
+            if (state is HostTensor { Start: var start } && state.Type == Storage.Of<T>())
+                return Of((T*)start, state.Shape, parts, math);
+            T* copy = math.Ops.Take<T>((nint)state.Numbers);
+            state.Read(copy);
+            return Of(copy, state.Shape, parts, math);
+        }
+
+        static void Close(StateTensor? state, Matrices<T> values)
         {
             if (state is not null && !(state is HostTensor && state.Type == Storage.Of<T>()))
-                state.Write(values);
+                state.Write(values.Start);
         }
     }
 }

@@ -5,7 +5,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// What a <see cref="ITensorUpdate{T}"/> computes with, over host memory: reductions, products, elementwise rules, scratch
+/// What is done to whole tensors, over host memory: reductions, products, elementwise rules, scratch
 /// memory. <b>Every result has the same bits whatever the number of threads and the width of the processor's vectors</b>: sums are
 /// taken in chunks of fixed size with sixteen accumulators of fixed layout, and chunk after chunk.
 /// </summary>
@@ -54,7 +54,13 @@ internal unsafe class TensorOps
     public void Apply<T, TRule>(in TRule rule, nint count, T* param, T* grad, T* s0 = null)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where TRule : struct, IUpdateRule<T> =>
-        For(new RuleLoop<T, TRule> { Rule = rule, Param = param, Grad = grad, S0 = s0 }, count, cost: 1);
+        Apply<T, TRule>(rule, new Streams { Param = (byte*)param, Grad = (byte*)grad, S0 = (byte*)s0 }, count);
+
+    /// <summary>The same over as many states as the rule has.</summary>
+    public void Apply<T, TRule>(in TRule rule, in Streams at, nint count)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        where TRule : struct, IUpdateRule<T> =>
+        For(new RuleLoop<T, TRule> { Rule = rule, At = at }, count, cost: 1);
 
     /// <summary>The mean of the squares of each row.</summary>
     public void MeanSquareOfRows<T>(T* x, nint rows, nint columns, T* means) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
@@ -133,10 +139,10 @@ internal unsafe class TensorOps
         where TRule : struct, IUpdateRule<T>
     {
         public TRule Rule;
-        public T* Param, Grad, S0;
+        public Streams At;
 
         public readonly void Run(nint first, nint last) =>
-            ElementwiseKernel<TRule, T>.Run<On>(Rule, new Streams { Param = (byte*)(Param + first), Grad = (byte*)(Grad + first), S0 = (byte*)(S0 + first) }, last - first, Execution.UsesWideLanes);
+            ElementwiseKernel<TRule, T>.Run<On>(Rule, At.Behind(first * sizeof(T)), last - first, Execution.UsesWideLanes);
     }
 
     struct RowLoop<T> : ILoopBody

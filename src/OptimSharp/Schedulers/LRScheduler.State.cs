@@ -1,0 +1,98 @@
+namespace OptimSharp.Schedulers;
+
+// What is saved of a schedule, and how it is taken over.
+public abstract partial class LRScheduler
+{
+    /// <summary>A copy of the state, with PyTorch's keys.</summary>
+    public StateDict StateDict()
+    {
+        var saving = new Fields(FieldsMode.Save, [], this);
+        Save(saving);
+        return saving.State;
+    }
+
+    /// <summary>
+    /// Takes a state over: settings, epoch, base rates. The optimizer's rates come from its own state, before or after this;
+    /// what making this scheduler did to them is taken back if nothing changed them since.
+    /// </summary>
+    /// <remarks>
+    /// When the optimizer's rates at the next step are not those that the scheduler had left, a warning says so. Where the optimizer kept its rate as it
+    /// was loaded (<see cref="LoadStateOptions.Keep"/>), the schedule's base rates are the groups' <see cref="ParameterGroup.InitialLearningRate"/>.
+    /// </remarks>
+    /// <exception cref="StateDictException">Something is missing or out of range. Nothing was changed.</exception>
+    public void LoadStateDict(StateDict state) => LoadStateDict(state, new());
+
+    /// <param name="state">The state dict.</param>
+    /// <param name="options">The settings to be kept.</param>
+    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
+    /// <exception cref="StateDictException">Something is missing or out of range. Nothing was changed.</exception>
+    /// <exception cref="ArgumentException">There is no such setting to keep.</exception>
+    public void LoadStateDict(StateDict state, LoadScheduleOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(options);
+        var saving = new Fields(FieldsMode.Save, [], this);
+        Save(saving);
+        if (options.Keep.FirstOrDefault(key => !saving.Settings.Contains(key)) is { } unknown)
+            throw new ArgumentException($"{GetType().Name} has no setting '{unknown}' to keep; it has: {string.Join(", ", saving.Settings)}.", nameof(options));
+        bool wasChecked = orderChecked;
+        try
+        {
+            Load(state, options.Keep);
+        }
+        catch
+        {
+            Load(saving.State, []);
+            orderChecked = wasChecked;
+            throw;
+        }
+        foreach (var (group, rate) in Optimizer.ParameterGroups.Zip(lastRates))
+        {
+            group.TakeBack();
+            if (group.RateKept is null)
+                (group.RatesToResume ??= []).Add(rate);
+        }
+    }
+
+    /// <summary>
+    /// The settings, each named once: constructors check them here, and states are written and read. Called last in an
+    /// overriding method, so that PyTorch's order of keys is kept.
+    /// </summary>
+    private protected virtual void Describe(Fields fields)
+    {
+        fields.Numbers(baseRates, "base_lrs", Optimizer.ParameterGroups.Count);
+        DescribeProgress(fields);
+    }
+
+    private protected void DescribeProgress(Fields fields)
+    {
+        LastEpoch = fields.Whole(LastEpoch, "last_epoch", atLeast: -1);
+        fields.Derived("_step_count", Math.Max(1, LastEpoch + 1));
+        fields.Derived("_is_initial", false);
+        fields.Derived("_get_lr_called_within_step", false);
+        DescribeLastRates(fields);
+    }
+
+    private protected void DescribeLastRates(Fields fields)
+    {
+        lastRates = fields.Numbers(lastRates, "_last_lr", Optimizer.ParameterGroups.Count, optional: true);
+        fields.Ignore("verbose");
+    }
+
+    /// <summary>Writes the state.</summary>
+    internal void Save(Fields fields)
+    {
+        AdoptNewGroups();
+        Describe(fields);
+    }
+
+    /// <summary>Reads a state, changing things on the way.</summary>
+    internal void Load(StateDict state, IReadOnlyCollection<string> keep)
+    {
+        var fields = new Fields(FieldsMode.Load, state, this, keep);
+        Describe(fields);
+        startedFrom.Clear();
+        fields.ReportUnknown();
+        orderChecked = LastEpoch > 0;
+    }
+}
