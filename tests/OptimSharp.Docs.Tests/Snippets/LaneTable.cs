@@ -70,7 +70,7 @@ public class LaneTable
             {
                 double expected = promised(X[i], Y[i]);
                 bool same = double.IsNaN(expected) ? double.IsNaN(made[i])
-                    : expected == 0 && !zeros ? made[i] == 0
+                    : expected == 0 && !zeros && name.StartsWith('M') ? made[i] == 0
                     : BitConverter.DoubleToInt64Bits(expected) == BitConverter.DoubleToInt64Bits(made[i]);
                 Assert.True(same, $"{name} with x = {X[i]}, y = {Y[i]} is {made[i]}, but {expected} is promised");
             }
