@@ -106,6 +106,10 @@ public class AuthorSnippets
         Assert.Equal(0.1, lion.StateDict().GetDicts("param_groups").First().GetDouble("weight_decay"));
         var e = Assert.Throws<ArgumentOutOfRangeException>(() => new Lion([w], new() { Betas = (0.9, 1) }));
         Assert.Contains("Betas[1] must be in [0, 1), but is 1.", e.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => lion.ParameterGroups[0].Options = lion.ParameterGroups[0].Options with { WeightDecay = -1 });
+        var broken = lion.StateDict();
+        broken.GetDicts("param_groups").First()["weight_decay"] = -1.0;
+        Assert.Throws<StateDictException>(() => lion.LoadStateDict(broken));
         Assert.Contains("Momentum must be > 0 with Nesterov, but is 0.", Assert.Throws<ArgumentException>(() => new Counting([w], new() { Nesterov = true })).Message, StringComparison.Ordinal);
     }
 
