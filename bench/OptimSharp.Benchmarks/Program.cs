@@ -18,6 +18,8 @@ checkpoints.SetAction(result => result.GetValue(part) is { } which ? CheckpointM
     : CheckpointMemory.Run(result.GetValue(gib), Path.GetTempPath()));
 var scaling = new Command("scaling", "AdamW's step by the number of tensors and by their size.") { seconds };
 scaling.SetAction(result => Scaling.Run(result.GetValue(seconds)));
+var matrices = new Command("matrices", "Products, eigenvalues, QR and inverse roots of matrices beside libtorch's.") { seconds };
+matrices.SetAction(result => Matrices.Run(result.GetValue(seconds)));
 var all = new Command("all", "The engine's parts by themselves, with BenchmarkDotNet.");
 all.SetAction(_ => EngineBenchmarks.Run());
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, all, checkpoints }.Parse(args).Invoke();
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, all, checkpoints }.Parse(args).Invoke();

@@ -5,7 +5,7 @@ using OptimSharp.Conformance;
 using OptimSharp.Conformance.Workloads;
 using OptimSharp.Testing;
 
-// Prints what this process computes with, and a hash of the bits that every optimizer leaves with it. The tests run it with instruction
+// Prints what this process computes with, and a hash of the bits that every optimizer leaves with it, and of matrices' decompositions. The tests run it with instruction
 // sets switched off, and compare.
 Console.WriteLine($"accelerated {Vector.IsHardwareAccelerated}");
 Console.WriteLine(FormattableString.Invariant($"width {Vector<byte>.Count * 8}"));
@@ -21,3 +21,5 @@ foreach (var optimizer in OptimizerDriver.PublicOptimizers)
         Console.WriteLine($"{optimizer.Name} {type} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
     }
 }
+foreach (var (name, hash) in MatrixBits.All())
+    Console.WriteLine($"{name} {hash.ToString("x16", CultureInfo.InvariantCulture)}");

@@ -72,7 +72,7 @@ public class AllocationTests
         }, "ZeroGrad");
     }
 
-    static void AssertFree(Action step, string what)
+    internal static void AssertFree(Action step, string what)
     {
         // The runtime itself may allocate now and then (a new thread in the pool, say), but not five times running.
         long least = long.MaxValue;

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using OptimSharp.Engine;
 using OptimSharp.Rules;
 
 namespace OptimSharp.Tests.Testing;
@@ -17,9 +16,9 @@ sealed record PlainOptions : OptimizerOptions
 /// <summary>Momentum, b ← μb + g; θ ← θ − ηb, as it should be. Those below are broken in one way each.</summary>
 class PlainMomentum : Optimizer<PlainOptions>
 {
-    static readonly StateEntry[] Entries = [new("momentum_buffer", Optional: true)];
+    protected static readonly StateEntry Buffer = StateEntry.Tensor("momentum_buffer", optional: true);
 
-    public PlainMomentum(IEnumerable<Parameter> parameters, PlainOptions? options = null) : base(parameters, options)
+    public PlainMomentum(IEnumerable<Parameter> parameters, PlainOptions? options = null) : base(Group(parameters), options)
     {
     }
 
@@ -27,22 +26,22 @@ class PlainMomentum : Optimizer<PlainOptions>
     {
     }
 
-    internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Entries;
+    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [Buffer];
 
-    private protected override void Update<T>(GroupUpdate<T> group, PlainOptions options)
+    protected override void Update<T>(GroupStep<T> group, PlainOptions options)
     {
         foreach (var x in group)
-            x.Apply(new PlainRule<T>(options.LearningRate * Factor(options, x.Shape), options.Momentum), "momentum_buffer");
+            x.Apply(new PlainRule<T>(options.LearningRate * Factor(options, x.Shape), options.Momentum), Buffer);
     }
 
     /// <summary>What the rate is multiplied by: where the broken ones break.</summary>
-    private protected virtual double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1;
+    protected virtual double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1;
 }
 
 /// <summary>The same for matrices only.</summary>
 sealed class MatrixMomentum(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 {
-    private protected override void CheckParameter(Parameter parameter)
+    protected override void CheckParameter(Parameter parameter)
     {
         if (parameter.Shape.Length != 2)
             throw new ArgumentException("Matrices only.", nameof(parameter));
@@ -71,16 +70,16 @@ sealed class Restless(IEnumerable<Parameter> parameters) : PlainMomentum(paramet
 
     readonly double factor = 1 + ++made % 64 / 64.0;
 
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => factor;
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => factor;
 }
 
 /// <summary>Another sum in registers than in single numbers.</summary>
 sealed class Wide(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 {
-    private protected override void Update<T>(GroupUpdate<T> group, PlainOptions options)
+    protected override void Update<T>(GroupStep<T> group, PlainOptions options)
     {
         foreach (var x in group)
-            x.Apply(new Rule<T>(), "momentum_buffer");
+            x.Apply(new Rule<T>(), Buffer);
     }
 
     readonly struct Rule<T> : IUpdateRule<T>
@@ -99,19 +98,19 @@ sealed class Wide(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 /// <summary>Shares the rate among threads.</summary>
 sealed class Sharing(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 {
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1.0 / Execution.ThreadCount;
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1.0 / Execution.ThreadCount;
 }
 
 /// <summary>Divides by the number of elements, and says nothing of it.</summary>
 sealed class Meaning(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 {
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1.0 / (1 + shape[0] % 7);
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1.0 / (1 + shape[0] % 7);
 }
 
 /// <summary>Takes the optimizer's options for the group's.</summary>
 sealed class Groupless(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 {
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => Defaults.LearningRate / options.LearningRate;
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => Defaults.LearningRate / options.LearningRate;
 }
 
 /// <summary>Has a rate that falls by the steps tried, or taken, and keeps their number to itself.</summary>
@@ -127,13 +126,13 @@ sealed class Counting : PlainMomentum
             Stepped += (_, _) => count++;
     }
 
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1.0 / (2 + count);
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => 1.0 / (2 + count);
 }
 
 /// <summary>Makes a list in each step.</summary>
 sealed class Wasteful(IEnumerable<Parameter> parameters) : PlainMomentum(parameters)
 {
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => new List<double> { 1 }.Count;
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => new List<double> { 1 }.Count;
 }
 
 /// <summary>Looks at gradients before they are clipped.</summary>
@@ -147,7 +146,7 @@ sealed class Hasty : PlainMomentum
         factor = gradient is { Length: > 0 } some && float.IsFinite(some.Span[0]) ? 1 / (1 + Math.Abs(some.Span[0])) : 1;
     };
 
-    private protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => factor;
+    protected override double Factor(PlainOptions options, ReadOnlySpan<long> shape) => factor;
 }
 
 /// <summary>How an update of whole tensors goes wrong.</summary>
@@ -169,26 +168,34 @@ enum Fault
 /// <summary>θ ← θ − ηg over whole tensors.</summary>
 sealed class Whole(IEnumerable<Parameter> parameters, Fault fault) : PlainMomentum(parameters)
 {
-    private protected override void Update<T>(GroupUpdate<T> group, PlainOptions options)
+    protected override void Update<T>(GroupStep<T> group, PlainOptions options)
     {
         foreach (var x in group)
-            x.ApplyWhole(new Move<T>(options.LearningRate, fault), x.State("momentum_buffer"));
+            x.ApplyTensor(new Move<T>(options.LearningRate, fault), Buffer);
     }
 
-    readonly unsafe struct Move<T>(double rate, Fault fault) : ITensorUpdate<T>
+    readonly unsafe struct Move<T>(double rate, Fault fault) : ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        public void Update(in WholeTensor<T> x, TensorOps ops)
+        public void Update(in TensorCell<T> x, TensorMath math)
         {
-            bool isLeftOut = fault == Fault.Place && (nint)x.Param % sizeof(double) != 0;
-            for (nint i = 0; i < x.Count; i++)
-                isLeftOut |= fault == Fault.NotANumber && T.IsNaN(x.Grad[i]);
-            for (nint i = 0; i < x.Count && !isLeftOut; i++)
+            bool isLeftOut = fault == Fault.Place && (nint)x.Param.Start % sizeof(double) != 0;
+            nint rows = x.Param.Batch * x.Param.Rows;
+            for (nint i = 0; i < rows; i++)
             {
-                T step = T.CreateChecked(rate) * x.Grad[i];
-                x.Param[i] -= step;
-                if (fault == Fault.Gradient)
-                    x.Grad[i] = step;
+                foreach (T g in x.Grad.Row(i))
+                    isLeftOut |= fault == Fault.NotANumber && T.IsNaN(g);
+            }
+            for (nint i = 0; i < rows && !isLeftOut; i++)
+            {
+                Span<T> param = x.Param.Row(i), grad = x.Grad.Row(i);
+                for (int j = 0; j < param.Length; j++)
+                {
+                    T step = T.CreateChecked(rate) * grad[j];
+                    param[j] -= step;
+                    if (fault == Fault.Gradient)
+                        grad[j] = step;
+                }
             }
         }
     }

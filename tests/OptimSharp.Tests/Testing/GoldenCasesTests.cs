@@ -68,8 +68,8 @@ public class GoldenCasesTests
     /// <summary>Adam under another name.</summary>
     sealed class Mine(IEnumerable<ParameterGroup<AdamOptions>> groups, AdamOptions options) : Optimizer<AdamOptions>(groups, options)
     {
-        internal override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Adam.Entries;
+        protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => Adam.Entries;
 
-        private protected override void Update<T>(GroupUpdate<T> group, AdamOptions options) => Adam.Bind(group, options);
+        protected override void Update<T>(GroupStep<T> group, AdamOptions options) => Adam.Bind(group, options);
     }
 }

@@ -10,10 +10,10 @@ namespace OptimSharp.Engine;
 /// taken in chunks of fixed size with sixteen accumulators of fixed layout, and chunk after chunk.
 /// </summary>
 /// <remarks>
-/// Overridable where a backend does better: <see cref="Multiply"/> is worth it (libtorch's product), and is then as
+/// Overridable where a backend does better: <see cref="Multiply(nint, nint, nint, float, float*, float*, float, float*, float*)"/> is worth it (libtorch's product), and is then as
 /// reproducible as that is. Not for use by several threads at once. Nothing is allocated once warm.
 /// </remarks>
-internal unsafe class TensorOps
+internal unsafe partial class TensorOps
 {
     const nint Chunk = 4096; // elements of a partial sum
 
@@ -29,8 +29,8 @@ internal unsafe class TensorOps
         return (T*)scratch[taken++].Ensure(checked(count * sizeof(T)));
     }
 
-    /// <summary>Gives back what was taken last.</summary>
-    public void GiveBack() => taken--;
+    /// <summary>Gives back what was taken last, or as many as were taken last.</summary>
+    public void GiveBack(int count = 1) => taken -= count;
 
     /// <summary>Gives back all scratch memory.</summary>
     public void Release() => taken = 0;
@@ -74,15 +74,8 @@ internal unsafe class TensorOps
     }
 
     /// <summary>to ← xᵀ.</summary>
-    public void Transpose(float* x, nint rows, nint columns, float* to) =>
-        For(new TransposeLoop { X = x, Rows = rows, Columns = columns, To = to }, (rows + TransposeLoop.Block - 1) / TransposeLoop.Block, TransposeLoop.Block * columns);
-
-    /// <summary>c ← α·ab + β·d, for a of m × k and b of k × n. c is none of the others. d may be null, for β = 0.</summary>
-    public virtual void Multiply(nint m, nint n, nint k, float alpha, float* a, float* b, float beta, float* d, float* c)
-    {
-        var product = new MatrixProduct { M = m, N = n, K = k, Alpha = alpha, A = a, B = b, Beta = beta, D = d, C = c };
-        For(product, product.Tiles, MatrixProduct.TileRows * MatrixProduct.TileColumns * k);
-    }
+    public void Transpose<T>(T* x, nint rows, nint columns, T* to) where T : unmanaged =>
+        For(new TransposeLoop<T> { X = x, Rows = rows, Columns = columns, To = to }, (rows + TransposeLoop<T>.Block - 1) / TransposeLoop<T>.Block, TransposeLoop<T>.Block * columns);
 
     /// <summary>Runs a loop's body over 0 to <paramref name="count"/>, shared by threads when there is enough to do.</summary>
     /// <param name="body">Any split of the range gives the same result.</param>
@@ -182,11 +175,11 @@ internal unsafe class TensorOps
         }
     }
 
-    struct TransposeLoop : ILoopBody
+    struct TransposeLoop<T> : ILoopBody where T : unmanaged
     {
         public const nint Block = 16;
 
-        public float* X, To;
+        public T* X, To;
         public nint Rows, Columns;
 
         public readonly void Run(nint first, nint last)
