@@ -10,6 +10,12 @@ public sealed record LawOptions
     /// </summary>
     public bool Elementwise { get; init; } = true;
 
+    /// <summary>
+    /// Whether a parameter's step depends on other parameters: on a norm over all of them, say. Default false. The law <see cref="OptimizerLaws.Groups"/> is not
+    /// asked of such an optimizer.
+    /// </summary>
+    public bool SumsOverAll { get; init; }
+
     /// <summary>The element types of parameters; null, the default: all that the optimizer takes, which is found by trying. Named types must be taken.</summary>
     public IReadOnlyList<ElementType>? ElementTypes { get; init; }
 

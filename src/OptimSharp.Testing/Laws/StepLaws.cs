@@ -45,7 +45,7 @@ static class StepLaws
 
     public static string? KeepGroupsApart(Setting setting)
     {
-        if (setting.Subject.NeedsClosure || !setting.Subject.HasOneGroup)
+        if (setting.Options.SumsOverAll || setting.Subject.NeedsClosure || !setting.Subject.HasOneGroup)
             return null; // it looks at all parameters together, or has groups by which parameters differ
         int[] given = SameBits.Sizes(setting, 33, 100), sizes = [.. given, .. given];
         int first = given.Length;

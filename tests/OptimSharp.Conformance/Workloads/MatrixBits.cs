@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using OptimSharp.Engine;
+using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance.Workloads;
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using OptimSharp.Conformance.Workloads;
 using OptimSharp.Engine;
 
 namespace OptimSharp.Tests.Engine;
