@@ -35,6 +35,7 @@ XML
 # Should the temporary folder lie below someone's settings: these come first.
 for file in Directory.Build.props Directory.Build.targets Directory.Packages.props; do echo '<Project />' >"$work/$file"; done
 cp -r "$here"/*/ "$work"
+cp "$root/samples/YourOwnOptimizer/Lion.cs" "$work/Testing"
 
 pack() { # PROJECT: without a warning
   (unset NUGET_PACKAGES; dotnet pack "$root/src/$1" -c Release -o "$work/feed" -p:PackageVersion="$OptimSharpVersion" -warnaserror)

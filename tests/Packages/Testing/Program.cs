@@ -3,8 +3,9 @@ using OptimSharp;
 using OptimSharp.Testing;
 
 OptimizerLaws.Check(parameters => new AdamW(parameters, new() { WeightDecay = 0.1 }));
+OptimizerLaws.Check(parameters => new YourOwnOptimizer.Lion(parameters, new() { WeightDecay = 0.1 })); // the sample's, from its file
 OptimizerLaws.Check(parameters => new Muon(parameters), new() { Elementwise = false, Sizes = [60, 8] });
-Console.WriteLine($"AdamW and Muon keep {string.Join(", ", OptimizerLaws.All)}");
+Console.WriteLine($"AdamW, Lion and Muon keep {string.Join(", ", OptimizerLaws.All)}");
 
 // Makes each optimizer with another rate than the one before.
 int made = 0;
