@@ -58,7 +58,7 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
     public static TorchLane<T> operator /(TorchLane<T> x, TorchLane<T> y) => (x.tensor, y.tensor) switch
     {
         (null, null) => new(x.constant / y.constant),
-        ({ } a, null) => new(a.div(y.Scalar)),
+        ({ } a, null) => new(a.div(torch.full(Array.Empty<long>(), y.Scalar, dtype: a.dtype, device: a.device))), // by a number, some devices multiply by the reciprocal
         (null, { } b) => new(x.Like(b).div(b)),
         var (a, b) => new(a.div(b)),
     };

@@ -18,6 +18,22 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
 
     public Type Type => property.PropertyType;
 
+    /// <summary>Why it can't be an option; null when it can.</summary>
+    public string? Fault
+    {
+        get
+        {
+            var type = Nullable.GetUnderlyingType(Type) ?? Type;
+            if (property.SetMethod is null)
+                return "it has no init";
+            if (type.IsEnum)
+                return attribute.Choices.Length == Enum.GetValuesAsUnderlyingType(type).Length ? null : $"Choices must name each member of {type.Name}, as it is in files";
+            return Types.Contains(type) ? null : $"its type is {Type.Name}; it may be double, float, int, long, bool, string, an enumeration, or a tuple of two or three doubles";
+        }
+    }
+
+    static readonly Type[] Types = [typeof(double), typeof(float), typeof(int), typeof(long), typeof(bool), typeof(string), typeof((double, double)), typeof((double?, double)), typeof((double, double, double))];
+
     /// <summary>Whether older checkpoints may lack it.</summary>
     public bool MayBeMissing => attribute.AddedLater || Type == typeof(bool);
 
@@ -110,6 +126,8 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
         double number = Number(value);
         if (type == typeof(double))
             return number;
+        if (type == typeof(float))
+            return (float)number;
         return number == Math.Floor(number)
             ? System.Convert.ChangeType(number, type, CultureInfo.InvariantCulture)
             : throw new InvalidCastException("A whole number is needed.");

@@ -20,12 +20,29 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
 
     public static OptionDescriptor? Find(string key) => Options.FirstOrDefault(o => o.Key == key);
 
-    /// <summary>Throws <see cref="ArgumentException"/> naming option, value, range and place when something is out of range.</summary>
+    static bool isSound;
+
+    /// <summary>Throws <see cref="ArgumentException"/> naming option, value, range and place when something is out of range; or when the record has options that can't be.</summary>
     public static void Check(TOptions options, string where = "")
     {
+        if (!isSound)
+            CheckRecord();
         foreach (var option in Options)
             option.Check(options, where);
         if (options.WrongTogether() is var (name, problem))
             throw new ArgumentException($"{problem}{where}.", name);
+    }
+
+    static void CheckRecord()
+    {
+        string[] taken = ["params", "param_names", "initial_lr"];
+        foreach (var option in Options)
+        {
+            if (option.Fault is { } fault)
+                throw new ArgumentException($"{typeof(TOptions).Name}.{option.Name} can't be an option: {fault}.", option.Name);
+            if (taken.Contains(option.Key) || Options.Any(other => other != option && other.Key == option.Key))
+                throw new ArgumentException($"{typeof(TOptions).Name}.{option.Name} can't be an option: its key '{option.Key}' is another's.", option.Name);
+        }
+        isSound = true;
     }
 }

@@ -29,10 +29,10 @@ public interface ILane<TSelf, T> :
     /// <summary>|x|.</summary>
     static abstract TSelf Abs(TSelf x);
 
-    /// <summary>The larger of the two; NaN when either is NaN; +0 of two zeros when either is.</summary>
+    /// <summary>The larger of the two; NaN when either is NaN; of zeros with two signs +0 in host memory, either one in libtorch's tensors.</summary>
     static abstract TSelf Max(TSelf x, TSelf y);
 
-    /// <summary>The smaller of the two; NaN when either is NaN; −0 of two zeros when either is.</summary>
+    /// <summary>The smaller of the two; NaN when either is NaN; of zeros with two signs −0 in host memory, either one in libtorch's tensors.</summary>
     static abstract TSelf Min(TSelf x, TSelf y);
 
     /// <summary><paramref name="then"/> where <paramref name="x"/> &gt; <paramref name="y"/>, else <paramref name="otherwise"/> (also where one is NaN). Both are computed.</summary>

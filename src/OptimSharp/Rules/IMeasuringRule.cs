@@ -7,7 +7,7 @@ namespace OptimSharp.Rules;
 /// memory twice: first it measures, everywhere, and writes nothing; then each rule takes its sums and is applied as any other.
 /// </summary>
 /// <remarks>
-/// Sums are taken in double, in one order: of a tensor in blocks of 512 elements and chunks of 4,096, whatever the number of threads and the width of the
+/// Summands are of the type computed in, and sums of them in double, in one order: of a tensor in blocks of 512 elements and chunks of 4,096, whatever the number of threads and the width of the
 /// processor's vectors; over tensors in the order of the groups and their parameters. So they have the same bits always. A complex element is two real
 /// ones. Of a sparse gradient, only the rows with a gradient are looked at.
 /// </remarks>

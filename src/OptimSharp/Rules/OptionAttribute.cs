@@ -4,7 +4,8 @@ namespace OptimSharp.Rules;
 
 /// <summary>
 /// Marks a property of an options record as an option, under PyTorch's name, with the range it may have. Everything
-/// else that knows of options (validation, groups, state dicts, <c>ToString</c>) reads it here.
+/// else that knows of options (validation, groups, state dicts, <c>ToString</c>) reads it here. The property has an <c>init</c>, and is of type double, float, int, long, bool, string, an
+/// enumeration with <see cref="Choices"/>, any of these or null, or a tuple of two or three doubles.
 /// </summary>
 /// <param name="key">PyTorch's name, as in its <c>param_groups</c>.</param>
 [AttributeUsage(AttributeTargets.Property)]

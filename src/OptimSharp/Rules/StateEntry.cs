@@ -55,6 +55,10 @@ public sealed class StateEntry
     /// <summary>An entry of a kind that only <see cref="LBFGS"/> has.</summary>
     internal static StateEntry Of(string key, StateKind kind, bool optional = false) => new(key, kind, optional);
 
+    /// <summary>Whether it is declared in the same way.</summary>
+    internal bool IsLike(StateEntry other) => ReferenceEquals(this, other)
+        || (Kind, IsOptional, Shape, Initial, StartsAsParameter) == (other.Kind, other.IsOptional, other.Shape, other.Initial, other.StartsAsParameter);
+
     /// <summary>A tensor for a parameter: zeros.</summary>
     internal StateTensor Create(Parameter parameter, ElementType type)
     {

@@ -24,6 +24,7 @@ internal sealed class StepContext
         // In this step:
         public bool Present; // it has a gradient
         public bool Fused;   // what the frame does is done with its rule
+        public bool Ruled;   // it has its rule
         public bool Counts;  // its step count goes up by one when all went well
         public StatePrecision Precision;
         public ElementType GradType; // of the memory's gradient
@@ -88,7 +89,7 @@ internal sealed class StepContext
                     throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
                 entry.GradType = entry.Type;
                 entry.Precision = options.StatePrecision;
-                (entry.Counts, entry.Fused) = (false, false);
+                (entry.Counts, entry.Fused, entry.Ruled) = (false, false, false);
                 if (entry.GradType.Compute() == ElementType.Float64)
                     group.HasDouble = true;
                 else
@@ -234,8 +235,17 @@ internal sealed class StepContext
     /// <summary>Throws when what an optimizer uses is not in what it saves.</summary>
     internal void CheckDeclared(ref Entry entry, StateEntry state)
     {
-        if (!optimizer!.EntriesOf(entry.Parameter).Contains(state))
-            throw new InvalidOperationException($"{optimizer.GetType().Name} uses the state '{state}' of parameter {entry.Parameter}, but its StateEntries does not list it: it would not be saved.");
+        StateEntry? listed = null;
+        foreach (var other in optimizer!.EntriesOf(entry.Parameter))
+        {
+            if (other.Key != state.Key)
+                continue;
+            if (listed is not null)
+                throw new InvalidOperationException($"{optimizer.GetType().Name} lists two states named '{state}': only one would be saved.");
+            listed = other;
+        }
+        if (listed is null || !listed.IsLike(state))
+            throw new InvalidOperationException($"{optimizer.GetType().Name} uses the state '{state}' of parameter {entry.Parameter}, but its StateEntries {(listed is null ? "does not list it: it would not be saved" : "lists another one of that name")}.");
     }
 
     /// <summary>Gives a sparse gradient its zeros.</summary>
@@ -261,6 +271,7 @@ internal sealed class StepContext
     {
         if (states.Length > 6)
             throw new InvalidOperationException($"{typeof(TRule).Name} was given {states.Length} state tensors; a rule can have 0 to 6.");
+        Give(ref entry);
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
         tensorPlan.Add<TRule, T>(rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, null,
             states.Length > 0 ? State(ref entry, states[0]) : null,
@@ -298,14 +309,35 @@ internal sealed class StepContext
     {
         if (states.Length != TRule.Slots || TRule.Slots > 6)
             throw WrongSlots<TRule>(TRule.Slots, states.Length);
+        Give(ref entry);
         entry.Fused = Frame is not null && Frame.CanFuse(entry);
-        return new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, entry.Fused ? Frame : null,
-            TRule.Slots > 0 ? State(ref entry, ref entry.S0, states[0]) : null,
-            TRule.Slots > 1 ? State(ref entry, ref entry.S1, states[1]) : null,
-            TRule.Slots > 2 ? State(ref entry, ref entry.S2, states[2]) : null,
-            TRule.Slots > 3 ? ElementwiseState(ref entry, states[3]) : null,
-            TRule.Slots > 4 ? ElementwiseState(ref entry, states[4]) : null,
-            TRule.Slots > 5 ? ElementwiseState(ref entry, states[5]) : null);
+        StateTensor? s0 = TRule.Slots > 0 ? State(ref entry, ref entry.S0, states[0]) : null;
+        StateTensor? s1 = TRule.Slots > 1 ? State(ref entry, ref entry.S1, states[1]) : null;
+        StateTensor? s2 = TRule.Slots > 2 ? State(ref entry, ref entry.S2, states[2]) : null;
+        StateTensor? s3 = TRule.Slots > 3 ? ElementwiseState(ref entry, states[3]) : null;
+        StateTensor? s4 = TRule.Slots > 4 ? ElementwiseState(ref entry, states[4]) : null;
+        StateTensor? s5 = TRule.Slots > 5 ? ElementwiseState(ref entry, states[5]) : null;
+        bool twice = TRule.Slots > 1 && s0 == s1 || TRule.Slots > 2 && (s2 == s0 || s2 == s1);
+        if (twice || TRule.Slots > 3 && HasTwice([s0, s1, s2, s3, s4, s5], TRule.Slots))
+            throw new InvalidOperationException($"{typeof(TRule).Name} was given one state twice: {string.Join(", ", states.ToArray().Select(state => state.Key))}.");
+        return new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, entry.Fused ? Frame : null, s0, s1, s2, s3, s4, s5);
+    }
+
+    static bool HasTwice(ReadOnlySpan<StateTensor?> states, int count)
+    {
+        for (int i = 1; i < count; i++)
+        {
+            if (states[..i].Contains(states[i]))
+                return true;
+        }
+        return false;
+    }
+
+    static void Give(ref Entry entry)
+    {
+        if (entry.Ruled)
+            throw new InvalidOperationException($"Parameter {entry.Parameter} was given two rules in one step. A rule over a rule does both.");
+        entry.Ruled = true;
     }
 
     static InvalidOperationException WrongSlots<TRule>(int slots, int states) => new(slots is >= 0 and <= 6
