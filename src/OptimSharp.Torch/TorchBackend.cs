@@ -61,10 +61,10 @@ internal sealed class TorchBackend : Backend
         var gathered = order.P switch
         {
             2 => sizes.mul(sizes).sum(),
-            0 => sizes.ne(0).sum(),
+            0 => sizes.ne(Scalars.Zero).sum(),
             double.PositiveInfinity => sizes.max(),
             double.NegativeInfinity => sizes.min(),
-            double p => sizes.pow(p).sum(),
+            double p => Scalars.With(p, power => sizes.pow(power)).sum(),
         };
         return gathered.cpu().to_type(torch.float64).item<double>();
     }
@@ -86,12 +86,18 @@ internal sealed class TorchBackend : Backend
             if (factor == 1)
                 continue;
             if (gradient.dtype is torch.ScalarType.Float16 or torch.ScalarType.BFloat16)
-                gradient.copy_(gradient.to_type(torch.float32).mul_(factor)); // libtorch may round the factor, too
+                gradient.copy_(Scalars.With(factor, scalar => gradient.to_type(torch.float32).mul_(scalar))); // libtorch may round the factor, too
             else
-                gradient.mul_(factor);
+                Scalars.With(factor, scalar => gradient.mul_(scalar));
         }
         if (!double.IsPositiveInfinity(change.Limit))
-            gradient.clamp_(-change.Limit, change.Limit);
+            Limit(gradient, change.Limit);
+    }
+
+    static void Limit(torch.Tensor gradient, double limit)
+    {
+        using Scalar least = (-limit).ToScalar(), most = limit.ToScalar();
+        gradient.clamp_(least, most);
     }
 
     /// <summary>A tensor's real numbers: complex elements have a last dimension of two.</summary>

@@ -34,15 +34,15 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
     public static TorchLane<T> operator +(TorchLane<T> x, TorchLane<T> y) => (x.tensor, y.tensor) switch
     {
         (null, null) => new(x.constant + y.constant),
-        ({ } a, null) => new(a.add(y.Scalar)),
-        (null, { } b) => new(b.add(x.Scalar)),
-        var (a, b) => new(a.add(b)),
+        ({ } a, null) => With(y, scalar => a.add(scalar, Scalars.One)),
+        (null, { } b) => With(x, scalar => b.add(scalar, Scalars.One)),
+        var (a, b) => new(a.add(b, Scalars.One)),
     };
 
     public static TorchLane<T> operator -(TorchLane<T> x, TorchLane<T> y) => (x.tensor, y.tensor) switch
     {
         (null, null) => new(x.constant - y.constant),
-        ({ } a, null) => new(a.sub(y.Scalar)),
+        ({ } a, null) => With(y, scalar => a.sub(scalar)),
         (null, { } b) => new(x.Like(b).sub(b)),
         var (a, b) => new(a.sub(b)),
     };
@@ -50,15 +50,15 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
     public static TorchLane<T> operator *(TorchLane<T> x, TorchLane<T> y) => (x.tensor, y.tensor) switch
     {
         (null, null) => new(x.constant * y.constant),
-        ({ } a, null) => new(a.mul(y.Scalar)),
-        (null, { } b) => new(b.mul(x.Scalar)),
+        ({ } a, null) => With(y, scalar => a.mul(scalar)),
+        (null, { } b) => With(x, scalar => b.mul(scalar)),
         var (a, b) => new(a.mul(b)),
     };
 
     public static TorchLane<T> operator /(TorchLane<T> x, TorchLane<T> y) => (x.tensor, y.tensor) switch
     {
         (null, null) => new(x.constant / y.constant),
-        ({ } a, null) => new(a.div(torch.full(Array.Empty<long>(), y.Scalar, dtype: a.dtype, device: a.device))), // by a number, some devices multiply by the reciprocal
+        ({ } a, null) => With(y, scalar => a.div(torch.full(Array.Empty<long>(), scalar, dtype: a.dtype, device: a.device))), // by a number, some devices multiply by the reciprocal
         (null, { } b) => new(x.Like(b).div(b)),
         var (a, b) => new(a.div(b)),
     };
@@ -78,7 +78,7 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
         : new(T.Min(x.constant, y.constant));
 
     public static TorchLane<T> IfPositive(TorchLane<T> x, TorchLane<T> then, TorchLane<T> otherwise) => x.tensor is { } a
-        ? new(torch.where(a.gt(0), then.Like(a), otherwise.Like(a)))
+        ? new(torch.where(a.gt(Scalars.Zero), then.Like(a), otherwise.Like(a)))
         : x.constant > T.Zero ? then : otherwise;
 
     public static TorchLane<T> IfGreater(TorchLane<T> x, TorchLane<T> y, TorchLane<T> then, TorchLane<T> otherwise) => (x.tensor ?? y.tensor) is { } like
@@ -88,8 +88,8 @@ internal readonly struct TorchLane<T> : ILane<TorchLane<T>, T>
     public static TorchLane<T> Sign(TorchLane<T> x) => x.tensor is { } a ? new(a.sign())
         : new(x.constant > T.Zero ? T.One : x.constant < T.Zero ? -T.One : T.Zero);
 
-    Scalar Scalar => typeof(T) == typeof(double) ? double.CreateChecked(constant).ToScalar() : float.CreateChecked(constant).ToScalar();
+    static TorchLane<T> With(TorchLane<T> x, Func<Scalar, torch.Tensor> operation) => new(Scalars.With(double.CreateChecked(x.constant), operation));
 
     /// <summary>The tensor; of a constant, one like another, full of it.</summary>
-    public torch.Tensor Like(torch.Tensor other) => tensor ?? torch.full_like(other, Scalar);
+    public torch.Tensor Like(torch.Tensor other) => tensor ?? Scalars.With(double.CreateChecked(constant), scalar => torch.full_like(other, scalar));
 }

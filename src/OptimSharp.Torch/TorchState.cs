@@ -40,7 +40,7 @@ internal sealed class TorchState : StateTensor
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        Reals.fill_(value);
+        Scalars.With(value, scalar => Reals.fill_(scalar));
     }
 
     public override void CopyTo(Span<double> destination)
