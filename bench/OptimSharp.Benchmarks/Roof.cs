@@ -30,7 +30,7 @@ sealed class Roof : IContender
         opening.Run(entries, Execution.ThreadCount, GradientUse.Read);
         for (int i = 0; i < entries.Length; i++)
         {
-            var target = new StepTarget(entries[i].Parameter, entries[i].Memory, entries[i].Parameter.ElementType, null, null, states[i][0], states[i][1], states[i][2]);
+            var target = new StepTarget(entries[i].Parameter, entries[i].Memory, entries[i].Parameter.ElementType, null, null, new() { S0 = states[i][0], S1 = states[i][1], S2 = states[i][2] });
             switch (slots)
             {
                 case 0: plan.AddParameter<MoveRule<None>, float>(default, target); break;

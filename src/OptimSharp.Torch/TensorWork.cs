@@ -47,7 +47,7 @@ class TensorWork<TRule, T>(TRule rule, StepTarget target)
     protected torch.Tensor?[] Stored() =>
     [
         TorchBackend.Reals(((TorchParameter)target.Parameter).Tensor.detach()),
-        .. ((StateTensor?[])[target.S0, target.S1, target.S2, target.S3, target.S4, target.S5]).Select(state => ((TorchState?)state)?.Reals),
+        .. ((StateTensor?[])[target.States.S0, target.States.S1, target.States.S2, target.States.S3, target.States.S4, target.States.S5]).Select(state => ((TorchState?)state)?.Reals),
     ];
 
     /// <summary>What the rule sees, and which rows it is of, when not of all.</summary>

@@ -154,6 +154,18 @@ public class AuthorTests
         Assert.Equal(1, again.StateOf(again.ParameterGroups[0].Parameters[0])!.Step);
     }
 
+    [Fact]
+    public void A_rule_has_the_states_that_it_was_given_in_this_step()
+    {
+        var p = Make(Start, Gradient);
+        using var optimizer = new Alternating([p]);
+        for (int step = 0; step < 6; step++) // B, C, C, B, B, C by turns of two rules
+            optimizer.Step();
+        Assert.Equal(6, optimizer.StateOf(p)!.Tensor("a")[0]);
+        Assert.Equal(3, optimizer.StateOf(p)!.Tensor("b")[0]);
+        Assert.Equal(3, optimizer.StateOf(p)!.Tensor("c")[0]);
+    }
+
     static Parameter<double> Make(double[] values, double[] gradient)
     {
         var p = Parameter.Of<double>("p", [.. values]);
@@ -201,6 +213,40 @@ public class AuthorTests
                     x.Apply(new LionRule<T>(options), Row);
                 else
                     x.Apply(new LionRule<T>(options));
+            }
+        }
+    }
+
+    /// <summary>Counts steps in a and, by turns, in b or c.</summary>
+    sealed class Alternating(IEnumerable<Parameter> parameters) : Optimizer<LionOptions>(Group(parameters), null)
+    {
+        static readonly StateEntry A = StateEntry.Tensor("a"), B = StateEntry.Tensor("b", optional: true), C = StateEntry.Tensor("c", optional: true);
+        int step;
+
+        protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [A, B, C];
+
+        protected override void Update<T>(GroupStep<T> group, LionOptions options)
+        {
+            var second = step is 1 or 2 or 5 ? C : B;
+            foreach (var x in group)
+            {
+                if (step++ is 0 or 2 or 4)
+                    x.Apply(new Counts<T, On>(), A, second);
+                else
+                    x.Apply(new Counts<T, Off>(), A, second);
+            }
+        }
+
+        readonly struct Counts<T, TKind> : IUpdateRule<T>
+            where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>
+            where TKind : IChoice
+        {
+            public static int Slots => 2;
+
+            public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
+            {
+                x.S0 += L.Of(T.One);
+                x.S1 += L.Of(T.One);
             }
         }
     }

@@ -18,22 +18,20 @@ internal static unsafe class FramedKernel<TRule, T>
 
     /// <summary>Elements <paramref name="first"/> to <paramref name="last"/> (not included) of dense work with a frame.</summary>
     [SkipLocalsInit]
-    public static void Run(in TRule rule, in Work work, in Streams at, nint first, nint last, bool wide)
+    public static void Run(in TRule rule, in Work work, byte* p, byte* g, nint first, nint last, bool wide)
     {
         var frame = work.Frame!;
         byte* changed = stackalloc byte[Block * sizeof(double)];
-        var here = at;
         for (; first < last; first += Block)
         {
             nint count = Math.Min(Block, last - first);
-            byte* stored = at.Grad + first * work.GradType.Size(), gradient = stored;
+            byte* stored = g + first * work.GradType.Size(), gradient = stored;
             if (!frame.Change.IsNone)
             {
                 gradient = frame.After == GradientsAfter.Kept ? stored : changed;
                 frame.Change.Apply(stored, gradient, work.GradType, count);
             }
-            here.Grad = gradient;
-            HostKernel<TRule, T>.Range(rule, work, here, first, 0, count, wide);
+            HostKernel<TRule, T>.Range(rule, work, p, gradient, first, 0, count, wide);
             if (work.Average != null)
                 frame.TakeIntoAverage(work, first, first + count, wide);
             if (frame.After == GradientsAfter.Zeroed)

@@ -19,22 +19,21 @@ internal static unsafe class HostKernel<TRule, T>
     {
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         {
-            var at = StreamsOf(work, p, g);
             if (work.Frame is not null)
             {
-                FramedKernel<TRule, T>.Run(rule, work, at, first, last, wide);
+                FramedKernel<TRule, T>.Run(rule, work, p, g, first, last, wide);
                 return;
             }
             if (work.Rows is not { } rows)
             {
-                Range(rule, work, at, first, first, last - first, wide);
+                Range(rule, work, p, g, first, first, last - first, wide);
                 return;
             }
             while (first < last)
             {
                 nint row = first / work.RowSize, column = first - row * work.RowSize;
                 nint count = Math.Min(work.RowSize - column, last - first);
-                Range(rule, work, at, (nint)rows[row] * work.RowSize + column, first, count, wide);
+                Range(rule, work, p, g, (nint)rows[row] * work.RowSize + column, first, count, wide);
                 first += count;
             }
         }
@@ -42,13 +41,13 @@ internal static unsafe class HostKernel<TRule, T>
 
     /// <summary>Elements from <paramref name="from"/> on in parameter and state, with the gradient from <paramref name="gradFrom"/> on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Range(in TRule rule, in Work work, in Streams at, nint from, nint gradFrom, nint count, bool wide)
+    public static void Range(in TRule rule, in Work work, byte* p, byte* g, nint from, nint gradFrom, nint count, bool wide)
     {
         var type = Storage.Of<T>();
-        var here = at.Behind<TRule, T>(work, from, gradFrom);
+        var at = StreamsOf(work, p, g, from, gradFrom);
         if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
         {
-            ElementwiseKernel<TRule, T>.Run<Off>(rule, here, count, wide);
+            ElementwiseKernel<TRule, T>.Run<Off>(rule, at, count, wide);
         }
         else
         {
@@ -56,12 +55,12 @@ internal static unsafe class HostKernel<TRule, T>
                 && work.ParamType == ElementType.BFloat16 && work.GradType == ElementType.BFloat16 && (TRule.Slots == 0 || work.StateType == type))
             {
                 nint done = TRule.Slots > 0 // where state is float, nothing is rounded but the parameter in the end
-                    ? BFloat16Kernel<TRule, T>.Run<Off>(rule, here, count)
-                    : BFloat16Kernel<TRule, T>.Run<On>(rule, here, count);
-                here = here.Behind<TRule, T>(work, done, done);
+                    ? BFloat16Kernel<TRule, T>.Run<Off>(rule, at, count)
+                    : BFloat16Kernel<TRule, T>.Run<On>(rule, at, count);
+                at = at.Behind<TRule, T>(work, done);
                 count -= done;
             }
-            Staged(rule, work, here, count, wide);
+            Staged(rule, work, at, count, wide);
         }
     }
 
@@ -82,24 +81,25 @@ internal static unsafe class HostKernel<TRule, T>
             if (TRule.Slots > 3) Storage.Save((T*)block.S3, at.S3, work.StateType, n);
             if (TRule.Slots > 4) Storage.Save((T*)block.S4, at.S4, work.StateType, n);
             if (TRule.Slots > 5) Storage.Save((T*)block.S5, at.S5, work.StateType, n);
-            at = at.Behind<TRule, T>(work, n, n);
+            at = at.Behind<TRule, T>(work, n);
             count -= n;
         }
     }
 
-    /// <summary>Where a work's numbers are, with what was pinned of them.</summary>
+    /// <summary>Where a work's numbers are from an element on, with what was pinned of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Streams StreamsOf(in Work work, byte* param, byte* grad)
+    public static Streams StreamsOf(in Work work, byte* param, byte* grad, nint from, nint gradFrom)
     {
+        nint states = from * work.StateType.Size();
         Unsafe.SkipInit(out Streams at);
-        at.Param = param;
-        at.Grad = grad;
-        if (TRule.Slots > 0) at.S0 = work.S0;
-        if (TRule.Slots > 1) at.S1 = work.S1;
-        if (TRule.Slots > 2) at.S2 = work.S2;
-        if (TRule.Slots > 3) at.S3 = work.S3;
-        if (TRule.Slots > 4) at.S4 = work.S4;
-        if (TRule.Slots > 5) at.S5 = work.S5;
+        at.Param = param + from * work.ParamType.Size();
+        at.Grad = grad + gradFrom * work.GradType.Size();
+        if (TRule.Slots > 0) at.S0 = work.S0 + states;
+        if (TRule.Slots > 1) at.S1 = work.S1 + states;
+        if (TRule.Slots > 2) at.S2 = work.S2 + states;
+        if (TRule.Slots > 3) at.S3 = work.S3 + states;
+        if (TRule.Slots > 4) at.S4 = work.S4 + states;
+        if (TRule.Slots > 5) at.S5 = work.S5 + states;
         return at;
     }
 

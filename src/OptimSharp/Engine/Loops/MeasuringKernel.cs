@@ -25,13 +25,12 @@ internal static unsafe class MeasuringKernel<TRule, T>
         double* changed = stackalloc double[Block];
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         {
-            var all = HostKernel<TRule, T>.StreamsOf(work, p, g);
             while (first < last)
             {
                 nint row = work.Rows is null ? 0 : first / work.RowSize, column = first - row * work.RowSize;
                 nint count = Math.Min(work.Rows is null ? Block : Math.Min(Block, work.RowSize - column), last - first);
                 nint from = work.Rows is { } rows ? (nint)rows[row] * work.RowSize + column : first;
-                var at = all.Behind<TRule, T>(work, from, first);
+                var at = HostKernel<TRule, T>.StreamsOf(work, p, g, from, first);
                 if (work.Frame is { Change.IsNone: false } frame)
                 {
                     frame.Change.Apply(at.Grad, (byte*)changed, work.GradType, count);

@@ -26,14 +26,14 @@ unsafe struct Streams
 
     /// <summary>The same, some elements further on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly Streams Behind<TRule, T>(in Work work, nint count, nint gradients)
+    public readonly Streams Behind<TRule, T>(in Work work, nint count)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         nint states = count * work.StateType.Size();
         Unsafe.SkipInit(out Streams there);
         there.Param = Param + count * work.ParamType.Size();
-        there.Grad = Grad + gradients * work.GradType.Size();
+        there.Grad = Grad + count * work.GradType.Size();
         if (TRule.Slots > 0) there.S0 = S0 + states;
         if (TRule.Slots > 1) there.S1 = S1 + states;
         if (TRule.Slots > 2) there.S2 = S2 + states;

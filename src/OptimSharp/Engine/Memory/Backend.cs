@@ -57,15 +57,23 @@ internal abstract class Backend
 /// <remarks>
 /// <see cref="Rows"/> says which rows the rule is for, when the gradient is sparse: the others are neither read nor written.
 /// </remarks>
-internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StepFrame? frame,
-    StateTensor? s0 = null, StateTensor? s1 = null, StateTensor? s2 = null, StateTensor? s3 = null, StateTensor? s4 = null, StateTensor? s5 = null)
+internal readonly struct StepTarget(Parameter parameter, HostMemory memory, ElementType gradType, TouchedRows? rows, StepFrame? frame, RuleStates states)
 {
     public readonly Parameter Parameter = parameter;
     public readonly HostMemory Memory = memory;
     public readonly ElementType GradType = gradType; // of the memory's gradient: the parameter's, or the one computed in
     public readonly TouchedRows? Rows = rows;
     public readonly StepFrame? Frame = frame; // what is done around the rule, when its pass can do it
-    public readonly StateTensor? S0 = s0, S1 = s1, S2 = s2, S3 = s3, S4 = s4, S5 = s5;
+    public readonly RuleStates States = states;
+}
+
+/// <summary>The state tensors that a rule works with, by slots.</summary>
+internal struct RuleStates
+{
+    public StateTensor? S0, S1, S2, S3, S4, S5;
+
+    /// <summary>Another one whenever a parameter's rule is given other tensors than in its last step.</summary>
+    public int Version;
 }
 
 /// <summary>Memory of this process, computed on its processors.</summary>

@@ -34,14 +34,14 @@ internal sealed class StepPlan : ISharedWork
     public void AddParameter<TRule, T>(in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        AddParameter(BatchOf<Batch<TRule, T>>(), rule, target);
+        AddParameter(BatchOf<TRule, T>(), rule, target);
 
     /// <summary>Adds a parameter's update by a rule that measures first.</summary>
     public void AddMeasured<TRule, T>(in TRule rule, in StepTarget target)
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var batch = BatchOf<MeasuringBatch<TRule, T>>();
+        var batch = MeasuringBatchOf<TRule, T>();
         AddParameter(batch, rule, target);
         measured.Add(batch.Last());
     }
@@ -51,7 +51,7 @@ internal sealed class StepPlan : ISharedWork
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var batch = BatchOf<Batch<TRule, T>>();
+        var batch = BatchOf<TRule, T>();
         batch.Next(rule) = work;
         total += batch.Include(work.Count);
         borrows = true;
@@ -159,14 +159,30 @@ internal sealed class StepPlan : ISharedWork
         borrows |= target.Frame is not null || target.Rows is not null || target.Memory.Values.IsArray || target.Memory.Gradient.IsArray;
     }
 
-    TBatch BatchOf<TBatch>() where TBatch : Batch, new()
+    Batch<TRule, T> BatchOf<TRule, T>()
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         foreach (var batch in batches)
         {
-            if (batch.GetType() == typeof(TBatch))
-                return (TBatch)batch;
+            if (batch.GetType() == typeof(Batch<TRule, T>)) // not a measuring one of the same rule
+                return (Batch<TRule, T>)batch;
         }
-        var made = new TBatch();
+        var made = new Batch<TRule, T>();
+        batches.Add(made);
+        return made;
+    }
+
+    MeasuringBatch<TRule, T> MeasuringBatchOf<TRule, T>()
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        foreach (var batch in batches)
+        {
+            if (batch is MeasuringBatch<TRule, T> match)
+                return match;
+        }
+        var made = new MeasuringBatch<TRule, T>();
         batches.Add(made);
         return made;
     }

@@ -98,20 +98,20 @@ internal sealed class TensorPlan
                 {
                     Param = Of(param, parameter.Shape, parts, math),
                     Grad = Of(grad, parameter.Shape, parts, math),
-                    S0 = Open(target.S0, parts, math),
-                    S1 = Open(target.S1, parts, math),
-                    S2 = Open(target.S2, parts, math),
-                    S3 = Open(target.S3, parts, math),
-                    S4 = Open(target.S4, parts, math),
-                    S5 = Open(target.S5, parts, math),
+                    S0 = Open(target.States.S0, parts, math),
+                    S1 = Open(target.States.S1, parts, math),
+                    S2 = Open(target.States.S2, parts, math),
+                    S3 = Open(target.States.S3, parts, math),
+                    S4 = Open(target.States.S4, parts, math),
+                    S5 = Open(target.States.S5, parts, math),
                 };
                 rule.Update(x, math);
-                Close(target.S0, x.S0);
-                Close(target.S1, x.S1);
-                Close(target.S2, x.S2);
-                Close(target.S3, x.S3);
-                Close(target.S4, x.S4);
-                Close(target.S5, x.S5);
+                Close(target.States.S0, x.S0);
+                Close(target.States.S1, x.S1);
+                Close(target.States.S2, x.S2);
+                Close(target.States.S3, x.S3);
+                Close(target.States.S4, x.S4);
+                Close(target.States.S5, x.S5);
                 if (!inPlace && onHost)
                     Storage.Save(param, values, parameter.ElementType.Real(), count);
                 else if (!inPlace)

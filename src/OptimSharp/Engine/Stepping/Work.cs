@@ -22,12 +22,12 @@ internal unsafe struct Work
 
     // Whose memory it is: then counts, types and state are as they were in its last step. Of none when its gradient was sparse.
     Parameter? parameter;
-    StateTensor? state;
+    int version; // of its states
 
     /// <summary>Describes a parameter in this step.</summary>
     public void Describe(in StepTarget target)
     {
-        if (parameter != target.Parameter || state != target.S0 || target.Rows is not null)
+        if (parameter != target.Parameter || version != target.States.Version || target.Rows is not null)
             DescribeAnew(target);
         Param = target.Memory.Values;
         Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient;
@@ -40,17 +40,18 @@ internal unsafe struct Work
 
     void DescribeAnew(in StepTarget target)
     {
-        var s0 = (HostTensor?)target.S0;
+        var states = target.States;
+        var s0 = (HostTensor?)states.S0;
         this = new()
         {
             parameter = target.Rows is null ? target.Parameter : null,
-            state = s0,
+            version = states.Version,
             S0 = Start(s0),
-            S1 = Start(target.S1),
-            S2 = Start(target.S2),
-            S3 = Start(target.S3),
-            S4 = Start(target.S4),
-            S5 = Start(target.S5),
+            S1 = Start(states.S1),
+            S2 = Start(states.S2),
+            S3 = Start(states.S3),
+            S4 = Start(states.S4),
+            S5 = Start(states.S5),
             ParamType = target.Parameter.ElementType.Real(),
             StateType = s0?.Type.Real() ?? default,
             Rows = target.Rows?.Indices,

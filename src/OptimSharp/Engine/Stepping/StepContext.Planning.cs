@@ -1,0 +1,183 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using OptimSharp.Rules;
+
+namespace OptimSharp.Engine;
+
+// What an optimizer's Update does: state is found or made, rules are given.
+internal sealed partial class StepContext
+{
+    internal (int First, int Last) Range(int group) => (groupsOf[group].First, groupsOf[group].Last);
+
+    internal ref Entry this[int i] => ref entries[i];
+
+    /// <summary>A state tensor of the parameter's shape; the slot remembers it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    StateTensor State(ref Entry entry, ref StateSlot slot, StateEntry state)
+    {
+        if (!ReferenceEquals(slot.Entry, state))
+            Remember(ref entry, ref slot, state);
+        return slot.Tensor!;
+    }
+
+    void Remember(ref Entry entry, ref StateSlot slot, StateEntry state)
+    {
+        slot = new() { Entry = state, Tensor = ElementwiseState(ref entry, state) };
+        entry.StatesVersion = ++version;
+    }
+
+    StateTensor ElementwiseState(ref Entry entry, StateEntry state) =>
+        state.Shape == StateShape.Parameter ? State(ref entry, state)
+            : throw new InvalidOperationException($"State '{state}' is not of the parameter's shape, but an elementwise rule is given it.");
+
+    /// <summary>A state tensor, made when it is not there.</summary>
+    internal StateTensor State(ref Entry entry, StateEntry state) => State(ref entry, state, state.Initial);
+
+    internal StateTensor State(ref Entry entry, StateEntry declared, double initial)
+    {
+        var state = entry.State!;
+        if (state.Find(declared.Key) is { } present)
+            return present;
+        CheckDeclared(ref entry, declared);
+        var parameter = entry.Parameter;
+        // All tensors of a parameter have one type, also when the option was changed after the first was made.
+        var tensor = declared.Create(parameter, state.TensorType ?? entry.Precision.TypeFor(parameter.ElementType));
+        state.Add(declared.Key, tensor);
+        made.Add((state, declared.Key));
+        if (declared.StartsAsParameter)
+            parameter.CopyTo(tensor);
+        else if (initial != 0)
+            tensor.Fill(initial);
+        return tensor;
+    }
+
+    /// <summary>Throws when what an optimizer uses is not in what it saves.</summary>
+    internal void CheckDeclared(ref Entry entry, StateEntry state)
+    {
+        StateEntry? listed = null;
+        foreach (var other in optimizer!.EntriesOf(entry.Parameter))
+        {
+            if (other.Key != state.Key)
+                continue;
+            if (listed is not null)
+                throw new InvalidOperationException($"{optimizer.GetType().Name} lists two states named '{state}': only one would be saved.");
+            listed = other;
+        }
+        if (listed is null || !listed.IsLike(state))
+            throw new InvalidOperationException($"{optimizer.GetType().Name} uses the state '{state}' of parameter {entry.Parameter}, but its StateEntries {(listed is null ? "does not list it: it would not be saved" : "lists another one of that name")}.");
+    }
+
+    /// <summary>Gives a sparse gradient its zeros.</summary>
+    internal unsafe void Densify<T>(ref Entry entry) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (entry.Rows is not { } rows)
+            return;
+        if (denseCount == dense.Count)
+            dense.Add(new());
+        nint numbers = (nint)entry.Parameter.Numbers;
+        T* full = (T*)dense[denseCount++].Ensure(checked(numbers * sizeof(T)));
+        rows.Spread(full, numbers);
+        entry.Rows = null;
+        entry.GradType = Storage.Of<T>();
+        entry.Memory = entry.Memory with { Gradient = new(full) };
+    }
+
+    internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State!, key, value));
+
+    internal void PlanTensor<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, ITensorRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (states.Length > 6)
+            throw new InvalidOperationException($"{typeof(TRule).Name} was given {states.Length} state tensors; a rule can have 0 to 6.");
+        Give(ref entry);
+        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
+        tensorPlan.Add<TRule, T>(rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, null, new()
+        {
+            S0 = states.Length > 0 ? State(ref entry, states[0]) : null,
+            S1 = states.Length > 1 ? State(ref entry, states[1]) : null,
+            S2 = states.Length > 2 ? State(ref entry, states[2]) : null,
+            S3 = states.Length > 3 ? State(ref entry, states[3]) : null,
+            S4 = states.Length > 4 ? State(ref entry, states[4]) : null,
+            S5 = states.Length > 5 ? State(ref entry, states[5]) : null,
+        }));
+    }
+
+    internal void Plan<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
+        if (entry.OnHost) // a call of a generic virtual method costs more than all the rest
+            plan.AddParameter<TRule, T>(rule, target);
+        else
+            entry.Parameter.Backend.Plan<TRule, T>(plan, rule, target);
+    }
+
+    internal void PlanMeasured<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (TRule.Sums is < 1 or > StepPlan.MostSums)
+            throw new InvalidOperationException($"{typeof(TRule).Name} has {TRule.Sums} sums; a rule can have 1 to {StepPlan.MostSums}.");
+        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
+        entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, target);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    StepFrame? FrameOf(ref Entry entry)
+    {
+        entry.Fused = Frame is not null && Frame.CanFuse(entry);
+        return entry.Fused ? Frame : null;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    RuleStates StatesOf<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (states.Length != TRule.Slots || TRule.Slots > 6)
+            throw WrongSlots<TRule>(TRule.Slots, states.Length);
+        Give(ref entry);
+        RuleStates all = default;
+        if (TRule.Slots > 0) all.S0 = State(ref entry, ref entry.S0, states[0]);
+        if (TRule.Slots > 1) all.S1 = State(ref entry, ref entry.S1, states[1]);
+        if (TRule.Slots > 2) all.S2 = State(ref entry, ref entry.S2, states[2]);
+        if (TRule.Slots > 3) all.S3 = ElementwiseState(ref entry, states[3]);
+        if (TRule.Slots > 4) all.S4 = ElementwiseState(ref entry, states[4]);
+        if (TRule.Slots > 5) all.S5 = ElementwiseState(ref entry, states[5]);
+        all.Version = TRule.Slots > 3 ? ++version : entry.StatesVersion; // the first three are remembered
+        bool twice = TRule.Slots > 1 && all.S0 == all.S1 || TRule.Slots > 2 && (all.S2 == all.S0 || all.S2 == all.S1);
+        if (twice || TRule.Slots > 3 && HasTwice([all.S0, all.S1, all.S2, all.S3, all.S4, all.S5], TRule.Slots))
+            throw GivenTwice<TRule>(states);
+        return all;
+    }
+
+    static InvalidOperationException GivenTwice<TRule>(ReadOnlySpan<StateEntry> states) =>
+        new($"{typeof(TRule).Name} was given one state twice: {string.Join(", ", states.ToArray().Select(state => state.Key))}.");
+
+    static bool HasTwice(ReadOnlySpan<StateTensor?> states, int count)
+    {
+        for (int i = 1; i < count; i++)
+        {
+            if (states[..i].Contains(states[i]))
+                return true;
+        }
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Give(ref Entry entry)
+    {
+        if (entry.Ruled)
+            throw RuledTwice(entry);
+        entry.Ruled = true;
+    }
+
+    static InvalidOperationException RuledTwice(in Entry entry) =>
+        new($"Parameter {entry.Parameter} was given two rules in one step. A rule over a rule does both.");
+
+    static InvalidOperationException WrongSlots<TRule>(int slots, int states) => new(slots is >= 0 and <= 6
+        ? $"{typeof(TRule).Name} has {slots} slots, but was given {states} state tensors."
+        : $"{typeof(TRule).Name} has {slots} slots; a rule can have 0 to 6.");
+}
