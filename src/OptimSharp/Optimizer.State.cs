@@ -85,8 +85,6 @@ public abstract partial class Optimizer
     internal virtual StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
         entry.Create(parameter, precision.TypeFor(parameter.ElementType));
 
-    /// <summary>Throws <see cref="StateDictException"/> when entries that were read do not fit together.</summary>
-    internal virtual void CheckState(ParameterState state, StateDict from)
-    {
-    }
+    /// <summary>What is wrong with a parameter's state when several entries are looked at together: the entry to be named, and a sentence about it without its full stop; null when nothing is.</summary>
+    internal abstract (StateEntry Entry, string Problem)? WrongTogether(StateDict state);
 }

@@ -196,6 +196,12 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     protected virtual string? Refuses(bool sparse, TOptions options) => !sparse ? null
         : $"{GetType().Name} does not take sparse gradients. SparseAdam, Adagrad, SGD and LBFGS do; or give a dense one.";
 
+    /// <summary>What is wrong with a state that is loaded when several of its entries are looked at together: the entry to be named, and a sentence about it without its full stop; null when nothing is.</summary>
+    /// <param name="state">What a parameter's state would be. Each entry by itself is right.</param>
+    protected virtual (StateEntry Entry, string Problem)? CheckState(StateDict state) => null;
+
+    internal override (StateEntry Entry, string Problem)? WrongTogether(StateDict state) => CheckState(state);
+
     internal string? WhyRefused(bool sparse, TOptions options) => Refuses(sparse, options);
 
     internal override IReadOnlyList<StateEntry> EntriesOf(Parameter parameter) => StateEntries(parameter);

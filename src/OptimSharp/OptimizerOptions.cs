@@ -27,10 +27,12 @@ public abstract record OptimizerOptions
     /// <summary>What is wrong when several options are looked at together: the option to be named, and a sentence without its full stop; null when nothing is.</summary>
     protected virtual (string Option, string Problem)? CheckTogether() => null;
 
-    /// <summary>The options with what PyTorch can't take filled in.</summary>
-    internal virtual OptimizerOptions ForSaving() => this;
+    /// <summary>The options as state dicts and checkpoints have them: with a number, say, for one that is null here and may not be in PyTorch.</summary>
+    protected virtual OptimizerOptions ForSaving() => this;
 
     internal (string Option, string Problem)? WrongTogether() => CheckTogether();
+
+    internal OptimizerOptions ToSave() => ForSaving();
 
     internal OptimizerOptions Copy() => this with { };
 }

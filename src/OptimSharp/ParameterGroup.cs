@@ -200,7 +200,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 
     internal override void SaveOptions(StateDict to)
     {
-        var saved = Options.ForSaving();
+        var saved = Options.ToSave();
         foreach (var option in OptionSchema<TOptions>.Options)
             to[option.Key] = option.Get(saved) is object?[] parts ? new StateTuple(parts) : option.Get(saved);
     }

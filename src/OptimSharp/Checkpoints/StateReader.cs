@@ -70,7 +70,8 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     break;
             }
         }
-        optimizer.CheckState(state, from);
+        if (optimizer.WrongTogether(from) is { } wrong)
+            throw new StateDictException(OptimizerState.PathIn(from, wrong.Entry.Key), wrong.Problem);
         return null;
     }
 

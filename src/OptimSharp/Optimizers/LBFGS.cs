@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using OptimSharp.Engine;
 using OptimSharp.Rules;
 
 namespace OptimSharp;
@@ -39,7 +37,8 @@ public sealed record LBFGSOptions : OptimizerOptions
     [Option("maximize")]
     public bool Maximize { get; init; }
 
-    internal override OptimizerOptions ForSaving() => this with { MaxEvaluations = EvaluationLimit };
+    /// <inheritdoc/>
+    protected override OptimizerOptions ForSaving() => this with { MaxEvaluations = EvaluationLimit };
 
     internal int EvaluationLimit => MaxEvaluations ?? (int)(MaxIterations * 5L / 4);
 }
@@ -79,17 +78,13 @@ public enum LineSearch
 /// <param name="options">The options; what a group does not override is taken from them. null: the defaults.</param>
 /// <exception cref="ArgumentException">There are several groups, no parameters, one twice, or an option out of range.</exception>
 [method: OverloadResolutionPriority(1)]
-public sealed class LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFGSOptions? options = null) : Optimizer<LBFGSOptions>(groups, options)
+public sealed class LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFGSOptions? options = null) : ClosureOptimizer<LBFGSOptions>(groups, options)
 {
     static readonly StateEntry[] Entries =
     [
-        StateEntry.Of("func_evals", StateKind.Whole), StateEntry.Of("n_iter", StateKind.Whole), StateEntry.Tensor("d", optional: true), StateEntry.Number("t", optional: true),
-        StateEntry.Of("old_dirs", StateKind.Tensors, true), StateEntry.Of("old_stps", StateKind.Tensors, true), StateEntry.Of("ro", StateKind.Numbers, true),
-        StateEntry.Number("H_diag", optional: true), StateEntry.Tensor("prev_flat_grad", optional: true), StateEntry.Number("prev_loss", optional: true),
-        StateEntry.Of("al", StateKind.Ignored, true),
+        LBFGSState.Evaluations, LBFGSState.Iterations, LBFGSState.Direction, LBFGSState.Length, LBFGSState.Ys, LBFGSState.Ss, LBFGSState.Rhos,
+        LBFGSState.Scale, LBFGSState.Gradient, LBFGSState.Loss, StateEntry.Ignored("al"),
     ];
-
-    LBFGSStep? step; // scratch memory, kept between steps
 
     /// <summary>For parameters, all with the same options.</summary>
     /// <inheritdoc cref="LBFGS(IEnumerable{ParameterGroup{LBFGSOptions}}, LBFGSOptions)"/>
@@ -97,74 +92,31 @@ public sealed class LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFG
     {
     }
 
-    internal override bool NeedsClosure => true;
-
-    internal override bool SharesState => true;
+    /// <inheritdoc/>
+    protected override IReadOnlyList<StateEntry> StateEntries() => Entries;
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) =>
-        parameter.Identity.Equals(ParameterGroups[0].ParameterArray[0].Identity) ? Entries : [];
+    protected override void Minimize<T>(Objective<T> objective, LBFGSOptions options) => new LBFGSStep<T>(objective, options).Run();
 
-    internal override StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
-        new HostTensor([ParameterGroups[0].ParameterArray.Sum(p => p.Numbers)], IsWide ? ElementType.Float64 : ElementType.Float32);
-
-    internal override void CheckState(ParameterState state, StateDict from)
+    /// <inheritdoc/>
+    protected override (StateEntry Entry, string Problem)? CheckState(StateDict state)
     {
-        if (state.Find("d") is null)
-            return;
-        foreach (string key in (string[])["t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"])
-            _ = from[key] ?? throw from.Wrong(key, null, "there, as d is");
-        int count = state.FindList("ro")!.Count;
-        foreach (string key in (string[])["old_dirs", "old_stps"])
+        ArgumentNullException.ThrowIfNull(state);
+        if (!IsThere(LBFGSState.Direction))
+            return null;
+        foreach (var entry in (StateEntry[])[LBFGSState.Length, LBFGSState.Ys, LBFGSState.Ss, LBFGSState.Rhos, LBFGSState.Scale, LBFGSState.Gradient, LBFGSState.Loss])
         {
-            if (state.FindList(key)!.Count != count)
-                throw from.Wrong(key, $"one of {state.FindList(key)!.Count}", $"a list of {count}, as ro is");
+            if (!IsThere(entry))
+                return (entry, "is missing");
         }
-    }
-
-    bool IsWide => Array.Exists(ParameterGroups[0].ParameterArray, p => p.ElementType.Compute() == ElementType.Float64);
-
-    /// <inheritdoc/>
-    protected override void CheckGroup(ParameterGroup<LBFGSOptions> group)
-    {
-        if (ParameterGroups.Count > 0)
-            throw new ArgumentException("LBFGS has one parameter group: its steps are of all parameters together. Put them all into one.", nameof(group));
-    }
-
-    /// <inheritdoc/>
-    protected override void Update<T>(GroupStep<T> group, LBFGSOptions options) =>
-        throw new UnreachableException();
-
-    private protected override void Update() => throw new InvalidOperationException(
-        "LBFGS evaluates the loss several times a step: call Step(closure), with a closure that zeroes the gradients, computes them and returns the loss.");
-
-    private protected override TLoss UpdateWith<TLoss>(Func<TLoss> closure)
-    {
-        Turn.GoTo(Stage.Evaluating);
-        var parameters = ParameterGroups[0].ParameterArray;
-        bool has = States.TryGetValue(parameters[0].Identity, out var state);
-        state ??= new ParameterState();
-        TLoss first = default!;
-        bool evaluated = false;
-        double Evaluate()
+        int count = state.GetList(LBFGSState.Rhos.Key).Count;
+        foreach (var entry in (StateEntry[])[LBFGSState.Ys, LBFGSState.Ss])
         {
-            var loss = Evaluate<TLoss>(closure);
-            double value = LossValue.Read(loss);
-            if (!evaluated)
-                (first, evaluated) = (loss, true);
-            else if (loss is IDisposable later && !ReferenceEquals(later, first))
-                later.Dispose(); // nobody else will see this loss
-            return value;
+            if (state.GetList(entry.Key).Count is var other && other != count)
+                return (entry, $"must be a list of {count}, as ro is, but is one of {other}");
         }
+        return null;
 
-        bool wide = IsWide;
-        if (wide && step is not LBFGSStep<double>)
-            step = new LBFGSStep<double>(this);
-        else if (!wide && step is not LBFGSStep<float>)
-            step = new LBFGSStep<float>(this);
-        step!.Run(parameters, ParameterGroups[0].Options, state, Evaluate);
-        if (!has)
-            States.Add(parameters[0].Identity, state);
-        return first;
+        bool IsThere(StateEntry entry) => state.TryGetValue(entry.Key, out object? value) && value is not null;
     }
 }

@@ -1,79 +1,45 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
-using OptimSharp.Engine;
 using OptimSharp.Rules;
 
 namespace OptimSharp;
 
-/// <summary>One step of <see cref="LBFGS"/>, over one long vector of all parameters in host memory.</summary>
-abstract class LBFGSStep
+/// <summary>What <see cref="LBFGS"/> remembers, under PyTorch's names.</summary>
+static class LBFGSState
 {
-    /// <summary>Runs a step. When the closure throws, parameters and state are as they were.</summary>
-    /// <param name="parameters">What is minimized over.</param>
-    /// <param name="options">The group's.</param>
-    /// <param name="state">Read at the start, written at the end.</param>
-    /// <param name="evaluate">Computes loss and gradients where the parameters are.</param>
-    public abstract void Run(Parameter[] parameters, LBFGSOptions options, ParameterState state, Func<double> evaluate);
+    public static readonly StateEntry
+        Evaluations = StateEntry.WholeNumber("func_evals"),
+        Iterations = StateEntry.WholeNumber("n_iter"),
+        Direction = StateEntry.Tensor("d", optional: true),
+        Length = StateEntry.Number("t", optional: true),
+        Ys = StateEntry.Tensors("old_dirs", optional: true), // the history, oldest first
+        Ss = StateEntry.Tensors("old_stps", optional: true),
+        Rhos = StateEntry.Numbers("ro", optional: true),
+        Scale = StateEntry.Number("H_diag", initial: 1, optional: true),
+        Gradient = StateEntry.Tensor("prev_flat_grad", optional: true),
+        Loss = StateEntry.Number("prev_loss", optional: true);
 }
 
-/// <inheritdoc/>
-[SuppressMessage("Design", "CA1001", Justification = "History that is not in the state yet is freed by its finalizers.")]
-sealed unsafe partial class LBFGSStep<T>(LBFGS optimizer) : LBFGSStep
+/// <summary>One step of <see cref="LBFGS"/>.</summary>
+sealed class LBFGSStep<T>(Objective<T> objective, LBFGSOptions options)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     const double LeastCurvature = 1e-10; // of y·s, for a pair to be remembered
     const int FallbackEvaluations = 25;  // of a line search that would have none
 
-    readonly TensorOps ops = new();
-    readonly List<HostTensor> ys = [], ss = [], spare = []; // the history, oldest first; and vectors for reuse
-    readonly List<double> rhos = [];                        // 1/(y·s)
-    Parameter[] parameters = [];
-    LBFGSOptions o = new();
-    Func<double> closure = null!;
-    nint n;
-    int evaluations;
-    T* x, g, d, previous; // where we are, its gradient, the direction, and the gradient of the iteration before
+    readonly TensorMath math = objective.Math;
+    readonly VectorList<T> ys = objective.Vectors(LBFGSState.Ys), ss = objective.Vectors(LBFGSState.Ss); // the history, oldest first
+    readonly IList<double> rhos = objective.Numbers(LBFGSState.Rhos);                                    // 1/(y·s)
+    readonly Matrices<T> x = objective.Take(), g = objective.Take(), d = objective.Take(), // where we are, its gradient, the direction,
+        previous = objective.Take(), moved = objective.Take();                             // the gradient of the iteration before, and a point along d
+    Matrices<T>[]? buffers; // of the line search
 
-    public override void Run(Parameter[] parameters, LBFGSOptions options, ParameterState state, Func<double> evaluate)
-    {
-        (this.parameters, o, closure, evaluations) = (parameters, options, evaluate, 0);
-        n = 0;
-        foreach (var parameter in parameters)
-            n = checked(n + (nint)parameter.Numbers);
-        T* start = ops.Take<T>(n);
-        x = ops.Take<T>(n);
-        g = ops.Take<T>(n);
-        d = ops.Take<T>(n);
-        previous = ops.Take<T>(n);
-        ReadParameters(start);
-        bool done = false;
-        try
-        {
-            Iterate(state);
-            done = true;
-        }
-        finally
-        {
-            if (!done)
-            {
-                Restore(start);
-                Forget(state);
-            }
-            ys.Clear();
-            ss.Clear();
-            rhos.Clear();
-            ops.Release();
-            closure = null!;
-        }
-    }
-
-    void Iterate(ParameterState state)
+    public void Run()
     {
         double loss = Evaluate(g);
-        var (t, h, total) = Load(state);
-        if (n == 0 || ops.Largest(g, n) <= o.GradientTolerance || !IsUsable(loss, g, "starts"))
+        var (t, h, total) = Load();
+        if (objective.Count == 0 || math.Largest(g) <= options.GradientTolerance || !IsUsable(loss, g, "starts"))
         {
-            SaveCounts(state, total);
+            KeepCounts(total);
             return;
         }
         for (int iteration = 1; ; iteration++)
@@ -82,188 +48,159 @@ sealed unsafe partial class LBFGSStep<T>(LBFGS optimizer) : LBFGSStep
             bool first = total == 1;
             if (first)
             {
-                ops.Apply(new ScaleRule<T>(-1), n, d, g);                           // d = −g
+                math.Apply(new ScaleRule<T>(-1), d, g);                           // d = −g
                 h = 1;
             }
             else
             {
-                Remember(state, t, ref h);
+                Remember(t, ref h);
                 FindDirection(h);
             }
-            Copy(g, previous);
+            math.Copy(g, previous);
             double lastLoss = loss;
-            t = first ? Math.Min(1, 1 / ops.SumOfSizes(g, n)) * o.LearningRate : o.LearningRate;
-            double slope = ops.Dot(g, d, n);
-            if (!(slope <= -o.ChangeTolerance))
+            t = first ? Math.Min(1, 1 / math.SumOfSizes(g)) * options.LearningRate : options.LearningRate;
+            double slope = math.Dot(g, d);
+            if (!(slope <= -options.ChangeTolerance))
                 break; // not downhill any more
 
-            ReadParameters(x);
+            objective.ReadParameters(x);
             bool flat = false;
-            if (o.LineSearch == LineSearch.StrongWolfe)
+            if (options.LineSearch == LineSearch.StrongWolfe)
             {
-                int left = o.EvaluationLimit - evaluations;
-                var search = new StrongWolfe<T>(this, ops, n, d, loss, g, slope, o.ChangeTolerance, left < 1 ? FallbackEvaluations : left);
+                int left = options.EvaluationLimit - objective.Evaluations;
+                buffers ??= [objective.Take(), objective.Take(), objective.Take(), objective.Take()];
+                var search = new StrongWolfe<T>(this, math, buffers, d, loss, g, slope, options.ChangeTolerance, left < 1 ? FallbackEvaluations : left);
                 (loss, t) = search.Run(t);
                 MoveTo(t);
-                flat = ops.Largest(g, n) <= o.GradientTolerance;
+                flat = math.Largest(g) <= options.GradientTolerance;
             }
             else
             {
                 MoveTo(t);
-                if (iteration != o.MaxIterations)
+                if (iteration != options.MaxIterations)
                 {
                     loss = Evaluate(g);
                     if (!IsUsable(loss, g, "came to"))
                     {
-                        WriteParameters(x);
+                        objective.WriteParameters(x);
                         loss = lastLoss;
                         break;
                     }
-                    flat = ops.Largest(g, n) <= o.GradientTolerance;
+                    flat = math.Largest(g) <= options.GradientTolerance;
                 }
             }
-            if (iteration == o.MaxIterations || evaluations >= o.EvaluationLimit || flat
-                || ops.Largest(d, n) * t <= o.ChangeTolerance || Math.Abs(loss - lastLoss) < o.ChangeTolerance)
+            if (iteration == options.MaxIterations || objective.Evaluations >= options.EvaluationLimit || flat
+                || math.Largest(d) * t <= options.ChangeTolerance || Math.Abs(loss - lastLoss) < options.ChangeTolerance)
             {
-                Save(state, t, h, lastLoss);
-                SaveCounts(state, total);
+                Keep(t, h, lastLoss);
+                KeepCounts(total);
                 return;
             }
         }
-        Save(state, t, h, loss);
-        SaveCounts(state, total);
+        Keep(t, h, loss);
+        KeepCounts(total);
+    }
+
+    (double T, double H, long Iterations) Load()
+    {
+        long iterations = (long)objective.Number(LBFGSState.Iterations);
+        if (objective.Has(LBFGSState.Direction) && objective.Has(LBFGSState.Gradient))
+        {
+            objective.Read(LBFGSState.Direction, d);
+            objective.Read(LBFGSState.Gradient, previous);
+            return (objective.Number(LBFGSState.Length), objective.Number(LBFGSState.Scale), iterations);
+        }
+        ys.Clear(); // nothing to go on with: begin anew
+        ss.Clear();
+        rhos.Clear();
+        return (0, 1, 0);
+    }
+
+    void Keep(double t, double h, double lastLoss)
+    {
+        objective.Keep(LBFGSState.Direction, d);
+        objective.Keep(LBFGSState.Gradient, previous);
+        objective.SetNumber(LBFGSState.Length, t);
+        objective.SetNumber(LBFGSState.Scale, h);
+        objective.SetNumber(LBFGSState.Loss, lastLoss);
+    }
+
+    void KeepCounts(long total)
+    {
+        objective.SetNumber(LBFGSState.Evaluations, objective.Number(LBFGSState.Evaluations) + objective.Evaluations);
+        objective.SetNumber(LBFGSState.Iterations, total);
     }
 
     /// <summary>y = g − g', s = t·d of the last iteration, unless the curvature along it is not positive.</summary>
-    void Remember(ParameterState state, double t, ref double h)
+    void Remember(double t, ref double h)
     {
-        HostTensor y = Vector(), s = Vector();
-        Copy(g, At(y));
-        ops.Apply(new AddScaledRule<T>(-1), n, At(y), previous);
-        ops.Apply(new ScaleRule<T>(t), n, At(s), d);
-        double curvature = ops.Dot(At(y), At(s), n);
+        Matrices<T> y = ys.Add(), s = ss.Add();
+        math.Copy(g, y);
+        math.Apply(new AddScaledRule<T>(-1), y, previous);
+        math.Apply(new ScaleRule<T>(t), s, d);
+        double curvature = math.Dot(y, s);
         if (!(curvature > LeastCurvature))
         {
-            spare.Add(y);
-            spare.Add(s);
+            ys.RemoveAt(ys.Count - 1);
+            ss.RemoveAt(ss.Count - 1);
             return;
         }
-        while (ys.Count >= o.HistorySize)
+        rhos.Add(1 / curvature);
+        while (ys.Count > options.HistorySize)
         {
-            Drop(state, "old_dirs", ys);
-            Drop(state, "old_stps", ss);
+            ys.RemoveAt(0);
+            ss.RemoveAt(0);
             rhos.RemoveAt(0);
         }
-        ys.Add(y);
-        ss.Add(s);
-        rhos.Add(1 / curvature);
-        h = curvature / ops.SumOfSquares(At(y), n);
+        h = curvature / math.SumOfSquares(y);
     }
 
     /// <summary>d = −Hg, by the two loops over the history.</summary>
     void FindDirection(double h)
     {
         Span<double> alpha = ys.Count <= 128 ? stackalloc double[ys.Count] : new double[ys.Count];
-        ops.Apply(new ScaleRule<T>(-1), n, d, g);                                   // q = −g
+        math.Apply(new ScaleRule<T>(-1), d, g);                                   // q = −g
         for (int i = ys.Count - 1; i >= 0; i--)
         {
-            alpha[i] = ops.Dot(At(ss[i]), d, n) * rhos[i];                          // αᵢ = ρᵢ sᵢ·q
-            ops.Apply(new AddScaledRule<T>(-alpha[i]), n, d, At(ys[i]));            // q ← q − αᵢyᵢ
+            alpha[i] = math.Dot(ss[i], d) * rhos[i];                              // αᵢ = ρᵢ sᵢ·q
+            math.Apply(new AddScaledRule<T>(-alpha[i]), d, ys[i]);                // q ← q − αᵢyᵢ
         }
-        ops.Apply(new ScaleRule<T>(h), n, d, d);                                    // r = hq
+        math.Apply(new ScaleRule<T>(h), d, d);                                    // r = hq
         for (int i = 0; i < ys.Count; i++)
         {
-            double beta = ops.Dot(At(ys[i]), d, n) * rhos[i];                       // β = ρᵢ yᵢ·r
-            ops.Apply(new AddScaledRule<T>(alpha[i] - beta), n, d, At(ss[i]));      // r ← r + (αᵢ − β)sᵢ
+            double beta = math.Dot(ys[i], d) * rhos[i];                           // β = ρᵢ yᵢ·r
+            math.Apply(new AddScaledRule<T>(alpha[i] - beta), d, ss[i]);          // r ← r + (αᵢ − β)sᵢ
         }
     }
 
     /// <summary>Loss and gradient at x + t·d; the parameters are left there.</summary>
-    public double EvaluateAt(double t, T* gradient)
+    public double EvaluateAt(double t, Matrices<T> gradient)
     {
         MoveTo(t);
         return Evaluate(gradient);
     }
 
-    double Evaluate(T* gradient)
+    double Evaluate(Matrices<T> gradient)
     {
-        double loss = closure();
-        evaluations++;
-        T* at = gradient;
-        foreach (var parameter in parameters)
-        {
-            parameter.Read(at, ofGradient: true);
-            at += (nint)parameter.Numbers;
-        }
-        if (!o.Maximize)
+        double loss = objective.Evaluate(gradient);
+        if (!options.Maximize)
             return loss;
-        ops.Apply(new ScaleRule<T>(-1), n, gradient, gradient);
+        math.Apply(new ScaleRule<T>(-1), gradient, gradient);
         return -loss;
     }
 
-    bool IsUsable(double loss, T* gradient, string what)
+    bool IsUsable(double loss, Matrices<T> gradient, string what)
     {
-        bool usable = double.IsFinite(loss) && double.IsFinite(ops.Largest(gradient, n));
+        bool usable = double.IsFinite(loss) && double.IsFinite(math.Largest(gradient));
         if (!usable)
-            Warnings.Raise(optimizer, $"LBFGS {what} where the loss or its gradient is not a finite number, and went no further. A smaller learning rate, or the strong Wolfe line search, may help.");
+            objective.Warn($"LBFGS {what} where the loss or its gradient is not a finite number, and went no further. A smaller learning rate, or the strong Wolfe line search, may help.");
         return usable;
     }
 
     void MoveTo(double t)
     {
-        T* moved = ops.Take<T>(n);
-        Copy(x, moved);
-        ops.Apply(new AddScaledRule<T>(t), n, moved, d);
-        WriteParameters(moved);
-        ops.GiveBack();
-    }
-
-    void ReadParameters(T* to)
-    {
-        foreach (var parameter in parameters)
-        {
-            parameter.Read(to, ofGradient: false);
-            to += (nint)parameter.Numbers;
-        }
-    }
-
-    void WriteParameters(T* from)
-    {
-        foreach (var parameter in parameters)
-        {
-            parameter.Write(from);
-            from += (nint)parameter.Numbers;
-        }
-    }
-
-    /// <summary>Gives the parameters the values that they had. What was disposed or made another tensor in the closure has none to get.</summary>
-    void Restore(T* from)
-    {
-        foreach (var parameter in parameters)
-        {
-            try
-            {
-                parameter.Write(from);
-            }
-            catch (InvalidOperationException) // the step throws what it failed by
-            {
-            }
-            from += (nint)parameter.Numbers;
-        }
-    }
-
-    void Copy(T* from, T* to) => Buffer.MemoryCopy(from, to, n * sizeof(T), n * sizeof(T));
-
-    static T* At(HostTensor vector) => (T*)vector.Start;
-
-    HostTensor Vector()
-    {
-        if (spare.Count > 0 && spare[^1].Count == n)
-        {
-            var last = spare[^1];
-            spare.RemoveAt(spare.Count - 1);
-            return last;
-        }
-        return new HostTensor([n], Storage.Of<T>());
+        math.Copy(x, moved);
+        math.Apply(new AddScaledRule<T>(t), moved, d);
+        objective.WriteParameters(moved);
     }
 }

@@ -1,5 +1,5 @@
 using System.Numerics;
-using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -9,7 +9,7 @@ namespace OptimSharp;
 /// counts as infinitely high.
 /// </summary>
 /// <remarks>Nocedal and Wright, "Numerical optimization", algorithms 3.5 and 3.6; to the constant as PyTorch 2.14, which has it from minFunc.</remarks>
-sealed unsafe class StrongWolfe<T>
+sealed class StrongWolfe<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     const double C1 = 1e-4, C2 = 0.9;
@@ -18,37 +18,41 @@ sealed unsafe class StrongWolfe<T>
     struct Point
     {
         public double T, F, Slope;
-        public T* Gradient;
+        public Matrices<T> Gradient;
+        public int Buffer; // whose gradient it is; −1: the start's
     }
 
     readonly LBFGSStep<T> step;
-    readonly TensorOps ops;
-    readonly nint n;
-    readonly T* d, gradient;
+    readonly TensorMath math;
+    readonly Matrices<T> d;
     readonly Point start;
     readonly double leastChange;
     readonly int limit;
-    readonly T*[] buffers = new T*[4]; // gradients: of the bracket's ends, the point before, and a new one
+    readonly Matrices<T>[] buffers; // gradients: of the bracket's ends, the point before, and a new one
     int iterations;
 
-    public StrongWolfe(LBFGSStep<T> step, TensorOps ops, nint n, T* d, double loss, T* gradient, double slope, double leastChange, int limit)
+    /// <param name="step">Evaluates.</param>
+    /// <param name="math">Computes.</param>
+    /// <param name="buffers">Four vectors for gradients.</param>
+    /// <param name="d">The direction.</param>
+    /// <param name="loss">The loss at the start.</param>
+    /// <param name="gradient">The gradient there.</param>
+    /// <param name="slope">The slope along d there.</param>
+    /// <param name="leastChange">A bracket along which no parameter changes by more is left as it is.</param>
+    /// <param name="limit">The most evaluations.</param>
+    public StrongWolfe(LBFGSStep<T> step, TensorMath math, Matrices<T>[] buffers, Matrices<T> d, double loss, Matrices<T> gradient, double slope, double leastChange, int limit)
     {
-        (this.step, this.ops, this.n, this.leastChange, this.limit) = (step, ops, n, leastChange, limit);
+        (this.step, this.math, this.buffers, this.leastChange, this.limit) = (step, math, buffers, leastChange, limit);
         this.d = d;
-        this.gradient = gradient;
-        start = new() { T = 0, F = loss, Slope = slope, Gradient = gradient };
+        start = new() { T = 0, F = loss, Slope = slope, Gradient = gradient, Buffer = -1 };
     }
 
     /// <summary>Finds the length, and leaves the gradient there where the start's was. The parameters are anywhere afterwards.</summary>
     public (double Loss, double T) Run(double t)
     {
-        for (int i = 0; i < buffers.Length; i++)
-            buffers[i] = ops.Take<T>(n);
         var found = Search(t);
-        if (found.Gradient != gradient)
-            Buffer.MemoryCopy(found.Gradient, gradient, n * sizeof(T), n * sizeof(T));
-        for (int i = 0; i < buffers.Length; i++)
-            ops.GiveBack();
+        if (found.Buffer >= 0)
+            math.Copy(found.Gradient, start.Gradient);
         return (found.F, found.T);
     }
 
@@ -82,7 +86,7 @@ sealed unsafe class StrongWolfe<T>
     Point Shrink(Point a, Point b)
     {
         bool stalled = false; // the last interpolation was close to an end
-        double reach = ops.Largest(d, n);
+        double reach = math.Largest(d);
         while (iterations < limit && !(Math.Abs(b.T - a.T) * reach < leastChange))
         {
             double min = Math.Min(a.T, b.T), max = Math.Max(a.T, b.T), margin = 0.1 * (max - min);
@@ -118,16 +122,13 @@ sealed unsafe class StrongWolfe<T>
 
     Point Evaluate(double t, in Point a, in Point b, in Point c)
     {
-        T* free = buffers[0];
-        foreach (T* buffer in buffers)
-        {
-            if (buffer != a.Gradient && buffer != b.Gradient && buffer != c.Gradient)
-                free = buffer;
-        }
-        double f = step.EvaluateAt(t, free), slope = ops.Dot(free, d, n);
+        int free = 0;
+        while (free == a.Buffer || free == b.Buffer || free == c.Buffer)
+            free++;
+        double f = step.EvaluateAt(t, buffers[free]), slope = math.Dot(buffers[free], d);
         if (!double.IsFinite(f) || !double.IsFinite(slope))
             (f, slope) = (double.PositiveInfinity, double.NaN);
-        return new() { T = t, F = f, Slope = slope, Gradient = free };
+        return new() { T = t, F = f, Slope = slope, Gradient = buffers[free], Buffer = free };
     }
 
     /// <summary>Where the cubic through two points with these slopes is lowest, kept between bounds; their middle when there is no such place.</summary>

@@ -35,6 +35,23 @@ public sealed class StateEntry
     /// <param name="optional">Whether a parameter that has a state may lack it.</param>
     public static StateEntry Number(string key, double initial = 0, bool optional = false) => new(key, StateKind.Number, optional) { Initial = initial };
 
+    /// <summary>A whole number, saved as such: a count.</summary>
+    /// <param name="key">The name.</param>
+    /// <param name="optional">Whether a parameter that has a state may lack it.</param>
+    public static StateEntry WholeNumber(string key, bool optional = false) => new(key, StateKind.Whole, optional);
+
+    /// <summary>A list of tensors, for <see cref="ClosureOptimizer{TOptions}"/>: each a vector of all parameters' numbers.</summary>
+    /// <inheritdoc cref="WholeNumber"/>
+    public static StateEntry Tensors(string key, bool optional = false) => new(key, StateKind.Tensors, optional);
+
+    /// <summary>A list of numbers, for <see cref="ClosureOptimizer{TOptions}"/>. Saved as tensors of one element, of double precision.</summary>
+    /// <inheritdoc cref="WholeNumber"/>
+    public static StateEntry Numbers(string key, bool optional = false) => new(key, StateKind.Numbers, optional);
+
+    /// <summary>What the reference implementation saves and this one does not need: it is not read, and not saved.</summary>
+    /// <param name="key">The name.</param>
+    public static StateEntry Ignored(string key) => new(key, StateKind.Ignored, optional: true);
+
     /// <summary>The name.</summary>
     public string Key { get; }
 
@@ -51,9 +68,6 @@ public sealed class StateEntry
     public bool StartsAsParameter { get; private init; }
 
     internal StateKind Kind { get; }
-
-    /// <summary>An entry of a kind that only <see cref="LBFGS"/> has.</summary>
-    internal static StateEntry Of(string key, StateKind kind, bool optional = false) => new(key, kind, optional);
 
     /// <summary>Whether it is declared in the same way.</summary>
     internal bool IsLike(StateEntry other) => ReferenceEquals(this, other)

@@ -146,6 +146,14 @@ public sealed unsafe partial class TensorMath
         }
     }
 
+    /// <summary>Copies numbers.</summary>
+    /// <exception cref="ArgumentException">They are not as many.</exception>
+    public void Copy<T>(Matrices<T> from, Matrices<T> to) where T : unmanaged
+    {
+        SameCount(from, to);
+        ops.For(new CopyLoop<T> { From = from.Start, To = to.Start }, from.Count, cost: 1);
+    }
+
     /// <summary>Copies numbers into another type, rounded to nearest.</summary>
     public void Convert<TFrom, TTo>(Matrices<TFrom> from, Matrices<TTo> to)
         where TFrom : unmanaged, IBinaryFloatingPointIeee754<TFrom>

@@ -48,6 +48,25 @@ public class AuthorSnippets
         OptimizerLaws.Check(parameters => new LoyalLion(parameters, new() { LearningRate = 0.1 }));
         OptimizerLaws.Check(parameters => new Counting(parameters));
         OptimizerLaws.Check(parameters => new Counting(parameters, new() { Momentum = 0.9, Nesterov = true }));
+        OptimizerLaws.Check(parameters => new BarzilaiBorwein(parameters));
+    }
+
+    [Fact]
+    public void Barzilai_and_Borwein_arrive_where_gradient_descent_does_not()
+    {
+        // 50 x² + ½ y²: at a rate below 0.02 gradient descent needs hundreds of steps.
+        double[] at = [1, 1];
+        var p = OptimSharp.Parameter.Of("p", at);
+        using var optimizer = new BarzilaiBorwein([p]);
+        for (int i = 0; i < 20; i++)
+        {
+            optimizer.Step(() =>
+            {
+                p.Gradient = new[] { 100 * at[0], at[1] };
+                return 50 * at[0] * at[0] + 0.5 * at[1] * at[1];
+            });
+        }
+        Assert.All(at, x => Assert.Equal(0, x, 1e-8));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace OptimSharp;
+namespace OptimSharp.Engine;
 
 /// <summary>Reads a closure's loss as a number, for optimizers that decide by it.</summary>
 internal static class LossValue
@@ -15,7 +15,7 @@ internal static class LossValue
     }
 
     /// <exception cref="InvalidOperationException">The loss is no number.</exception>
-    public static double Read<TLoss>(TLoss loss)
+    public static double Read<TLoss>(TLoss loss, string optimizer)
     {
         switch (loss)
         {
@@ -26,7 +26,7 @@ internal static class LossValue
             case IConvertible value and not string:
                 return value.ToDouble(CultureInfo.InvariantCulture);
             case null:
-                throw new InvalidOperationException("The closure returned no loss. LBFGS needs its value: return the loss.");
+                throw new InvalidOperationException($"The closure returned no loss. {optimizer} needs its value: return the loss.");
         }
         lock (readers)
         {
@@ -36,6 +36,6 @@ internal static class LossValue
                     return value;
             }
         }
-        throw new InvalidOperationException($"The closure returned a {loss.GetType()}, which LBFGS can't read as a number. Return the loss as a number or a tensor.");
+        throw new InvalidOperationException($"The closure returned a {loss.GetType()}, which {optimizer} can't read as a number. Return the loss as a number or a tensor.");
     }
 }
