@@ -107,12 +107,28 @@ internal sealed partial class StepContext
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        if (IsAsBefore<TRule, T>(entry, states)) // with thousands of small tensors, what follows below would show
+        {
+            Give(ref entry);
+            plan.AddAgain<TRule, T>(rule, entry, FrameOf(ref entry));
+            return;
+        }
         var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
-        if (entry.OnHost) // a call of a generic virtual method costs more than all the rest
+        if (entry.OnHost)
             plan.AddParameter<TRule, T>(rule, target);
         else
             entry.Parameter.Backend.Plan<TRule, T>(plan, rule, target);
     }
+
+    /// <summary>Whether the parameter is in host memory, its gradient dense, and its rule is given the states that it was given the last time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static bool IsAsBefore<TRule, T>(in Entry entry, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        TRule.Slots <= 3 && states.Length == TRule.Slots && entry.OnHost && entry.Rows is null
+        && (TRule.Slots <= 0 || ReferenceEquals(entry.S0.Entry, states[0]))
+        && (TRule.Slots <= 1 || ReferenceEquals(entry.S1.Entry, states[1]))
+        && (TRule.Slots <= 2 || ReferenceEquals(entry.S2.Entry, states[2]));
 
     internal void PlanMeasured<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
         where TRule : struct, IMeasuringRule<T>

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using OptimSharp.Rules;
 
 namespace OptimSharp.Engine;
@@ -35,6 +36,19 @@ internal sealed class StepPlan : ISharedWork
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         AddParameter(BatchOf<TRule, T>(), rule, target);
+
+    /// <summary>Adds the update of a parameter in host memory, with a dense gradient and the states of its entry's slots.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddAgain<TRule, T>(in TRule rule, in StepContext.Entry entry, StepFrame? frame)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var batch = BatchOf<TRule, T>();
+        ref var work = ref batch.Next(rule);
+        work.Describe(entry, frame, TRule.Slots);
+        total += batch.Include(work.Count);
+        borrows |= frame is not null || entry.Memory.Values.IsArray || entry.Memory.Gradient.IsArray;
+    }
 
     /// <summary>Adds a parameter's update by a rule that measures first.</summary>
     public void AddMeasured<TRule, T>(in TRule rule, in StepTarget target)

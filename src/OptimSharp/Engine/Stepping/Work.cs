@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace OptimSharp.Engine;
 
 /// <summary>One parameter's memory: where it lies and how it is stored.</summary>
@@ -37,6 +39,29 @@ internal unsafe struct Work
         Average = average is null ? null : (byte*)average.Start;
         AverageType = average?.Type.Real() ?? default;
     }
+
+    /// <summary>The same for a parameter in host memory, with a dense gradient and the states of its entry's slots.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Describe(in StepContext.Entry entry, StepFrame? frame, int slots)
+    {
+        if (parameter != entry.Parameter || version != entry.StatesVersion)
+            DescribeAnew(entry, slots);
+        Param = entry.Memory.Values;
+        Grad = entry.Memory.Gradient;
+        GradType = entry.GradType.Real();
+        Frame = frame;
+        var average = frame?.TakeAverage(entry.Parameter);
+        Average = average is null ? null : (byte*)average.Start;
+        AverageType = average?.Type.Real() ?? default;
+    }
+
+    void DescribeAnew(in StepContext.Entry entry, int slots) => DescribeAnew(new StepTarget(entry.Parameter, entry.Memory, entry.GradType, null, null, new()
+    {
+        S0 = slots > 0 ? entry.S0.Tensor : null,
+        S1 = slots > 1 ? entry.S1.Tensor : null,
+        S2 = slots > 2 ? entry.S2.Tensor : null,
+        Version = entry.StatesVersion,
+    }));
 
     void DescribeAnew(in StepTarget target)
     {
