@@ -46,61 +46,6 @@ public class CompletenessTests
 
     [Theory]
     [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
-    public void It_is_in_the_guide(string optimizer) =>
-        Assert.Contains($"(optimizers/{optimizer}.md)", File.ReadAllText(Path.Combine(GoldenFiles.RepositoryRoot(), "docs", "choosing.md")), StringComparison.Ordinal);
-
-    // The guide's matrix says what the code does: here it is tried.
-    [Theory]
-    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
-    public void Its_row_in_the_support_matrix_is_true(string optimizer)
-    {
-        string[] row = File.ReadLines(Path.Combine(GoldenFiles.RepositoryRoot(), "docs", "choosing.md"))
-            .Where(line => line.StartsWith('|')).Select(line => line.Trim('|').Split('|', StringSplitOptions.TrimEntries))
-            .Single(cells => cells.Length == 6 && cells[0].Split(", ").Contains(optimizer));
-        string sparse = (Takes(Real(), p => p.SparseGradient = new(new long[] { 1 }, new float[2])), Takes(Real(), Dense)) switch
-        {
-            (true, false) => "only",
-            (true, true) => "yes",
-            _ => "no",
-        };
-        bool sparseOnly = sparse == "only";
-        Assert.Equal(Takes(Parameter.Of("w", new Half[4], 2, 2), p => Give(p, new Half[2], new Half[4])) ? "yes" : "no", row[2]);
-        Assert.Equal(Takes(Parameter.Of("w", new System.Numerics.Complex[4], 2, 2), p => Give(p, new System.Numerics.Complex[2], new System.Numerics.Complex[4])) ? "yes" : "no", row[3]);
-        Assert.Equal(sparse, row[4].Split(',')[0]);
-        Assert.Equal(Takes(Real(), p => Give(p, new float[2], new float[4]), closure: false) ? "may" : "must", row[5]);
-
-        static Parameter<float> Real() => Parameter.Of("w", new float[4], 2, 2);
-        static void Dense(Parameter<float> parameter) => parameter.Gradient = new float[4];
-
-        void Give<T>(Parameter<T> parameter, T[] row, T[] all) where T : unmanaged
-        {
-            if (sparseOnly)
-                parameter.SparseGradient = new(new long[] { 1 }, row);
-            else
-                parameter.Gradient = all;
-        }
-
-        bool Takes<T>(Parameter<T> parameter, Action<Parameter<T>> give, bool closure = true) where T : unmanaged
-        {
-            try
-            {
-                using var made = OptimizerDriver.For(optimizer).Create([parameter], []);
-                give(parameter);
-                if (closure)
-                    made.Step(() => 1.0);
-                else
-                    made.Step();
-                return true;
-            }
-            catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-            {
-                return false;
-            }
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
     public void It_has_a_row_in_the_benchmark(string optimizer)
     {
         string folder = Path.Combine(GoldenFiles.RepositoryRoot(), "bench", "OptimSharp.Benchmarks");
