@@ -44,14 +44,6 @@ public class CompletenessTests
             Assert.Contains(heading, page, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
-    public void It_has_a_row_in_the_benchmark(string optimizer)
-    {
-        string folder = Path.Combine(GoldenFiles.RepositoryRoot(), "bench", "OptimSharp.Benchmarks");
-        Assert.True(Directory.GetFiles(folder, "*.cs").Any(file => File.ReadAllText(file).Contains($"new {optimizer}(", StringComparison.Ordinal)), $"{optimizer} needs a row in {folder}/Rows.cs.");
-    }
-
     static string Range(OptionDescriptor option) =>
         option.Type == typeof(bool) ? "true, false" : option.Type.IsEnum ? string.Join(", ", Enum.GetNames(option.Type)) : option.Range;
 
