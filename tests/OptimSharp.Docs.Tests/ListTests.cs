@@ -5,8 +5,7 @@ public class ListTests
 {
     const string Update = "OPTIMSHARP_UPDATE"; // set: lists are written instead of compared
 
-    public static IEnumerable<TheoryDataRow<Stretch>> Stretches =>
-        Lists.All.Select(stretch => new TheoryDataRow<Stretch>(stretch) { TestDisplayName = $"{stretch.File}, {stretch.Opening.Trim()}" });
+    public static TheoryData<Stretch> Stretches => [.. Lists.All];
 
     [Theory]
     [MemberData(nameof(Stretches))]

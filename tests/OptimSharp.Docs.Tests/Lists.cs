@@ -9,7 +9,10 @@ namespace OptimSharp.Docs.Tests;
 /// <param name="Opening">What stands before it, in a comment.</param>
 /// <param name="Closing">What stands after it.</param>
 /// <param name="Make">Makes it.</param>
-public sealed record Stretch(string File, string Opening, string Closing, Func<string> Make);
+public sealed record Stretch(string File, string Opening, string Closing, Func<string> Make)
+{
+    public override string ToString() => $"{File}, {Opening.Trim()}";
+}
 
 /// <summary>All lists that name every optimizer. What is said of one comes from its class and its page.</summary>
 static partial class Lists
@@ -21,14 +24,14 @@ static partial class Lists
 
     public static IEnumerable<Stretch> All =>
     [
-        InPage("README.md", "optimizers", () => Wrapped(Optimizers, "  ")),
-        InPage("README.md", "schedulers", () => Wrapped(Schedulers, "  ")),
-        InPage("docs/README.md", "optimizers", () => $"\n{Wrapped(Optimizers.Select(name => $"[{name}](optimizers/{name}.md)"))}\n"),
-        .. Headings.Select(heading => InPage(Guide, $"take: {heading}", () => "\n\n" + Table("| you have | take | because |",
+        InMarkup("README.md", "optimizers", () => Wrapped(Optimizers, "  ")),
+        InMarkup("README.md", "schedulers", () => Wrapped(Schedulers, "  ")),
+        InMarkup("docs/README.md", "optimizers", () => $"\n{Wrapped(Optimizers.Select(name => $"[{name}](optimizers/{name}.md)"))}\n"),
+        .. Headings.Select(heading => InMarkup(Guide, $"take: {heading}", () => "\n\n" + Table("| you have | take | because |",
             Optimizers.Select(OptimizerPage.ChoiceOf).Where(choice => choice.Heading == heading).Select(choice => choice.Row)) + "\n\n")),
-        InPage(Guide, "support", () => "\n\n" + Table("| | state a parameter, float32 | half types | complex | sparse gradients | closure |", Optimizers.Select(name =>
+        InMarkup(Guide, "support", () => "\n\n" + Table("| | state a parameter, float32 | half types | complex | sparse gradients | closure |", Optimizers.Select(name =>
             $"| [{name}](optimizers/{name}.md) | {OptimizerPage.StateOf(name)} | {string.Join(" | ", Support.Of(name))} |")) + "\n\n"),
-        InPage("src/OptimSharp.Torch/build/OptimSharp.Torch.props", "aliases", () => string.Concat(Aliases.Select(alias => $"\n    {alias}")) + "\n    "),
+        InMarkup("src/OptimSharp.Torch/build/OptimSharp.Torch.props", "aliases", () => string.Concat(Aliases.Select(alias => $"\n    {alias}")) + "\n    "),
         InCode("src/OptimSharp/Checkpoints/GroupReader.cs", "options", indent: 8, () => Wrapped(OptionsOfAll.Select(key => $"\"{key}\""), new(' ', 8), 140) + ","),
         InCode("tests/OptimSharp.Tests/Optimizers/PageExamples.cs", "examples", indent: 4, () => string.Join("\n\n", Optimizers.Select(OptimizerPage.TestOf)).TrimStart()),
     ];
@@ -59,7 +62,7 @@ static partial class Lists
         return made.ParameterGroups[0].OptionKeys.ToArray();
     }).Distinct().Order(StringComparer.Ordinal);
 
-    static Stretch InPage(string file, string name, Func<string> make) => new(file, $"<!-- {name} -->", $"<!-- /{name} -->", make);
+    static Stretch InMarkup(string file, string name, Func<string> make) => new(file, $"<!-- {name} -->", $"<!-- /{name} -->", make);
 
     static Stretch InCode(string file, string name, int indent, Func<string> make) =>
         new(file, $"// <{name}>\n", $"// </{name}>", () => $"{new string(' ', indent)}{make()}\n{new string(' ', indent)}");

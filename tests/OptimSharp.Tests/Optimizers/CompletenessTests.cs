@@ -1,4 +1,5 @@
 using OptimSharp.Conformance;
+using OptimSharp.Conformance.Workloads;
 using OptimSharp.Tests.Support;
 
 namespace OptimSharp.Tests.Optimizers;
@@ -42,6 +43,27 @@ public class CompletenessTests
         }
         foreach (string heading in new[] { "## Options", "## State", "## When to use it", "## Differences from PyTorch", "## Example" })
             Assert.Contains(heading, page, StringComparison.Ordinal);
+    }
+
+    // The guide's matrix has the page's words; here the number that they begin with is counted, with the default options.
+    [Theory]
+    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
+    public void Its_page_says_how_large_its_state_is(string optimizer)
+    {
+        string said = File.ReadLines(Path.Combine(GoldenFiles.RepositoryRoot(), "docs", "optimizers", optimizer + ".md"))
+            .Single(line => line.StartsWith("In all: ", StringComparison.Ordinal))["In all: ".Length..];
+        var driver = OptimizerDriver.For(optimizer);
+        if (!OptimizerSamples.IsElementwise(driver.Type))
+            return; // by rows, columns, iterations
+        var parameter = Parameter.Of("w", new float[4], 2, 2);
+        using var made = driver.Create([parameter], []);
+        if (OptimizerSamples.TakesDenseGradients(driver.Type))
+            parameter.Gradient = new float[4];
+        else
+            parameter.SparseGradient = new(new long[] { 0, 1 }, new float[4]);
+        made.Step();
+        int count = made.StateOf(parameter) is { } state ? state.TensorKeys.Sum(key => state.Tensor(key).Length) : 0;
+        Assert.StartsWith(count == 0 ? "none" : $"{count * sizeof(float) / 4} ", said, StringComparison.Ordinal);
     }
 
     static string Range(OptionDescriptor option) =>
