@@ -1,3 +1,5 @@
+using System.Reflection;
+using OptimSharp.Rules;
 using static TorchSharp.torch;
 
 namespace OptimSharp.Benchmarks;
@@ -20,23 +22,13 @@ public sealed record Row(
     public string? LeavesOut { get; init; }
 }
 
-/// <summary>Every public optimizer has a row, here or in <see cref="SparseRows"/>; a test says which is missing.</summary>
+/// <summary>Every public optimizer has a row, beside the method of <c>torch.optim</c> with its name; one with sparse gradients only is in <see cref="SparseRows"/>.</summary>
 public static class Rows
 {
-    public static IReadOnlyList<Row> All { get; } =
+    /// <summary>Those that are measured with more than their defaults.</summary>
+    static readonly Row[] special =
     [
-        new("AdamW", p => new AdamW(p), p => optim.AdamW(p)),
-        new("Adam", p => new Adam(p), p => optim.Adam(p)),
         new("SGD", p => new SGD(p, new() { Momentum = 0.9 }), p => optim.SGD(p, 1e-3, momentum: 0.9)),
-        new("Adagrad", p => new Adagrad(p), p => optim.Adagrad(p)),
-        new("Adadelta", p => new Adadelta(p), p => optim.Adadelta(p)),
-        new("Adamax", p => new Adamax(p), p => optim.Adamax(p)),
-        new("ASGD", p => new ASGD(p), p => optim.ASGD(p)),
-        new("NAdam", p => new NAdam(p), p => optim.NAdam(p)),
-        new("RAdam", p => new RAdam(p), p => optim.RAdam(p)),
-        new("RMSprop", p => new RMSprop(p), p => optim.RMSProp(p)),
-        new("Rprop", p => new Rprop(p), p => optim.Rprop(p)),
-        new("Adafactor", p => new Adafactor(p), Elementwise: false),
         // ½‖x‖², so slowly that it never arrives: what is measured is the two-loop recursion and the closure's copy.
         new("LBFGS", p => new LBFGS(p, new() { LearningRate = 1e-6, MaxIterations = 1, HistorySize = 10 }), Elementwise: false)
         {
@@ -46,9 +38,47 @@ public static class Rows
                 return 1.0;
             }),
         },
-        new("Muon", p => new Muon([.. p.Where(x => x.Shape.Length == 2)]), Elementwise: false)
-        {
-            LeavesOut = "1x16M", // its 15 products of 4096 × 4096 take minutes
-        },
+        Of(typeof(Muon)) with { LeavesOut = "1x16M" }, // its 15 products of 4096 × 4096 take minutes
     ];
+
+    public static IReadOnlyList<Row> All { get; } =
+    [
+        .. from type in typeof(Optimizer).Assembly.GetExportedTypes()
+           where type.IsSubclassOf(typeof(Optimizer)) && !type.IsAbstract && type != typeof(SparseAdam)
+           orderby type.Name
+           select special.FirstOrDefault(row => row.Optimizer == type.Name) ?? Of(type)
+    ];
+
+    /// <summary>The optimizer with its defaults, and with the parameters that it takes.</summary>
+    static Row Of(Type optimizer)
+    {
+        var constructor = optimizer.GetConstructors().Single(c => c.GetParameters()[0].ParameterType == typeof(IEnumerable<Parameter>));
+        bool onlyMatrices = !Takes(Parameter.Of("vector", new float[1]));
+        var rule = optimizer.Assembly.GetType($"{optimizer.FullName}Rule`1");
+        return new(optimizer.Name, p => Make(onlyMatrices ? p.Where(x => x.Shape.Length == 2) : p), TorchSharp(optimizer.Name),
+            Elementwise: rule?.GetInterface(typeof(ITensorRule<>).Name) is null);
+
+        Optimizer Make(IEnumerable<Parameter> parameters) =>
+            (Optimizer)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, [parameters.ToArray(), null], null);
+
+        bool Takes(Parameter parameter)
+        {
+            try
+            {
+                Make([parameter]).Dispose();
+                return true;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
+        }
+    }
+
+    static Func<IEnumerable<TorchSharp.Modules.Parameter>, optim.Optimizer>? TorchSharp(string optimizer)
+    {
+        var method = typeof(optim).GetMethods().FirstOrDefault(m => m.Name.Equals(optimizer, StringComparison.OrdinalIgnoreCase)
+            && m.GetParameters()[0].ParameterType == typeof(IEnumerable<TorchSharp.Modules.Parameter>));
+        return method is null ? null : p => (optim.Optimizer)method.Invoke(null, [p, .. method.GetParameters().Skip(1).Select(x => x.DefaultValue)])!;
+    }
 }

@@ -10,7 +10,7 @@ CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 string picture = args is [var name] ? name : "optimizer-paths.png";
 Valley[] valleys = [new Rosenbrock(), new Beale()];
 
-// Each with a rate that suits it: rates of different optimizers do not compare. Muon wants a matrix: here of one row.
+// Each with a rate that suits it: rates of different optimizers do not compare. Muon wants a matrix: here of one row. Those without a line get their rate below.
 (string Label, Func<Parameter<double>, Valley, Optimizer> Make)[] all =
 [
     ("SGD", (p, v) => new SGD([p], new() { LearningRate = v is Rosenbrock ? 1e-3 : 5e-3 })),
@@ -31,39 +31,61 @@ Valley[] valleys = [new Rosenbrock(), new Beale()];
     ("L-BFGS", (p, _) => new LBFGS([p], new() { LineSearch = LineSearch.StrongWolfe, MaxIterations = 1 })),
 ];
 
+// All other optimizers, with their defaults and the one of these rates that takes them lowest.
+double[] rates = [1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1];
 var ways = new List<Way>();
+var seen = new HashSet<Type>();
 foreach (var (label, make) in all)
+    ways.AddRange(valleys.Select(valley => Go(label, valley, label == "Muon" ? [1, 2] : [2], p => make(p, valley))));
+foreach (var type in typeof(Optimizer).Assembly.GetExportedTypes().Where(t => t.IsSubclassOf(typeof(Optimizer)) && !t.IsAbstract && !seen.Contains(t)))
+    ways.AddRange(valleys.Select(valley => rates.Select(rate => Go(type.Name, valley, [1, 2], p => WithDefaults(type, p, rate))).MinBy(way => way.Value)!));
+foreach (var way in ways)
 {
-    foreach (var valley in valleys)
-    {
-        double[] point = [valley.Start.X, valley.Start.Y];
-        var parameter = Parameter.Of("point", point, label == "Muon" ? [1, 2] : [2]);
-        using var optimizer = make(parameter, valley);
-        var way = new Way(label, valley, [valley.Start]);
-        for (int step = 0; step < 1000; step++)
-        {
-            optimizer.Step(Backward);
-            way.Points.Add((point[0], point[1]));
-        }
-        ways.Add(way);
-        Console.WriteLine($"{label,-14} on {valley.Name,-10}: ({point[0]:F4}, {point[1]:F4}), value {valley.At(point[0], point[1]).Value:E2} after 1000 steps");
+    var (x, y) = way.Points[^1];
+    Console.WriteLine($"{way.Label,-14} on {way.Valley.Name,-10}: ({x:F4}, {y:F4}), value {way.Value:E2} after 1000 steps");
+}
+Chart.Save(picture, [.. ways.Select(way => way.Label).Distinct()], valleys, ways);
+Console.WriteLine($"Wrote {Path.GetFullPath(picture)}");
 
-        double Backward()
-        {
-            var (value, byX, byY) = valley.At(point[0], point[1]);
-            if (optimizer is SparseAdam)
-                parameter.SparseGradient = new((long[])[0, 1], (double[])[byX, byY]);
-            else
-                parameter.Gradient = (double[])[byX, byY];
-            return value;
-        }
+Way Go(string label, Valley valley, long[] shape, Func<Parameter<double>, Optimizer> make)
+{
+    double[] point = [valley.Start.X, valley.Start.Y];
+    var parameter = Parameter.Of("point", point, shape);
+    using var optimizer = make(parameter);
+    seen.Add(optimizer.GetType());
+    var way = new Way(label, valley, [valley.Start]);
+    for (int step = 0; step < 1000; step++)
+    {
+        optimizer.Step(Backward);
+        way.Points.Add((point[0], point[1]));
+    }
+    return way;
+
+    double Backward()
+    {
+        var (value, byX, byY) = valley.At(point[0], point[1]);
+        if (optimizer is SparseAdam)
+            parameter.SparseGradient = new((long[])[0, 1], (double[])[byX, byY]);
+        else
+            parameter.Gradient = (double[])[byX, byY];
+        return value;
     }
 }
-Chart.Save(picture, [.. all.Select(a => a.Label)], valleys, ways);
-Console.WriteLine($"Wrote {Path.GetFullPath(picture)}");
+
+static Optimizer WithDefaults(Type type, Parameter parameter, double rate)
+{
+    var constructor = type.GetConstructors().Single(c => c.GetParameters()[0].ParameterType == typeof(IEnumerable<Parameter>));
+    var optimizer = (Optimizer)constructor.Invoke([new[] { parameter }, null]);
+    optimizer.ParameterGroups[0].LearningRate = rate;
+    return optimizer;
+}
 
 namespace OptimSharp.Samples
 {
     /// <summary>Where an optimizer was, step by step.</summary>
-    sealed record Way(string Label, Valley Valley, List<(double X, double Y)> Points);
+    sealed record Way(string Label, Valley Valley, List<(double X, double Y)> Points)
+    {
+        /// <summary>The function's value at the end; infinite when the numbers ran away.</summary>
+        public double Value => Valley.At(Points[^1].X, Points[^1].Y).Value is var value && double.IsFinite(value) ? value : double.PositiveInfinity;
+    }
 }

@@ -1,4 +1,5 @@
 using OptimSharp.Conformance;
+using OptimSharp.Conformance.Workloads;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -132,8 +133,8 @@ public class TorchParameterTests
     {
         foreach (var optimizerType in OptimizerDriver.PublicOptimizers)
         {
-            if (optimizerType.Name is "LBFGS" or "Muon" or "Adafactor" or "SparseAdam")
-                continue; // not elementwise, or not for dense gradients
+            if (!OptimizerSamples.IsElementwise(optimizerType) || !OptimizerSamples.TakesDenseGradients(optimizerType))
+                continue;
             foreach (var type in new[] { float32, float64, bfloat16, float16 })
             {
                 double tolerance = type == float64 ? 1e-14 : type == float32 ? 1e-6 : 0.01;

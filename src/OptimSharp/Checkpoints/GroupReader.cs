@@ -18,9 +18,11 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     /// <summary>The options of all optimizers: one that this optimizer does not have shows that the state is another's.</summary>
     static readonly HashSet<string> OptionsOfAll =
     [
-        "adjust_lr_fn", "alpha", "amsgrad", "beta2_decay", "betas", "centered", "d", "dampening", "decoupled_weight_decay", "eps", "etas", "history_size",
-        "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov",
-        "ns_coefficients", "ns_steps", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay",
+        // <options>
+        "adjust_lr_fn", "alpha", "amsgrad", "beta2_decay", "betas", "centered", "d", "dampening", "decoupled_weight_decay", "eps", "etas",
+        "history_size", "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum",
+        "momentum_decay", "nesterov", "ns_coefficients", "ns_steps", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay",
+        // </options>
     ];
 
     readonly OptimizerOptions standard = optimizer.StandardOptions;

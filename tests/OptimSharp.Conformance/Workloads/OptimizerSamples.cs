@@ -1,29 +1,45 @@
 using System.Text.Json;
+using OptimSharp.Rules;
 using OptimSharp.Testing;
 
 namespace OptimSharp.Conformance.Workloads;
 
 /// <summary>
-/// What is known of each public optimizer for tests that run over all of them. Options and types come from its golden cases,
-/// so that a new optimizer is covered as soon as it has some; only what is unusual about one is listed here.
+/// What is known of each public optimizer for tests that run over all of them. Options, types and kinds of gradients come from its golden cases, so that a
+/// new optimizer is covered as soon as it has some; whether it looks at whole tensors, from its rule.
 /// </summary>
 public static class OptimizerSamples
 {
     static readonly Lazy<Dictionary<string, Found>> FromGoldens = new(Read);
 
-    /// <summary>Whether each element's step depends on that element alone.</summary>
-    public static bool IsElementwise(Type optimizer) => optimizer.Name is not ("Adafactor" or "LBFGS" or "Muon");
+    /// <summary>Whether each element's step depends on that element alone: its rule, named after it, neither measures nor goes over whole tensors.</summary>
+    public static bool IsElementwise(Type optimizer) => StepsAlone(optimizer) && !(optimizer.Assembly.GetType($"{optimizer.FullName}Rule`1") is { } rule
+        && new[] { typeof(ITensorRule<>), typeof(IMeasuringRule<>) }.Any(kind => rule.GetInterface(kind.Name) is not null));
 
     /// <summary>Whether a plain <c>Step()</c> drives it, and not only one with a closure.</summary>
     public static bool StepsAlone(Type optimizer) => optimizer.Name != "LBFGS";
 
     /// <summary>Whether it steps by dense gradients.</summary>
-    public static bool TakesDenseGradients(Type optimizer) => optimizer.Name != "SparseAdam";
+    public static bool TakesDenseGradients(Type optimizer) => OptionSets(optimizer).Count > 0;
 
-    /// <summary>A shape of about this many elements that the optimizer takes: matrices for those that look at rows and columns.</summary>
+    /// <summary>Whether it takes parameters other than matrices, which is found by trying.</summary>
+    public static bool TakesVectors(Type optimizer)
+    {
+        try
+        {
+            OptimizerDriver.For(optimizer).Create([Parameter.Of("v", new float[1])], []).Dispose();
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A shape of about this many elements that the optimizer takes: matrices too for those that look at rows and columns.</summary>
     public static long[] ShapeOf(Type optimizer, int count, int index = 0)
     {
-        bool matrix = optimizer.Name == "Muon" || optimizer.Name == "Adafactor" && index % 2 == 1;
+        bool matrix = !TakesVectors(optimizer) || StepsAlone(optimizer) && !IsElementwise(optimizer) && index % 2 == 1;
         long rows = Math.Clamp((long)Math.Sqrt(count), 1, 16);
         return matrix ? [rows, count / rows] : [count];
     }

@@ -1,3 +1,6 @@
+using OptimSharp.Conformance;
+using OptimSharp.Conformance.Workloads;
+using OptimSharp.Tests.Support;
 
 namespace OptimSharp.Tests.Optimizers;
 
@@ -50,25 +53,17 @@ public class AlgebraicLawTests
         p => new ASGD([p], new() { LearningRate = 0.1, Lambda = 0 }),
         p => new SGD([p], new() { LearningRate = 0.1 }));
 
-    [Fact]
-    public void Maximizing_is_minimizing_the_negative()
+    [Theory]
+    [MemberData(nameof(Rows.SteppableWith), "maximize", MemberType = typeof(Rows))]
+    public void Maximizing_is_minimizing_the_negative(string optimizer)
     {
-        Func<Parameter, bool, Optimizer>[] makers =
-        [
-            (p, m) => new SGD([p], new() { Momentum = 0.9, Maximize = m }),
-            (p, m) => new Adam([p], new() { WeightDecay = 0.1, Maximize = m }),
-            (p, m) => new Adadelta([p], new() { Maximize = m }),
-            (p, m) => new Adafactor([p], new() { Maximize = m }),
-            (p, m) => new Adagrad([p], new() { Maximize = m }),
-            (p, m) => new Adamax([p], new() { Maximize = m }),
-            (p, m) => new ASGD([p], new() { Maximize = m }),
-            (p, m) => new NAdam([p], new() { Maximize = m }),
-            (p, m) => new RAdam([p], new() { Maximize = m }),
-            (p, m) => new RMSprop([p], new() { Centered = true, Momentum = 0.5, Maximize = m }),
-            (p, m) => new Rprop([p], new() { Maximize = m }),
-        ];
-        foreach (var make in makers)
-            Assert.Equal(Run(p => make(p, false), 7), Run(p => make(p, true), 7, negate: true));
+        var driver = OptimizerDriver.For(optimizer);
+        foreach (var set in OptimizerSamples.OptionSets(driver.Type))
+        {
+            KeyValuePair<string, object?>[] others = [.. set.Where(o => o.Key != "maximize")];
+            Optimizer Make(Parameter p, bool maximize) => driver.Create([p], [.. others, new("maximize", maximize)]);
+            Assert.Equal(Run(p => Make(p, false), 7), Run(p => Make(p, true), 7, negate: true));
+        }
     }
 
     [Fact]

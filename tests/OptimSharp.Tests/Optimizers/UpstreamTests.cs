@@ -19,7 +19,7 @@ public class UpstreamTests
         {
             if (maximize && driver.Options.All(o => o.Key != "maximize"))
                 continue;
-            var problem = new Linear(onlyMatrix: optimizer == "Muon");
+            var problem = new Linear(driver.Type);
             using var made = driver.Create(problem.Parameters, maximize ? [new("maximize", true)] : []);
             double first = problem.Backward();
             for (int i = 0; i < 20; i++)
@@ -34,9 +34,10 @@ public class UpstreamTests
     [MemberData(nameof(Rows.Steppable), MemberType = typeof(Rows))]
     public void So_it_does_with_two_groups_and_a_scheduler(string optimizer)
     {
-        var problem = new Linear(onlyMatrix: optimizer == "Muon");
+        var driver = OptimizerDriver.For(optimizer);
+        var problem = new Linear(driver.Type);
         var groups = problem.Parameters.Select((p, i) => ((IReadOnlyList<Parameter>)[p], i == 0 ? Array.Empty<KeyValuePair<string, object?>>() : [new("lr", 0.01)]));
-        using var made = OptimizerDriver.For(optimizer).Create(groups, []);
+        using var made = driver.Create(groups, []);
         var scheduler = new StepLR(made, stepSize: 10, gamma: 0.9);
         double first = problem.Backward();
         for (int i = 0; i < 20; i++)
@@ -175,21 +176,13 @@ public class UpstreamTests
 
     // test_param_groups_weight_decay: decay for the matrix, none for the bias.
     [Theory]
-    [InlineData("SGD")]
-    [InlineData("Adam")]
-    [InlineData("AdamW")]
-    [InlineData("Adadelta")]
-    [InlineData("Adafactor")]
-    [InlineData("Adagrad")]
-    [InlineData("Adamax")]
-    [InlineData("ASGD")]
-    [InlineData("NAdam")]
-    [InlineData("RAdam")]
-    [InlineData("RMSprop")]
+    [MemberData(nameof(Rows.SteppableWith), "weight_decay", MemberType = typeof(Rows))]
     public void Weight_decay_by_group(string optimizer)
     {
-        var problem = new Linear();
-        using var made = OptimizerDriver.For(optimizer).Create([([problem.Parameters[0]], [new("weight_decay", 0.1)]), ([problem.Parameters[1]], [new("weight_decay", 0)])], []);
+        var driver = OptimizerDriver.For(optimizer);
+        var problem = new Linear(driver.Type);
+        var groups = problem.Parameters.Select((p, i) => ((IReadOnlyList<Parameter>)[p], (KeyValuePair<string, object?>[])[new("weight_decay", i == 0 ? 0.1 : 0)]));
+        using var made = driver.Create(groups, []);
         double first = problem.Backward();
         for (int i = 0; i < 20; i++)
             problem.Step(made);
@@ -216,16 +209,12 @@ public class UpstreamTests
     {
         float[] values = [1, 2, 3, 4];
         var parameter = Parameter.Of("w", values, 2, 2);
-        KeyValuePair<string, object?>[] options = optimizer switch
-        {
-            "AdamW" or "Muon" => [new("weight_decay", 0)],
-            "ASGD" => [new("lambd", 0)],
-            _ => [],
-        };
-        using var made = OptimizerDriver.For(optimizer).Create([parameter], options);
+        var driver = OptimizerDriver.For(optimizer);
+        var decays = driver.Options.Where(o => o.Key is "weight_decay" or "lambd").Select(o => KeyValuePair.Create<string, object?>(o.Key, 0));
+        using var made = driver.Create([parameter], decays);
         for (int i = 0; i < 7; i++)
         {
-            if (optimizer == "SparseAdam")
+            if (!OptimizerSamples.TakesDenseGradients(driver.Type))
                 parameter.SparseGradient = new(default, default); // an empty one, #82486
             else
                 parameter.Gradient = new float[4];
@@ -291,13 +280,13 @@ public class UpstreamTests
         readonly double[] input = Numbers.Tame(5, 3);
         readonly Parameter<float> w, b;
 
-        public Linear(bool onlyMatrix = false)
+        public Linear(Type optimizer)
         {
             weight = Array.ConvertAll(Numbers.Tame(50, 1), x => (float)x);
             bias = Array.ConvertAll(Numbers.Tame(10, 2), x => (float)x);
             w = Parameter.Of("weight", weight, 10, 5);
             b = Parameter.Of("bias", bias);
-            Parameters = onlyMatrix ? [w] : [w, b];
+            Parameters = OptimizerSamples.TakesVectors(optimizer) ? [w, b] : [w];
         }
 
         public Parameter[] Parameters { get; }
@@ -321,7 +310,7 @@ public class UpstreamTests
 
         public void Step(Optimizer optimizer)
         {
-            if (optimizer is SparseAdam)
+            if (!OptimizerSamples.TakesDenseGradients(optimizer.GetType()))
             {
                 Backward();
                 w.SparseGradient = new(Enumerable.Range(0, 10).Select(i => (long)i).ToArray(), w.Gradient!.Value);

@@ -9,11 +9,13 @@ namespace OptimSharp.Tests.Options;
 /// <summary>Options of every optimizer: PyTorch's names and defaults, ranges, reading and writing by name.</summary>
 public class OptionTests
 {
+    public static TheoryData<string> PyTorchs => [.. PyTorchOptions.Of.Keys];
+
     [Theory]
-    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
+    [MemberData(nameof(PyTorchs))]
     public void Names_and_defaults_are_PyTorchs(string optimizer)
     {
-        Assert.True(PyTorchOptions.Of.TryGetValue(optimizer, out var keys), $"{optimizer} is not in the table of PyTorch's options.");
+        string[] keys = PyTorchOptions.Of[optimizer];
         using var made = Make(optimizer);
         var group = made.ParameterGroups[0];
         Assert.Equal(keys.Order(StringComparer.Ordinal), group.OptionKeys);

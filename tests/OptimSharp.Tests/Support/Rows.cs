@@ -12,6 +12,10 @@ public static class Rows
     /// <summary>Those that a plain <c>Step()</c> with dense gradients drives.</summary>
     public static TheoryData<string> Steppable => Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t));
 
+    /// <summary>Those of them that have this option.</summary>
+    public static TheoryData<string> SteppableWith(string option) =>
+        Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t) && OptimizerDriver.For(t).Options.Any(o => o.Key == option));
+
     /// <summary>All of them, with each element type they take.</summary>
     public static TheoryData<string, ElementType> ByType => Cross(_ => true);
 
