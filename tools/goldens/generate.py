@@ -16,6 +16,7 @@ import lbfgs
 import optimizers
 import schedule_run
 from encoding import dump
+from references import REFERENCES
 from replay import replay, sensitivity
 from scenarios import inputs, scenarios
 
@@ -28,6 +29,8 @@ def optimizer_case(o, scenario, dtype):
     least = (float("inf"), "")
     for attempt in range(ATTEMPTS):
         case = inputs(o, scenario, dtype, attempt) | {"torch": TORCH}
+        if o.name in REFERENCES:
+            case["reference"] = str(REFERENCES[o.name])
         outcomes = list(replay(case))
         if repr(outcomes) != repr(list(replay(case))):
             raise RuntimeError(f"{case['name']}: a second run gives other numbers")

@@ -1,12 +1,12 @@
 """Runs an optimizer case in PyTorch: its inputs in, parameters and state after each step out."""
 import contextlib
-import inspect
 from unittest import mock
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, scalar_or_list, tensor
+from references import optimizer_class
 
 BY_NAME = {name: dtype for dtype, name in NAMES.items()}
 WIDE = {dtype: torch.complex128 if dtype.is_complex else torch.float64 for dtype in DTYPES.values()}
@@ -40,8 +40,7 @@ def replay(case, dtype=None, settle=None):
     """The steps' outcomes. With `dtype` the same numbers run in that type; `settle` then changes what is stored after each step."""
     own = BY_NAME[case["dtype"]]
     dtype = dtype or own
-    kind = getattr(torch.optim, case["optimizer"])
-    fixed = {"foreach": False} if "foreach" in inspect.signature(kind).parameters else {}
+    kind, fixed = optimizer_class(case["optimizer"])
     with default_dtype(own):
         groups, parameters = [], []
         for group in case["groups"]:

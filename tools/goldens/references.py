@@ -1,0 +1,45 @@
+"""Optimizers that PyTorch has none of: whose code their cases are made with. That code is not kept here, see README.md."""
+import importlib.util
+import inspect
+import os
+import pathlib
+import sys
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass(frozen=True)
+class Reference:
+    repository: str                                # owner/name
+    commit: str                                    # that the cases were made with
+    path: str                                      # of the file, within the repository
+    kind: str = ""                                 # the class, when it is not called as ours
+    fixed: dict = field(default_factory=dict)      # arguments that choose among its implementations
+
+    def __str__(self):
+        return f"{self.repository}@{self.commit}:{self.path}"
+
+
+REFERENCES = {
+}
+
+
+def optimizer_class(name):
+    """The class of an optimizer, and arguments that go with every case."""
+    reference = REFERENCES.get(name)
+    if reference is None:
+        kind = getattr(torch.optim, name)
+        return kind, {"foreach": False} if "foreach" in inspect.signature(kind).parameters else {}
+    folder = os.environ.get("OPTIMSHARP_REFERENCES")
+    if not folder:
+        raise RuntimeError(f"PyTorch has no {name}. OPTIMSHARP_REFERENCES must name a folder with {reference}, as {reference.repository}/{reference.path}.")
+    module = f"reference_{name}"
+    if module not in sys.modules:
+        path = pathlib.Path(folder) / reference.repository / reference.path
+        sys.path.insert(0, str(path.parent))  # for what it imports from beside it
+        spec = importlib.util.spec_from_file_location(module, path)
+        sys.modules[module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[module])
+        sys.path.pop(0)
+    return getattr(sys.modules[module], reference.kind or name), reference.fixed
