@@ -21,6 +21,12 @@ class TensorWork<TRule, T>(TRule rule, StepTarget target)
         using var scope = torch.NewDisposeScope();
         var stored = Stored();
         var (x, rows) = Read(stored);
+        Update(rule, ref x, stored, rows);
+    }
+
+    /// <summary>Applies the rule and stores what comes of it.</summary>
+    protected static void Update(TRule rule, ref Cell<TorchLane<T>> x, torch.Tensor?[] stored, torch.Tensor? rows)
+    {
         TorchLane<T>[] before = [x.Param, x.S0, x.S1, x.S2, x.S3, x.S4, x.S5];
         rule.Update(ref x);
         TorchLane<T>[] after = [x.Step.IsZero ? x.Param : x.Param - x.Step, x.S0, x.S1, x.S2, x.S3, x.S4, x.S5];
@@ -100,8 +106,14 @@ sealed class MeasuringWork<TRule, T>(TRule rule, StepTarget target) : TensorWork
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         var (x, _) = Read(Stored());
+        count = x.Grad.Tensor.numel();
+        Measure(rule, ref x, sums);
+    }
+
+    /// <summary>The sums over all that a cell has.</summary>
+    public static void Measure(TRule rule, ref Cell<TorchLane<T>> x, Span<double> sums)
+    {
         var like = x.Grad.Tensor;
-        count = like.numel();
         CellSums<TorchLane<T>> measured = default;
         rule.Measure(ref x, ref measured);
         TorchLane<T>[] all = [measured.Sum0, measured.Sum1, measured.Sum2, measured.Sum3];
@@ -111,4 +123,51 @@ sealed class MeasuringWork<TRule, T>(TRule rule, StepTarget target) : TensorWork
     }
 
     public void Take(ReadOnlySpan<double> own, ReadOnlySpan<double> all) => rule.Take(new(own[..TRule.Sums], all[..TRule.Sums], count));
+}
+
+/// <summary>The same for a rule that measures each row, and is then applied to it: one after the other, which is slow on other devices.</summary>
+sealed class RowWork<TRule, T>(TRule rule, StepTarget target) : TensorWork<TRule, T>(rule, target)
+    where TRule : struct, IMeasuringRule<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    public void RunByRow()
+    {
+        using var noGrad = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var stored = Stored();
+        var (all, rows) = Read(stored);
+        if (all.Grad.Tensor.dim() == 0)
+        {
+            Run(all, stored);
+            return;
+        }
+        for (int row = 0; row < all.Grad.Tensor.shape[0]; row++)
+        {
+            using var each = torch.NewDisposeScope();
+            long place = rows is null ? row : target.Rows!.Indices[row];
+            Run(new()
+            {
+                Param = Row(all.Param),
+                Grad = Row(all.Grad),
+                S0 = Row(all.S0),
+                S1 = Row(all.S1),
+                S2 = Row(all.S2),
+                S3 = Row(all.S3),
+                S4 = Row(all.S4),
+                S5 = Row(all.S5),
+            }, [.. stored.Select(tensor => tensor?.narrow(0, place, 1))]);
+
+            TorchLane<T> Row(TorchLane<T> lane) => lane.IsConstant ? lane : new(lane.Tensor.narrow(0, row, 1));
+        }
+    }
+
+    void Run(Cell<TorchLane<T>> x, torch.Tensor?[] stored)
+    {
+        Span<double> sums = stackalloc double[TRule.Sums];
+        var measured = x; // a rule may run its update to see what comes of it
+        MeasuringWork<TRule, T>.Measure(rule, ref measured, sums);
+        var own = rule;
+        own.Take(new(sums, default, x.Grad.Tensor.numel()));
+        Update(own, ref x, stored, null);
+    }
 }

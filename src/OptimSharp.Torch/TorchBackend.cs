@@ -27,6 +27,12 @@ internal sealed class TorchBackend : Backend
         plan.Add(work.Run, work);
     }
 
+    public override void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
+    {
+        var work = new RowWork<TRule, T>(rule, target);
+        plan.Add(work.RunByRow);
+    }
+
     public override void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
     {
         if (average is TorchState state)

@@ -47,12 +47,14 @@ public readonly ref struct MeasuredSums
         Count = count;
     }
 
-    /// <summary>A sum over this parameter.</summary>
+    /// <summary>A sum over this parameter, or over this row (<see cref="ParameterStep{T}.ApplyByRow"/>).</summary>
     public double this[int index] => own[index];
 
     /// <summary>The same sum over all parameters that are in this step and have measuring rules.</summary>
-    public double OverAll(int index) => all[index];
+    /// <exception cref="InvalidOperationException">The rule measures rows.</exception>
+    public double OverAll(int index) => all.Length > 0 ? all[index]
+        : throw new InvalidOperationException("A rule that is given by ApplyByRow has no sums over all parameters: rows are measured and changed one after the other.");
 
-    /// <summary>How many numbers of this parameter were measured.</summary>
+    /// <summary>How many numbers of this parameter, or of this row, were measured.</summary>
     public long Count { get; }
 }

@@ -82,6 +82,14 @@ public readonly ref struct ParameterStep<T>
     public void ApplyMeasured<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IMeasuringRule<T> =>
         context.PlanMeasured<TRule, T>(ref entry, rule, states);
 
+    /// <summary>
+    /// Gives the parameter a rule for this step that measures each row before it is applied to that row: what one index of the first dimension has, an output's weights or a filter. It takes one pass over memory.
+    /// There are no sums over all. A row is done by one thread.
+    /// </summary>
+    /// <inheritdoc cref="Apply"/>
+    public void ApplyByRow<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IMeasuringRule<T> =>
+        context.PlanByRow<TRule, T>(ref entry, rule, states);
+
     /// <summary>Gives the parameter a rule over the whole tensor for this step.</summary>
     /// <param name="rule">The rule.</param>
     /// <param name="states">The tensors of the state that the rule has as <see cref="TensorCell{T}.S0"/>, <see cref="TensorCell{T}.S1"/> and so on, of any shapes. They are made when they are first needed.</param>

@@ -45,6 +45,7 @@ public class AuthorSnippets
         OptimizerLaws.Check(parameters => new Lamb(parameters), new() { Elementwise = false });
         OptimizerLaws.Check(parameters => new LionOfTables(parameters));
         OptimizerLaws.Check(parameters => new CarefulLion(parameters, new() { WeightDecay = 0.1 }), new() { Elementwise = false });
+        OptimizerLaws.Check(parameters => new CentralLion(parameters, new() { LearningRate = 0.1 }), new() { Elementwise = false });
         OptimizerLaws.Check(parameters => new LoyalLion(parameters, new() { LearningRate = 0.1 }));
         OptimizerLaws.Check(parameters => new Counting(parameters));
         OptimizerLaws.Check(parameters => new Counting(parameters, new() { Momentum = 0.9, Nesterov = true }));
@@ -214,6 +215,26 @@ sealed class CarefulLion(IEnumerable<OptimSharp.Parameter> parameters, LionOptio
         {
             var lion = new LionRule<T>(options, x.Rounding);
             x.ApplyMeasured(new Cautious<LionRule<T>, T>(lion, options.Maximize), ExpAvg);
+        }
+    }
+}
+
+/// <summary>Lion with centralized gradients.</summary>
+sealed class CentralLion(IEnumerable<OptimSharp.Parameter> parameters, LionOptions? options = null) : Optimizer<LionOptions>(Group(parameters), options)
+{
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg");
+
+    protected override IReadOnlyList<StateEntry> StateEntries(OptimSharp.Parameter parameter) => [ExpAvg];
+
+    protected override void Update<T>(GroupStep<T> group, LionOptions options)
+    {
+        foreach (var x in group)
+        {
+            var lion = new LionRule<T>(options, x.Rounding);
+            if (x.Shape.Length > 1)
+                x.ApplyByRow(new CentralizedGradient<LionRule<T>, T>(lion), ExpAvg);
+            else
+                x.Apply(lion, ExpAvg);
         }
     }
 }

@@ -13,6 +13,8 @@ public class AuthorLawTests
         ("Lion with a limit", p => new Lion(p, new() { LearningRate = 0.01, StepLimit = 0.005 }), false),
         ("Lion towards the initial weights", p => new Lion(p, new() { LearningRate = 0.01, InitialDecay = 0.5 }), true),
         ("Sums over tensors and over all, six states", p => new TrustRatio(p), false),
+        ("Sums by row", p => new RowNormalized(p), false),
+        ("Centralized gradients", p => new RowNormalized(p, new() { Centralizes = true }), false),
         ("Whole tensors", p => new Whitening(p), false),
     ];
 

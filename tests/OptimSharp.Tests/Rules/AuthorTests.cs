@@ -103,6 +103,58 @@ public class AuthorTests
         AssertClose([2, 3], optimizer.StateOf(p)!.Tensor("sum5"));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Rows_are_measured_by_themselves(int threads)
+    {
+        using var scope = new ExecutionScope(threads);
+        var random = new Random(7);
+        foreach (long[] shape in (long[][])[[], [5], [3, 4], [2, 3, 2, 2], [1, 20_011], [7, 9_001], [20_011, 3], [0, 3]])
+        {
+            int count = (int)shape.Aggregate(1L, (a, b) => a * b), rows = shape.Length > 0 ? (int)shape[0] : 1;
+            double[] start = [.. Enumerable.Range(0, count).Select(_ => random.NextDouble())], gradient = [.. start.Select(_ => random.NextDouble() - 0.3)];
+            foreach (bool centralizes in (bool[])[false, true])
+            {
+                var p = Parameter.Of("p", start.ToArray(), shape);
+                p.Gradient = gradient.ToArray();
+                using var optimizer = new RowNormalized([p], new() { Centralizes = centralizes });
+                optimizer.Step();
+                double[] expected = [.. start];
+                for (int i = 0; i < count; i++)
+                {
+                    var row = gradient.AsSpan(i / (count / rows) * (count / rows), count / rows);
+                    double sum = 0, squares = 0;
+                    foreach (double g in row)
+                        (sum, squares) = (sum + g, squares + g * g);
+                    expected[i] -= centralizes ? 0.5 * (gradient[i] - sum / row.Length) : 0.5 / (1 + Math.Sqrt(squares)) * gradient[i];
+                }
+                AssertClose(expected, p);
+            }
+        }
+    }
+
+    [Fact]
+    public void Rows_of_a_sparse_gradient_are_measured_each()
+    {
+        var p = Parameter.Of("p", new double[] { 1, 1, 2, 2, 3, 3, 4, 4 }, 4, 2);
+        p.SparseGradient = new(new long[] { 2, 0, 2 }, new double[] { 3, 0, 1, 2, 0, 4 }); // row 2: (3, 4); row 0: (1, 2)
+        using var optimizer = new RowNormalized([p]);
+        optimizer.Step();
+        double root = Math.Sqrt(5);
+        AssertClose([1 - 0.5 / (1 + root), 1 - 1 / (1 + root), 2, 2, 3 - 1.5 / 6, 3 - 2.0 / 6, 4, 4], p);
+    }
+
+    [Fact]
+    public void There_are_no_sums_over_all_by_row()
+    {
+        var p = Make([3, 4], [1, 2]);
+        using var optimizer = new RowNormalized([p], new() { AsksForAll = true });
+        Assert.Contains("ApplyByRow", Assert.Throws<InvalidOperationException>(optimizer.Step).Message, StringComparison.Ordinal);
+        AssertClose([3, 4], p);
+        Assert.Null(optimizer.StateOf(p));
+    }
+
     [Fact]
     public void Sums_of_long_tensors_are_right()
     {

@@ -25,6 +25,11 @@ public class AuthorTests
         Same(p => new Lion(p, options), torch.ScalarType.Float64, 1e-14);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Sums_by_row(bool centralizes) => Same(p => new RowNormalized(p, new() { Centralizes = centralizes }), torch.ScalarType.Float64, 1e-14);
+
     [Fact]
     public void A_state_may_become_what_the_parameter_was() => Same(p => new Previous(p), torch.ScalarType.Float64, 0);
 

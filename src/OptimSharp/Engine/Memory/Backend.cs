@@ -26,6 +26,11 @@ internal abstract class Backend
     /// <summary>Changes a gradient outside of host memory in place. It is open for a step, and dense.</summary>
     public virtual void ChangeGradient(Parameter parameter, in GradientChange change) => throw new UnreachableException();
 
+    /// <summary>The same by a rule that measures each row.</summary>
+    public abstract void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
     /// <summary>Plans the update of an average by one of this backend's parameters.</summary>
     public virtual void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -86,4 +91,6 @@ internal sealed class HostBackend : Backend
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddParameter<TRule, T>(rule, target);
 
     public override void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddMeasured<TRule, T>(rule, target);
+
+    public override void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddByRow<TRule, T>(rule, target);
 }

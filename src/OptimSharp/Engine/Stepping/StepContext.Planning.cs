@@ -134,10 +134,31 @@ internal sealed partial class StepContext
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (TRule.Sums is < 1 or > StepPlan.MostSums)
-            throw new InvalidOperationException($"{typeof(TRule).Name} has {TRule.Sums} sums; a rule can have 1 to {StepPlan.MostSums}.");
+        CheckSums<TRule, T>();
         var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
         entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, target);
+    }
+
+    internal void PlanByRow<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        CheckSums<TRule, T>();
+        Span<double> zeros = stackalloc double[TRule.Sums];
+        zeros.Clear();
+        var trial = rule;
+        trial.Take(new(zeros, default, 1)); // when rows are measured, some are changed already: what a rule can't have is told now
+        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
+        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
+        entry.Parameter.Backend.PlanByRow<TRule, T>(plan, rule, target);
+    }
+
+    static void CheckSums<TRule, T>()
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (TRule.Sums is < 1 or > StepPlan.MostSums)
+            throw new InvalidOperationException($"{typeof(TRule).Name} has {TRule.Sums} sums; a rule can have 1 to {StepPlan.MostSums}.");
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

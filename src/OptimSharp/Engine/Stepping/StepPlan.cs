@@ -55,10 +55,16 @@ internal sealed class StepPlan : ISharedWork
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var batch = MeasuringBatchOf<TRule, T>();
+        var batch = OfKind<MeasuringBatch<TRule, T>>();
         AddParameter(batch, rule, target);
         measured.Add(batch.Last());
     }
+
+    /// <summary>Adds a parameter's update by a rule that measures each row before it is applied to it.</summary>
+    public void AddByRow<TRule, T>(in TRule rule, in StepTarget target)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        AddParameter(OfKind<RowBatch<TRule, T>>(), rule, target);
 
     /// <summary>Adds a rule over memory.</summary>
     public void Add<TRule, T>(in TRule rule, in Work work)
@@ -175,28 +181,17 @@ internal sealed class StepPlan : ISharedWork
 
     Batch<TRule, T> BatchOf<TRule, T>()
         where TRule : struct, IUpdateRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        foreach (var batch in batches)
-        {
-            if (batch.GetType() == typeof(Batch<TRule, T>)) // not a measuring one of the same rule
-                return (Batch<TRule, T>)batch;
-        }
-        var made = new Batch<TRule, T>();
-        batches.Add(made);
-        return made;
-    }
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => OfKind<Batch<TRule, T>>();
 
-    MeasuringBatch<TRule, T> MeasuringBatchOf<TRule, T>()
-        where TRule : struct, IMeasuringRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    TBatch OfKind<TBatch>() where TBatch : Batch, new()
     {
         foreach (var batch in batches)
         {
-            if (batch is MeasuringBatch<TRule, T> match)
-                return match;
+            if (batch.GetType() == typeof(TBatch)) // not one that is derived from it
+                return (TBatch)batch;
         }
-        var made = new MeasuringBatch<TRule, T>();
+        var made = new TBatch();
         batches.Add(made);
         return made;
     }

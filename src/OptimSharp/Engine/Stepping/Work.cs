@@ -11,11 +11,10 @@ internal unsafe struct Work
     public nint Count;
 
     /// <summary>
-    /// Not null: <see cref="Grad"/> is for these rows of parameter and state only, each <see cref="RowSize"/> long, and <see cref="Count"/> is
-    /// the number of their elements.
+    /// Not null: <see cref="Grad"/> is for these rows of parameter and state only, and <see cref="Count"/> is the number of their elements.
     /// </summary>
     public long[]? Rows;
-    public nint RowSize;
+    public nint RowSize; // how long a row is: what one index of the first dimension has; of a single number, 1
 
     /// <summary>Not null: what is done around the rule. Then there are no <see cref="Rows"/>.</summary>
     public StepFrame? Frame;
@@ -80,9 +79,12 @@ internal unsafe struct Work
             ParamType = target.Parameter.ElementType.Real(),
             StateType = s0?.Type.Real() ?? default,
             Rows = target.Rows?.Indices,
-            RowSize = target.Rows?.RowSize ?? 0,
+            RowSize = target.Rows?.RowSize ?? RowSizeOf(target.Parameter),
             Count = target.Rows?.Numbers ?? (nint)target.Parameter.Numbers,
         };
+
+        static nint RowSizeOf(Parameter parameter) =>
+            parameter.Shape.Length == 0 ? (nint)parameter.Numbers : parameter.Shape[0] == 0 ? 0 : (nint)(parameter.Numbers / parameter.Shape[0]);
 
         static byte* Start(StateTensor? state) => state is null ? null : (byte*)((HostTensor)state).Start;
     }
