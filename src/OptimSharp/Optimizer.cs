@@ -182,7 +182,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
         {
             text.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : "\n")}Parameter Group {i}\n");
             var group = Groups[i];
-            var shown = group.OptionKeys.Select(key => (Key: key, Value: group[key])).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
+            var shown = group.OptionKeys.Select(key => (Key: key, Value: group[key])).Concat(group.Numbers.All.Select(n => (n.Key, (object?)n.Value))).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
             foreach (var (key, value) in shown.OrderBy(entry => entry.Key, StringComparer.Ordinal))
                 text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(value)}\n");
         }

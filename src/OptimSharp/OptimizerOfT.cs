@@ -48,7 +48,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     internal override ParameterGroup MakeGroup(IEnumerable<Parameter> parameters, OptimizerOptions options)
     {
         var made = new ParameterGroup<TOptions>(parameters);
-        made.Attach((TOptions)options, groups.Count);
+        made.Attach((TOptions)options, groups.Count, GroupEntries);
         return made;
     }
 
@@ -92,7 +92,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         foreach (var parameter in group.Parameters)
             CheckParameter(parameter);
         var resolved = group.Resolve(Defaults, groups.Count);
-        group.Attach(resolved, groups.Count);
+        group.Attach(resolved, groups.Count, GroupEntries);
         foreach (var parameter in group.Parameters)
             placed.Add(parameter.Identity, (parameter, groups.Count));
         groups.Add(group);
@@ -160,6 +160,9 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     /// <summary>What the optimizer remembers of a parameter, in the order in which state dicts have it. Everything that its rules use is in it.</summary>
     protected abstract IReadOnlyList<StateEntry> StateEntries(Parameter parameter);
+
+    /// <summary>The numbers that the optimizer keeps for each group (<see cref="GroupStep{T}.Numbers"/>): <see cref="StateEntry.Number"/> and <see cref="StateEntry.WholeNumber"/>. None, unless this is overridden.</summary>
+    protected virtual IReadOnlyList<StateEntry> GroupEntries => [];
 
     /// <summary>
     /// Plans the step of one group: a loop over <paramref name="group"/> that gives each parameter its rule.

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -77,6 +78,9 @@ public abstract class ParameterGroup
 
     internal abstract OptimizerOptions CurrentOptions { get; private protected set; }
 
+    /// <summary>What the optimizer keeps for the group.</summary>
+    internal GroupNumbers Numbers { get; private protected set; } = new([]);
+
     /// <summary>What the group had before new schedulers wrote to it; null when something else was written since.</summary>
     internal GroupContent? BeforeSchedulers => beforeSchedulers;
 
@@ -92,9 +96,10 @@ public abstract class ParameterGroup
     /// <summary>Takes over what was read.</summary>
     internal void Load(LoadedGroup from, bool keepsRate)
     {
-        if (from.Content is not var (options, extras))
+        if (from.Content is not var (options, extras, numbers))
             return;
         CurrentOptions = options;
+        Numbers.CopyFrom(numbers);
         Replace(extras.Clone(), _ => true);
         RateKept = keepsRate ? new object() : null;
         beforeSchedulers = from.BeforeSchedulers;
@@ -114,7 +119,7 @@ public abstract class ParameterGroup
     /// </summary>
     internal void WriteAsNew(Action write)
     {
-        beforeSchedulers ??= new(CurrentOptions, Extras.Clone());
+        beforeSchedulers ??= new(CurrentOptions, Extras.Clone(), Numbers);
         isWrittenAsNew = true;
         try
         {
@@ -129,7 +134,7 @@ public abstract class ParameterGroup
     /// <summary>Takes back what new schedulers wrote, if nothing else changed the options since.</summary>
     internal void TakeBack()
     {
-        if (beforeSchedulers is not var (options, extras))
+        if (beforeSchedulers is not var (options, extras, _))
             return;
         CurrentOptions = options;
         Replace(extras, key => key.Name is { } name && GroupReader.SchedulerKeys.Contains(name)); // others are not the schedulers'
@@ -248,6 +253,12 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     }
 
     internal void Attach(TOptions resolved, int asIndex) => (options, index) = (resolved, asIndex);
+
+    internal void Attach(TOptions resolved, int asIndex, IReadOnlyList<StateEntry> entries)
+    {
+        Numbers = new(entries);
+        Attach(resolved, asIndex);
+    }
 
     internal void Detach() => options = null;
 

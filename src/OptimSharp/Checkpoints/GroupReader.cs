@@ -1,7 +1,9 @@
+using OptimSharp.Rules;
+
 namespace OptimSharp;
 
 /// <summary>A group's options, and what is kept beside them.</summary>
-internal sealed record GroupContent(OptimizerOptions Options, StateDict Extras);
+internal sealed record GroupContent(OptimizerOptions Options, StateDict Extras, GroupNumbers Numbers);
 
 /// <summary>Reads groups of a state dict, checks them, and changes nothing.</summary>
 internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options, List<LoadedEntry> report)
@@ -29,14 +31,14 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
 
     /// <summary>Whether a name can be an extra's: it is neither an option nor what says which parameters a group has.</summary>
     public static bool CanBeExtra(ParameterGroup group, StateKey key) =>
-        key.Name is not { } name || !(group.HasOption(name) || OptionsOfAll.Contains(name) || Structure.Contains(name) || Implementation.Contains(name));
+        key.Name is not { } name || !(group.HasOption(name) || group.Numbers.Has(name) || OptionsOfAll.Contains(name) || Structure.Contains(name) || Implementation.Contains(name));
 
     public void CheckKeep()
     {
         var groups = optimizer.ParameterGroups;
         foreach (string key in options.Keep)
         {
-            if (!groups.Any(g => g.HasOption(key) || g.Extras.ContainsKey(key)) && !SchedulerKeys.Contains(key))
+            if (!groups.Any(g => g.HasOption(key) || g.Numbers.Has(key) || g.Extras.ContainsKey(key)) && !SchedulerKeys.Contains(key))
             {
                 string[] known = [.. groups[0].OptionKeys, .. SchedulerKeys, .. groups.SelectMany(g => g.Extras.Keys).Select(k => k.ToString()).Except(SchedulerKeys)];
                 throw new ArgumentException($"There is no option '{key}' to keep; there are: {string.Join(", ", known)}.", nameof(options));
@@ -59,7 +61,7 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
             }
         }
         var read = group.ReadOptions(from, basis.Options, options, standard);
-        return new(read, ReadExtras(group, basis, from));
+        return new(read, ReadExtras(group, basis, from), basis.Numbers.Read(from, options.Keep));
     }
 
     /// <summary>Notes the options that one side alone has.</summary>
@@ -104,5 +106,5 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         return read;
     }
 
-    static bool IsForeign(ParameterGroup group, StateKey key) => key.Name is { } name && OptionsOfAll.Contains(name) && !group.HasOption(name);
+    static bool IsForeign(ParameterGroup group, StateKey key) => key.Name is { } name && OptionsOfAll.Contains(name) && !group.HasOption(name) && !group.Numbers.Has(name);
 }

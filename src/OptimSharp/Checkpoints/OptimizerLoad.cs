@@ -66,11 +66,11 @@ internal sealed class OptimizerLoad
 
     LoadedGroup Read(ParameterGroup group, int index, int[] from)
     {
-        GroupContent present = new(group.CurrentOptions, group.Extras), content = reader.Read(group, present, saved[from[0]].Dict);
+        GroupContent present = new(group.CurrentOptions, group.Extras, group.Numbers), content = reader.Read(group, present, saved[from[0]].Dict);
         foreach (int other in from.Skip(1))
         {
             var second = reader.Read(group, present, saved[other].Dict);
-            if (content.Options == second.Options && content.Extras.ToString() == second.Extras.ToString())
+            if (content.Options == second.Options && content.Extras.ToString() == second.Extras.ToString() && content.Numbers.IsLike(second.Numbers))
                 continue;
             string difference = reader.Difference(saved[from[0]].Dict, saved[other].Dict);
             if (options.Missing == MissingState.Refuse)
@@ -105,14 +105,14 @@ internal sealed class OptimizerLoad
             }
             var target = Target(group, [.. mine.Select(m => m.Parameter)]);
             reader.Report(group, made.Count, from);
-            made.Add(new(target, reader.Read(group, new(group.CurrentOptions, group.Extras), from.Dict),
+            made.Add(new(target, reader.Read(group, new(group.CurrentOptions, group.Extras, group.Numbers), from.Dict),
                 group.BeforeSchedulers is { } before && options.Keep.Count > 0 ? reader.Read(group, before, from.Dict) : null));
         }
         foreach (var (i, group) in groups.Index())
         {
             Parameter[] left = [.. matched.Where(m => m.Group == i && m.From is null).Select(m => m.Parameter)];
             if (left.Length > 0)
-                made.Add(Target(group, left) is var target && target == group ? new(group, null, null) : new(target, new(group.CurrentOptions, group.Extras), group.BeforeSchedulers));
+                made.Add(Target(group, left) is var target && target == group ? new(group, null, null) : new(target, new(group.CurrentOptions, group.Extras, group.Numbers), group.BeforeSchedulers));
         }
         return [.. made];
 

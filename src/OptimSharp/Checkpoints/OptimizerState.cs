@@ -24,6 +24,8 @@ internal static class OptimizerState
             }
             var saved = new StateDict();
             group.SaveOptions(saved);
+            foreach (var (key, value) in group.Numbers.All)
+                saved[key] = value;
             foreach (var (key, value) in group.Extras.Clone())
             {
                 saved[key] = GroupReader.CanBeExtra(group, key) ? value : throw new InvalidOperationException(

@@ -17,6 +17,9 @@ public readonly ref struct GroupStep<T>
         this.group = group;
     }
 
+    /// <summary>The numbers that the optimizer keeps for the group.</summary>
+    public GroupNumbers Numbers => context.NumbersOf(group);
+
     /// <summary>Goes through the parameters: <c>foreach (var x in group)</c>.</summary>
     public Enumerator GetEnumerator() => new(context, group);
 

@@ -9,6 +9,8 @@ internal sealed partial class StepContext
 {
     internal (int First, int Last) Range(int group) => (groupsOf[group].First, groupsOf[group].Last);
 
+    internal GroupNumbers NumbersOf(int group) => groupsOf[group].Numbers;
+
     internal ref Entry this[int i] => ref entries[i];
 
     /// <summary>A state tensor of the parameter's shape; the slot remembers it.</summary>

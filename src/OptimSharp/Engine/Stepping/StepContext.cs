@@ -58,6 +58,7 @@ internal sealed partial class StepContext
     struct Group
     {
         public Parameter[] Parameters;
+        public GroupNumbers Numbers;
         public int First, Last; // its entries: from, and up to (not included)
         public bool HasFloat, HasDouble; // parameters in this step, by what they are computed in
     }
@@ -121,7 +122,7 @@ internal sealed partial class StepContext
         for (int i = 0; i < groups.Count; i++)
         {
             var parameters = groups[i].ParameterArray;
-            groupsOf[i] = new() { Parameters = parameters, First = count, Last = count += parameters.Length };
+            groupsOf[i] = new() { Parameters = parameters, Numbers = groups[i].Numbers, First = count, Last = count += parameters.Length };
         }
         entries = new Entry[count];
         for (int i = 0; i < groups.Count; i++)
@@ -183,6 +184,8 @@ internal sealed partial class StepContext
             entry.Memory = default; // lets go of the arrays
             entry.Rows = null;
         }
+        for (int i = 0; i < groupsOf.Length; i++)
+            groupsOf[i].Numbers.End(counts);
         if (!done)
         {
             foreach (var (state, key) in made)
