@@ -86,7 +86,7 @@ sealed class SwapScope : IDisposable
             {
                 owner.Refresh();
             }
-            catch (Exception) // the model was disposed: what is left of it gets its values back
+            catch (Exception) // the model was disposed: the parameters that still can be written get their values back
             {
             }
             for (int i = 0; i < kept.Length; i++)

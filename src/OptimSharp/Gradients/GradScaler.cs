@@ -141,7 +141,7 @@ public sealed class GradScaler : IStateful
         if (!state.Overflown)
             optimizer.Step();
         else
-            optimizer.HasStepped = true; // a scheduler that follows comes in its turn
+            optimizer.HasStepped = true; // so that a scheduler that is stepped next does not warn
         progress[optimizer] = state with { Stage = Stage.Stepped };
         return !state.Overflown;
     }

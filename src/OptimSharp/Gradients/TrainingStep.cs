@@ -206,7 +206,7 @@ public sealed class TrainingStep
     {
         Optimizer.Turn.GoTo(Stage.After);
         Gathered = 0;
-        Optimizer.HasStepped = true; // a scheduler that follows comes in its turn
+        Optimizer.HasStepped = true; // so that a scheduler that is stepped next does not warn
         if (!Optimizer.Turn.IsDisposed && (frame.After == GradientsAfter.Dropped || frame.After == GradientsAfter.Zeroed && frame.Skipped))
             Optimizer.ZeroGrad(frame.After == GradientsAfter.Dropped);
         var report = Report(frame.Skipped ? StepOutcome.Skipped : StepOutcome.Updated);
