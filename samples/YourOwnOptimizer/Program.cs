@@ -1,4 +1,5 @@
-// An optimizer of one's own, Lion.cs: its laws checked, trained beside AdamW, saved and loaded. docs/your-own-optimizer.md explains it.
+// An optimizer of one's own, Lion.cs: its laws checked, trained beside AdamW, saved and loaded. docs/your-own-optimizer.md explains it. The library has Lion, too
+// (OptimSharp.Lion): here it is written as if it had none.
 //
 //     dotnet run -c Release --project samples/YourOwnOptimizer
 

@@ -22,7 +22,7 @@ class Optimizer:
     batches: tuple = ()             # shapes of more than two dimensions, for rules that look at their last two
     least_steps: int = 1            # where a rule changes on the way
     by_dtype: dict = field(default_factory=dict)   # options every case of a type needs
-    without: tuple = ()             # (option set, type) that PyTorch itself does wrong
+    without: tuple = ()             # (case, type) that PyTorch itself does wrong, or that hangs on how it rounds
     sparse: dict = field(default_factory=dict)     # option sets for sparse gradients among dense ones
     magnitude_steps: int = 5
     overflows: tuple = ()  # types in which the square of 1e30 is infinite and spoils the step: leave it out
@@ -290,5 +290,23 @@ OPTIMIZERS = (
         magnitude_steps=3,  # rounding in bfloat16 adds up where the updates are all there is
         overflows=("f32", "f64"),  # its norm is taken in single precision, whatever the type
         without=(("no_nesterov", "bf16"),),  # it divides its momentum buffer in place
+    ),
+    Optimizer(
+        "Lion",  # the reference has no "maximize"
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "large_wd": {"lr": 0.02, "weight_decay": 3.0},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "equal_betas_wd": {"lr": 0.05, "betas": [0.9, 0.9], "weight_decay": 0.1},
+            "no_momentum_in_step": {"lr": 0.05, "betas": [0.0, 0.9]},
+            "no_memory": {"lr": 0.05, "betas": [0.9, 0.0]},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.1},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0.5, "betas": [0.95, 0.98]}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"weight_decay": 0.0}),
+                 (8, 0, {"betas": [0.95, 0.98], "lr": 0.1}), (9, 1, {"betas": [0.0, 0.9]})),
+        without=(("null_gradients", "f16"),),  # add_ rounds alpha to float16, and its product: near a zero of the average nine steps show it
     ),
 )

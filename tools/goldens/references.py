@@ -16,12 +16,14 @@ class Reference:
     path: str                                      # of the file, within the repository
     kind: str = ""                                 # the class, when it is not called as ours
     fixed: dict = field(default_factory=dict)      # arguments that choose among its implementations
+    pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
 
     def __str__(self):
         return f"{self.repository}@{self.commit}:{self.path}"
 
 
 REFERENCES = {
+    "Lion": Reference("google/automl", "6a54c87", "lion/lion_pytorch.py", pairs=True),
 }
 
 

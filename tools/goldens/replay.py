@@ -6,7 +6,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, scalar_or_list, tensor
-from references import optimizer_class
+from references import REFERENCES, optimizer_class
 
 BY_NAME = {name: dtype for dtype, name in NAMES.items()}
 WIDE = {dtype: torch.complex128 if dtype.is_complex else torch.float64 for dtype in DTYPES.values()}
@@ -41,31 +41,42 @@ def replay(case, dtype=None, settle=None):
     own = BY_NAME[case["dtype"]]
     dtype = dtype or own
     kind, fixed = optimizer_class(case["optimizer"])
+    pairs = dtype.is_complex and case["optimizer"] in REFERENCES and REFERENCES[case["optimizer"]].pairs
+
+    def given(stored):
+        return torch.view_as_real(stored) if pairs else stored
+
+    def ours(stored):
+        return torch.view_as_complex(stored.detach()) if pairs and isinstance(stored, torch.Tensor) and stored.dim() > 0 else stored
+
     with default_dtype(own):
         groups, parameters = [], []
         for group in case["groups"]:
-            own_parameters = [tensor(p["values"], p["shape"], own).to(dtype).requires_grad_() for p in group["params"]]
+            own_parameters = [given(tensor(p["values"], p["shape"], own).to(dtype)).requires_grad_() for p in group["params"]]
             groups.append({"params": own_parameters, **options_of(group.get("options", {}))})
             parameters += own_parameters
         optimizer = kind(groups, **options_of(case["options"]), **fixed)
+        changed = groups + [change for step in case["steps"] for change in step.get("set", [])]
+        if unknown := {key for options in changed for key in options} - {"params", "group"} - optimizer.defaults.keys():
+            raise ValueError(f"{case['optimizer']} has no option {', '.join(sorted(unknown))}")  # in a group it would be read over
         for step in case["steps"]:
             for change in step.get("set", []):
                 change = options_of(change)
                 optimizer.param_groups[change.pop("group")].update(change)
             for parameter, entry in zip(parameters, step["grads"], strict=True):
-                grad = gradient(entry, list(parameter.shape), own)
-                parameter.grad = None if grad is None else grad.to(dtype)
+                grad = gradient(entry, list(ours(parameter).shape), own)
+                parameter.grad = None if grad is None else given(grad.to(dtype))
             optimizer.step()
             if settle:
                 with torch.no_grad():
                     for parameter in parameters:
-                        settle(parameter)
+                        settle(ours(parameter))
                         for key, value in optimizer.state[parameter].items():
                             if isinstance(value, torch.Tensor) and key != "step":
-                                settle(value)
+                                settle(ours(value))
             state = optimizer.state_dict()["state"]
-            yield {"params": [flat(parameter) for parameter in parameters],
-                   "state": [{key: scalar_or_list(value) for key, value in state.get(i, {}).items() if value is not None}
+            yield {"params": [flat(ours(parameter)) for parameter in parameters],
+                   "state": [{key: scalar_or_list(ours(value)) for key, value in state.get(i, {}).items() if value is not None}
                              for i in range(len(parameters))]}
 
 
@@ -100,10 +111,13 @@ class StoredParameters(TorchFunctionMode):
     def __init__(self, dtype):
         super().__init__()
         self.round = rounding(dtype)
+        self.by_data = set()  # where parameters are that are written through their .data
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        if func.__name__ in ("mul_", "add_", "addcdiv_", "addcmul_") and args[0].requires_grad:
+        if func == torch.Tensor.data.__get__ and args[0].requires_grad:
+            self.by_data.add(result.data_ptr())
+        if func.__name__ in ("mul_", "add_", "addcdiv_", "addcmul_") and (args[0].requires_grad or args[0].data_ptr() in self.by_data):
             self.round(args[0])
         return result
 

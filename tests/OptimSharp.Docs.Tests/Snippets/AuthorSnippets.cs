@@ -5,6 +5,8 @@ using OptimSharp;
 using OptimSharp.Rules;
 using OptimSharp.Testing;
 using YourOwnOptimizer;
+using Lion = YourOwnOptimizer.Lion; // the library has one, too
+using LionOptions = YourOwnOptimizer.LionOptions;
 
 namespace Snippets; // as in a program of one's own, not below OptimSharp
 

@@ -45,6 +45,7 @@ public class OptionErrorTests
     [Theory]
     [InlineData("Adam", 1.0, 0.0, "Betas[0] must be in [0, 1), but is 1.")]
     [InlineData("Adamax", 0.0, 1.0, "Betas[1] must be in [0, 1), but is 1.")]
+    [InlineData("Lion", 0.9, 1.0, "Betas[1] must be in [0, 1), but is 1.")]
     [InlineData("NAdam", 0.9, -0.1, "Betas[1] must be in [0, 1), but is -0.1.")]
     [InlineData("RAdam", 1.5, 0.9, "Betas[0] must be in [0, 1), but is 1.5.")]
     [InlineData("SparseAdam", 1.0, 0.9, "Betas[0] must be in [0, 1), but is 1.")]

@@ -85,6 +85,17 @@ public class PageExamples
     }
 
     [Fact]
+    public void Lion_page()
+    {
+        using var optimizer = new Lion(
+            [
+                new([weights]),
+                new([bias], o => o with { WeightDecay = 0 }),
+            ],
+            new() { LearningRate = 1e-4, WeightDecay = 0.3 });
+    }
+
+    [Fact]
     public void Muon_page()
     {
         using var hidden = new Muon([weights], new() { LearningRate = 2e-4, RateAdjustment = MuonRateAdjustment.MatchRmsAdamW });

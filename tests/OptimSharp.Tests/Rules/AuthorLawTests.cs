@@ -8,10 +8,10 @@ public class AuthorLawTests
 {
     static readonly (string Name, Func<IReadOnlyList<Parameter>, Optimizer> Make, bool Elementwise)[] Optimizers =
     [
-        ("Lion", p => new Lion(p, new() { LearningRate = 0.01, WeightDecay = 0.1 }), true),
-        ("Lion with caution", p => new Lion(p, new() { LearningRate = 0.01, WeightDecay = 0.1, Caution = true }), false),
-        ("Lion with a limit", p => new Lion(p, new() { LearningRate = 0.01, StepLimit = 0.005 }), false),
-        ("Lion towards the initial weights", p => new Lion(p, new() { LearningRate = 0.01, InitialDecay = 0.5 }), true),
+        ("Lion", p => new AuthorsLion(p, new() { LearningRate = 0.01, WeightDecay = 0.1 }), true),
+        ("Lion with caution", p => new AuthorsLion(p, new() { LearningRate = 0.01, WeightDecay = 0.1, Caution = true }), false),
+        ("Lion with a limit", p => new AuthorsLion(p, new() { LearningRate = 0.01, StepLimit = 0.005 }), false),
+        ("Lion towards the initial weights", p => new AuthorsLion(p, new() { LearningRate = 0.01, InitialDecay = 0.5 }), true),
         ("Sums over tensors and over all, six states", p => new TrustRatio(p), false),
         ("Sums by row", p => new RowNormalized(p), false),
         ("Centralized gradients", p => new RowNormalized(p, new() { Centralizes = true }), false),

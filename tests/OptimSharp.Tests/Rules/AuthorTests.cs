@@ -11,7 +11,7 @@ public class AuthorTests
     public void Lion_is_the_papers()
     {
         var p = Make(Start, Gradient);
-        using var lion = new Lion([p], new() { LearningRate = 0.1, WeightDecay = 0.2 });
+        using var lion = new AuthorsLion([p], new() { LearningRate = 0.1, WeightDecay = 0.2 });
         lion.Step();
         lion.Step();
         double[] theta = [.. Start], m = new double[5];
@@ -31,7 +31,7 @@ public class AuthorTests
     public void Caution_takes_the_step_only_where_it_goes_down()
     {
         var p = Make(Start, Gradient);
-        using var lion = new Lion([p], new() { LearningRate = 0.1, WeightDecay = 0.2, Caution = true });
+        using var lion = new AuthorsLion([p], new() { LearningRate = 0.1, WeightDecay = 0.2, Caution = true });
         lion.Step();
         Gradient.Select(g => -g / 100).ToArray().CopyTo(Gradients(p)); // momentum and gradient disagree now
         Gradients(p)[0] = 0.4;
@@ -51,7 +51,7 @@ public class AuthorTests
         double[] start = new double[4000], gradient = new double[4000];
         gradient[7] = 1;
         var p = Make(start, gradient);
-        using var lion = new Lion([p], new() { LearningRate = 0.1, Caution = true });
+        using var lion = new AuthorsLion([p], new() { LearningRate = 0.1, Caution = true });
         lion.Step();
         Assert.Equal(-0.1 * 1000, Values(p)[7], 1e-9);
     }
@@ -60,13 +60,13 @@ public class AuthorTests
     public void A_step_is_clipped_by_its_root_mean_square()
     {
         var p = Make(Start, Gradient);
-        using var lion = new Lion([p], new() { LearningRate = 0.1, StepLimit = 0.05 });
+        using var lion = new AuthorsLion([p], new() { LearningRate = 0.1, StepLimit = 0.05 });
         lion.Step();
         double rms = 0.1 * Math.Sqrt(4 / 5.0); // one gradient is 0
         AssertClose([.. Start.Select((x, i) => x - 0.1 * Math.Sign(Gradient[i]) / (rms / 0.05))], p);
 
         p = Make(Start, Gradient);
-        using var free = new Lion([p], new() { LearningRate = 0.1, StepLimit = 0.2 });
+        using var free = new AuthorsLion([p], new() { LearningRate = 0.1, StepLimit = 0.2 });
         free.Step();
         AssertClose([.. Start.Select((x, i) => x - 0.1 * Math.Sign(Gradient[i]))], p);
     }
@@ -75,7 +75,7 @@ public class AuthorTests
     public void Decay_goes_towards_the_initial_weights()
     {
         var p = Make(Start, Gradient);
-        using var lion = new Lion([p], new() { LearningRate = 0.1, InitialDecay = 0.5 });
+        using var lion = new AuthorsLion([p], new() { LearningRate = 0.1, InitialDecay = 0.5 });
         lion.Step();
         Assert.Equal(Start, lion.StateOf(p)!.Tensor("initial"));
         Gradients(p).Clear();
@@ -180,7 +180,7 @@ public class AuthorTests
     }
 
     [Theory]
-    [InlineData("too few", "LionRule`1 has 1 slots, but was given 0 state tensors.")]
+    [InlineData("too few", "AuthorsLionRule`1 has 1 slots, but was given 0 state tensors.")]
     [InlineData("a row", "State 'exp_avg' is not of the parameter's shape")]
     [InlineData("no step", "uses the state 'step'")]
     public void Wrong_use_is_named(string what, string message)
@@ -196,13 +196,13 @@ public class AuthorTests
     public void Options_are_checked_named_and_saved()
     {
         var p = Make(Start, Gradient);
-        Assert.Contains("Betas[1] must be in [0, 1), but is 1", Assert.Throws<ArgumentOutOfRangeException>(() => new Lion([p], new() { Betas = (0.9, 1) })).Message, StringComparison.Ordinal);
-        using var lion = new Lion([p], new() { LearningRate = 0.1, Caution = true });
-        Assert.Equal("Lion (\nParameter Group 0\n    betas: (0.9, 0.99)\n    caution: true\n    initial_decay: 0\n    lr: 0.1\n    maximize: false\n    step_limit: ∞\n    weight_decay: 0\n)".Replace("∞", double.PositiveInfinity.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal), lion.ToString());
+        Assert.Contains("Betas[1] must be in [0, 1), but is 1", Assert.Throws<ArgumentOutOfRangeException>(() => new AuthorsLion([p], new() { Betas = (0.9, 1) })).Message, StringComparison.Ordinal);
+        using var lion = new AuthorsLion([p], new() { LearningRate = 0.1, Caution = true });
+        Assert.Equal("AuthorsLion (\nParameter Group 0\n    betas: (0.9, 0.99)\n    caution: true\n    initial_decay: 0\n    lr: 0.1\n    maximize: false\n    step_limit: ∞\n    weight_decay: 0\n)".Replace("∞", double.PositiveInfinity.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal), lion.ToString());
         lion.Step();
-        using var again = new Lion([Make(Start, Gradient)]);
+        using var again = new AuthorsLion([Make(Start, Gradient)]);
         again.LoadStateDict(lion.StateDict());
-        Assert.Equal(new LionOptions { LearningRate = 0.1, Caution = true }, again.ParameterGroups[0].Options);
+        Assert.Equal(new AuthorsLionOptions { LearningRate = 0.1, Caution = true }, again.ParameterGroups[0].Options);
         Assert.Equal(1, again.StateOf(again.ParameterGroups[0].Parameters[0])!.Step);
     }
 
@@ -238,46 +238,46 @@ public class AuthorTests
             Assert.Equal(expected[i], actual[i], 1e-14 + 1e-13 * Math.Abs(expected[i]));
     }
 
-    sealed class Forgetful(IEnumerable<Parameter> parameters, LionOptions options) : Optimizer<LionOptions>(Group(parameters), options)
+    sealed class Forgetful(IEnumerable<Parameter> parameters, AuthorsLionOptions options) : Optimizer<AuthorsLionOptions>(Group(parameters), options)
     {
         protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [];
 
-        protected override void Update<T>(GroupStep<T> group, LionOptions options)
+        protected override void Update<T>(GroupStep<T> group, AuthorsLionOptions options)
         {
             foreach (var x in group)
-                x.Apply(new LionRule<T>(options), StateEntry.Tensor("exp_avg"));
+                x.Apply(new AuthorsLionRule<T>(options), StateEntry.Tensor("exp_avg"));
         }
     }
 
-    sealed class Wrong(IEnumerable<Parameter> parameters, string what) : Optimizer<LionOptions>(Group(parameters), null)
+    sealed class Wrong(IEnumerable<Parameter> parameters, string what) : Optimizer<AuthorsLionOptions>(Group(parameters), null)
     {
         static readonly StateEntry Row = StateEntry.Tensor("exp_avg", StateShape.Rows);
 
         protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [Row];
 
-        protected override void Update<T>(GroupStep<T> group, LionOptions options)
+        protected override void Update<T>(GroupStep<T> group, AuthorsLionOptions options)
         {
             foreach (var x in group)
             {
                 if (what == "no step")
                     x.NextStep();
                 else if (what == "a row")
-                    x.Apply(new LionRule<T>(options), Row);
+                    x.Apply(new AuthorsLionRule<T>(options), Row);
                 else
-                    x.Apply(new LionRule<T>(options));
+                    x.Apply(new AuthorsLionRule<T>(options));
             }
         }
     }
 
     /// <summary>Counts steps in a and, by turns, in b or c.</summary>
-    sealed class Alternating(IEnumerable<Parameter> parameters) : Optimizer<LionOptions>(Group(parameters), null)
+    sealed class Alternating(IEnumerable<Parameter> parameters) : Optimizer<AuthorsLionOptions>(Group(parameters), null)
     {
         static readonly StateEntry A = StateEntry.Tensor("a"), B = StateEntry.Tensor("b", optional: true), C = StateEntry.Tensor("c", optional: true);
         int step;
 
         protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [A, B, C];
 
-        protected override void Update<T>(GroupStep<T> group, LionOptions options)
+        protected override void Update<T>(GroupStep<T> group, AuthorsLionOptions options)
         {
             var second = step is 1 or 2 or 5 ? C : B;
             foreach (var x in group)

@@ -21,8 +21,8 @@ public class AuthorTests
     [InlineData("initial")]
     public void Rules_over_rules(string kind)
     {
-        LionOptions options = new() { LearningRate = 0.1, WeightDecay = 0.2, Caution = kind == "caution", StepLimit = kind == "limit" ? 0.02 : double.PositiveInfinity, InitialDecay = kind == "initial" ? 0.5 : 0 };
-        Same(p => new Lion(p, options), torch.ScalarType.Float64, 1e-14);
+        AuthorsLionOptions options = new() { LearningRate = 0.1, WeightDecay = 0.2, Caution = kind == "caution", StepLimit = kind == "limit" ? 0.02 : double.PositiveInfinity, InitialDecay = kind == "initial" ? 0.5 : 0 };
+        Same(p => new AuthorsLion(p, options), torch.ScalarType.Float64, 1e-14);
     }
 
     [Theory]
@@ -60,13 +60,13 @@ public class AuthorTests
     }
 
     /// <summary>θ ← θ − g, and two states that are the parameter one and two steps before.</summary>
-    sealed class Previous(IEnumerable<Parameter> parameters) : Optimizer<LionOptions>(Group(parameters), null)
+    sealed class Previous(IEnumerable<Parameter> parameters) : Optimizer<AuthorsLionOptions>(Group(parameters), null)
     {
         static readonly StateEntry One = StateEntry.Tensor("one"), Two = StateEntry.Tensor("two");
 
         protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [One, Two];
 
-        protected override void Update<T>(GroupStep<T> group, LionOptions options)
+        protected override void Update<T>(GroupStep<T> group, AuthorsLionOptions options)
         {
             foreach (var x in group)
                 x.Apply(default(Rule<T>), One, Two);

@@ -4,8 +4,8 @@ using OptimSharp.Rules;
 
 namespace OptimSharp.Tests.Rules;
 
-/// <summary>An optimizer as users write them, with every rule over a rule that there is.</summary>
-sealed record LionOptions : OptimizerOptions
+/// <summary>Options of <see cref="AuthorsLion"/>.</summary>
+sealed record AuthorsLionOptions : OptimizerOptions
 {
     public override double LearningRate { get; init; } = 1e-4;
 
@@ -28,36 +28,37 @@ sealed record LionOptions : OptimizerOptions
     public double StepLimit { get; init; } = double.PositiveInfinity;
 }
 
+/// <summary>An optimizer as users write them, with every rule over a rule that there is. Not the library's <see cref="Lion"/>.</summary>
 [method: OverloadResolutionPriority(1)]
-sealed class Lion(IEnumerable<ParameterGroup<LionOptions>> groups, LionOptions? options = null) : Optimizer<LionOptions>(groups, options)
+sealed class AuthorsLion(IEnumerable<ParameterGroup<AuthorsLionOptions>> groups, AuthorsLionOptions? options = null) : Optimizer<AuthorsLionOptions>(groups, options)
 {
     static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), Initial = StateEntry.CopyOfParameter("initial", optional: true);
 
-    public Lion(IEnumerable<Parameter> parameters, LionOptions? options = null) : this(Group(parameters), options)
+    public AuthorsLion(IEnumerable<Parameter> parameters, AuthorsLionOptions? options = null) : this(Group(parameters), options)
     {
     }
 
     protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [StateEntry.Step, ExpAvg, Initial];
 
-    protected override void Update<T>(GroupStep<T> group, LionOptions options)
+    protected override void Update<T>(GroupStep<T> group, AuthorsLionOptions options)
     {
         foreach (var x in group)
         {
             x.NextStep();
-            var rule = new LionRule<T>(options);
+            var rule = new AuthorsLionRule<T>(options);
             if (options.Caution)
-                x.ApplyMeasured(new Cautious<LionRule<T>, T>(rule, options.Maximize), ExpAvg);
+                x.ApplyMeasured(new Cautious<AuthorsLionRule<T>, T>(rule, options.Maximize), ExpAvg);
             else if (!double.IsPositiveInfinity(options.StepLimit))
-                x.ApplyMeasured(new ClippedStep<LionRule<T>, T>(rule, options.StepLimit), ExpAvg);
+                x.ApplyMeasured(new ClippedStep<AuthorsLionRule<T>, T>(rule, options.StepLimit), ExpAvg);
             else if (options.InitialDecay != 0)
-                x.Apply(new TowardsInitial<LionRule<T>, T>(rule, options.LearningRate * options.InitialDecay), ExpAvg, Initial);
+                x.Apply(new TowardsInitial<AuthorsLionRule<T>, T>(rule, options.LearningRate * options.InitialDecay), ExpAvg, Initial);
             else
                 x.Apply(rule, ExpAvg);
         }
     }
 }
 
-readonly struct LionRule<T>(LionOptions o) : IUpdateRule<T>
+readonly struct AuthorsLionRule<T>(AuthorsLionOptions o) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
