@@ -1,10 +1,13 @@
 """Optimizers that PyTorch has none of: whose code their cases are made with. That code is not kept here, see README.md."""
+import contextlib
 import importlib.util
 import inspect
+import io
 import os
 import pathlib
 import sys
 from dataclasses import dataclass, field
+from unittest import mock
 
 import torch
 
@@ -17,6 +20,14 @@ class Reference:
     kind: str = ""                                 # the class, when it is not called as ours
     fixed: dict = field(default_factory=dict)      # arguments that choose among its implementations
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
+    renamed: dict = field(default_factory=dict)    # of an option that it has in another form: name, and how it is made of ours
+    stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
+    counts_in_group: bool = False                  # its groups count the steps; in a case each parameter does
+
+    def arguments(self, options):
+        """The options of a case as it calls them."""
+        pairs = [self.renamed[key](value) if key in self.renamed else (key, value) for key, value in options.items()]
+        return dict(pairs) | self.fixed
 
     def __str__(self):
         return f"{self.repository}@{self.commit}:{self.path}"
@@ -24,6 +35,12 @@ class Reference:
 
 REFERENCES = {
     "Lion": Reference("google/automl", "6a54c87", "lion/lion_pytorch.py", pairs=True),
+    "AdEMAMix": Reference("apple/ml-ademamix", "c3d73c0", "pytorch/ademamix.py"),
+    "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}, counts_in_group=True),
+    "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
+        "clip_exponent": lambda c: ("clip_lambda", None if c is None else lambda step: step**c)}),
+    "AdaBelief": Reference("juntang-zhuang/Adabelief-Optimizer", "2855178", "pypi_packages/adabelief_pytorch0.2.1/adabelief_pytorch/AdaBelief.py",
+                           fixed={"print_change_log": False}, stubs=("tabulate", "colorama")),
 }
 
 
@@ -42,6 +59,18 @@ def optimizer_class(name):
         sys.path.insert(0, str(path.parent))  # for what it imports from beside it
         spec = importlib.util.spec_from_file_location(module, path)
         sys.modules[module] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[module])
+        with mock.patch.dict(sys.modules, {stub: mock.MagicMock() for stub in reference.stubs}):
+            spec.loader.exec_module(sys.modules[module])
         sys.path.pop(0)
-    return getattr(sys.modules[module], reference.kind or name), reference.fixed
+    kind = getattr(sys.modules[module], reference.kind or name)
+
+    def make(groups, **options):
+        with contextlib.redirect_stdout(io.StringIO()):  # some greet
+            return kind(groups, **reference.arguments(options))
+    return make, {}
+
+
+def counts(name, optimizer):
+    """For each parameter, the steps that a reference has counted for its group; nothing where parameters count."""
+    counting = name in REFERENCES and REFERENCES[name].counts_in_group
+    return [{"step": group["step"]} if counting else {} for group in optimizer.param_groups for _ in group["params"]]

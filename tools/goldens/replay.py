@@ -6,7 +6,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, scalar_or_list, tensor
-from references import REFERENCES, optimizer_class
+from references import REFERENCES, counts, optimizer_class
 
 BY_NAME = {name: dtype for dtype, name in NAMES.items()}
 WIDE = {dtype: torch.complex128 if dtype.is_complex else torch.float64 for dtype in DTYPES.values()}
@@ -74,9 +74,9 @@ def replay(case, dtype=None, settle=None):
                         for key, value in optimizer.state[parameter].items():
                             if isinstance(value, torch.Tensor) and key != "step":
                                 settle(ours(value))
-            state = optimizer.state_dict()["state"]
+            state, counted = optimizer.state_dict()["state"], counts(case["optimizer"], optimizer)
             yield {"params": [flat(ours(parameter)) for parameter in parameters],
-                   "state": [{key: scalar_or_list(ours(value)) for key, value in state.get(i, {}).items() if value is not None}
+                   "state": [{key: scalar_or_list(ours(value)) for key, value in (counted[i] | state[i]).items() if value is not None} if i in state else {}
                              for i in range(len(parameters))]}
 
 
@@ -117,7 +117,7 @@ class StoredParameters(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         if func == torch.Tensor.data.__get__ and args[0].requires_grad:
             self.by_data.add(result.data_ptr())
-        if func.__name__ in ("mul_", "add_", "addcdiv_", "addcmul_") and (args[0].requires_grad or args[0].data_ptr() in self.by_data):
+        if func.__name__ in ("mul_", "add_", "addcdiv_", "addcmul_", "div_") and (args[0].requires_grad or args[0].data_ptr() in self.by_data):
             self.round(args[0])
         return result
 

@@ -21,9 +21,10 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     static readonly HashSet<string> OptionsOfAll =
     [
         // <options>
-        "adjust_lr_fn", "alpha", "amsgrad", "beta2_decay", "betas", "centered", "d", "dampening", "decoupled_weight_decay", "eps", "etas",
-        "history_size", "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum",
-        "momentum_decay", "nesterov", "ns_coefficients", "ns_steps", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay",
+        "adjust_lr_fn", "alpha", "alpha_warmup", "amsgrad", "beta2_decay", "beta3_warmup", "betas", "centered", "clip_exponent", "d", "dampening",
+        "decouple", "decoupled_weight_decay", "degenerated_to_sgd", "eps", "etas", "fixed_decay", "history_size", "initial_accumulator_value",
+        "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov", "no_prox",
+        "ns_coefficients", "ns_steps", "rectify", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay", "weight_decouple",
         // </options>
     ];
 

@@ -9,8 +9,13 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     bool IsLenient => options.Missing != MissingState.Refuse && !optimizer.SharesState;
 
     /// <summary>Reads a parameter's state. It may say, rather than throw, why it does not fit.</summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="from">What is saved of it.</param>
+    /// <param name="group">The saved group that it was in: some optimizers count their steps there.</param>
+    /// <param name="precision">The type that state is kept in.</param>
+    /// <param name="state">Where it goes.</param>
     /// <exception cref="StateDictException">An entry is of no use at all; or it does not fit, and that is to be refused.</exception>
-    public string? Read(Parameter parameter, StateDict from, StatePrecision precision, ParameterState state)
+    public string? Read(Parameter parameter, StateDict from, StateDict group, StatePrecision precision, ParameterState state)
     {
         var entries = optimizer.EntriesOf(parameter);
         foreach (var (key, value) in from)
@@ -30,12 +35,13 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             bool present = from.TryGetValue(key, out object? value) && value is not null;
             if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional)
                 continue;
-            if (!present && IsLenient)
+            bool countedInGroup = !present && entry.Kind == StateKind.Step && group.ContainsKey(key);
+            if (!present && !countedInGroup && IsLenient)
                 return $"'{key}' is missing";
             switch (entry.Kind)
             {
                 case StateKind.Step:
-                    state.Step = OptimizerState.Whole(from, key);
+                    state.Step = OptimizerState.Whole(countedInGroup ? group : from, key);
                     break;
                 case StateKind.Number:
                     state.Set(key, OptimizerState.Number(from, key));

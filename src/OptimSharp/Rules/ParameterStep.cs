@@ -43,6 +43,9 @@ public readonly ref struct ParameterStep<T>
     /// <summary>xʸ with the same bits on every machine, which <see cref="Math.Pow"/> does not promise. For x &gt; 0, or whole y ≥ 0.</summary>
     public double Power(double x, double y) => context.Powers[x, y];
 
+    /// <summary>ln x with the same bits on every machine, which <see cref="Math.Log(double)"/> does not promise.</summary>
+    public double Log(double x) => Powers.Log(x);
+
     /// <summary>Whether the parameter has this state tensor already.</summary>
     public bool Has(StateEntry state) => entry.State!.Find(state.Key) is not null;
 

@@ -11,6 +11,14 @@ public class PageExamples
 
     // <examples>
     [Fact]
+    public void AdaBelief_page()
+    {
+        using var optimizer = new AdaBelief([weights], new() { LearningRate = 1e-3, WeightDecay = 0.01 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
     public void Adadelta_page()
     {
         using var optimizer = new Adadelta([weights], new() { LearningRate = 1, Rho = 0.95 });
@@ -59,6 +67,30 @@ public class PageExamples
                 new([bias], o => o with { WeightDecay = 0 }),
             ],
             new() { LearningRate = 3e-4, WeightDecay = 0.1 });
+    }
+
+    [Fact]
+    public void Adan_page()
+    {
+        using var optimizer = new Adan([weights], new() { LearningRate = 1e-2, WeightDecay = 0.02 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void AdEMAMix_page()
+    {
+        using var optimizer = new AdEMAMix([weights], new() { LearningRate = 1e-3, WeightDecay = 0.1, Alpha = 5, AlphaWarmup = 10_000, Beta3Warmup = 10_000 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void ADOPT_page()
+    {
+        using var optimizer = new ADOPT([weights], new() { LearningRate = 1e-3, WeightDecay = 0.01, DecoupledWeightDecay = true });
+        weights.Gradient = gradient;
+        optimizer.Step();
     }
 
     [Fact]

@@ -56,7 +56,7 @@ internal sealed class Powers
     const double Ln2High = 0.693147180369123816490, Ln2Low = 1.90821492927058770002e-10; // their sum is ln 2; k · Ln2High is exact
 
     /// <summary>x = m · 2ᵏ with m near 1; ln m = 2 artanh((m − 1)/(m + 1)), a series whose terms fall by 34 at least.</summary>
-    static double Log(double x)
+    internal static double Log(double x)
     {
         if (!(x > 0) || double.IsInfinity(x))
             return x == 0 ? double.NegativeInfinity : x > 0 ? x : double.NaN;
