@@ -103,7 +103,7 @@ static string? Options(Func<Parameter[][], Optimizer> create)
         ? $"ToString leaves out {missing}" : null;
 }
 
-/// <summary>An optimizer that has golden cases, but is not here.</summary>
+// An optimizer that has golden cases, but is not here.
 string? NotFound()
 {
     foreach (string folder in Directory.GetDirectories(args[0]).Order())
