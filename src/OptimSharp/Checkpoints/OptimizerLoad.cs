@@ -145,7 +145,7 @@ internal sealed class OptimizerLoad
                     var state = new ParameterState();
                     made.Add(parameter.Identity, state);
                     var precision = (Groups[group].Content?.Options ?? Groups[group].Group.CurrentOptions).StatePrecision;
-                    misfit = stateReader.Read(parameter, entry, precision, state);
+                    misfit = stateReader.Read(parameter, entry, saved[from.Group].Dict, precision, state);
                     if (misfit is null)
                     {
                         entries.Add(new(name, LoadOutcome.Loaded, from.Text, group, from.Group));

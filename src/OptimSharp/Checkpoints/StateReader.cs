@@ -9,8 +9,13 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     bool IsLenient => options.Missing != MissingState.Refuse && !optimizer.SharesState;
 
     /// <summary>Reads a parameter's state. It may say, rather than throw, why it does not fit.</summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="from">Its state.</param>
+    /// <param name="group">The saved group that it was in: some implementations count steps there.</param>
+    /// <param name="precision">What tensors are kept in.</param>
+    /// <param name="state">Where it goes.</param>
     /// <exception cref="StateDictException">An entry is of no use at all; or it does not fit, and that is to be refused.</exception>
-    public string? Read(Parameter parameter, StateDict from, StatePrecision precision, ParameterState state)
+    public string? Read(Parameter parameter, StateDict from, StateDict group, StatePrecision precision, ParameterState state)
     {
         var entries = optimizer.EntriesOf(parameter);
         foreach (var (key, value) in from)
@@ -28,6 +33,8 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
         {
             string key = entry.Key;
             bool present = from.TryGetValue(key, out object? value) && value is not null;
+            bool ofGroup = !present && entry.Kind == StateKind.Step && group.TryGetValue(key, out value) && value is not null;
+            present |= ofGroup;
             if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional)
                 continue;
             if (!present && IsLenient)
@@ -35,7 +42,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             switch (entry.Kind)
             {
                 case StateKind.Step:
-                    state.Step = OptimizerState.Whole(from, key);
+                    state.Step = OptimizerState.Whole(ofGroup ? group : from, key);
                     break;
                 case StateKind.Number:
                     state.Set(key, OptimizerState.Number(from, key));
