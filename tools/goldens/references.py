@@ -1,9 +1,10 @@
 """Optimizers that PyTorch has none of: whose code their cases are made with. That code is not kept here, see README.md."""
-import importlib.util
+import importlib
 import inspect
 import os
 import pathlib
 import sys
+import types
 from dataclasses import dataclass, field
 
 import torch
@@ -23,6 +24,8 @@ class Reference:
 
 
 REFERENCES = {
+    "LAMB": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lamb.py", "Lamb", pairs=True),
+    "LARS": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lars.py", "Lars"),
     "Lion": Reference("google/automl", "6a54c87", "lion/lion_pytorch.py", pairs=True),
 }
 
@@ -36,12 +39,12 @@ def optimizer_class(name):
     folder = os.environ.get("OPTIMSHARP_REFERENCES")
     if not folder:
         raise RuntimeError(f"PyTorch has no {name}. OPTIMSHARP_REFERENCES must name a folder with {reference}, as {reference.repository}/{reference.path}.")
-    module = f"reference_{name}"
-    if module not in sys.modules:
-        path = pathlib.Path(folder) / reference.repository / reference.path
-        sys.path.insert(0, str(path.parent))  # for what it imports from beside it
-        spec = importlib.util.spec_from_file_location(module, path)
-        sys.modules[module] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[module])
+    package = f"reference_{name}"
+    path = pathlib.Path(folder) / reference.repository / reference.path
+    if package not in sys.modules:  # its folder alone, for what it imports from beside it: without what the whole package would import
+        sys.modules[package] = types.ModuleType(package)
+        sys.modules[package].__path__ = [str(path.parent)]
+        sys.path.insert(0, str(path.parent))
+        importlib.import_module(f"{package}.{path.stem}")
         sys.path.pop(0)
-    return getattr(sys.modules[module], reference.kind or name), reference.fixed
+    return getattr(sys.modules[f"{package}.{path.stem}"], reference.kind or name), reference.fixed
