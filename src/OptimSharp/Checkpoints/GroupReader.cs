@@ -1,3 +1,5 @@
+using OptimSharp.Rules;
+
 namespace OptimSharp;
 
 /// <summary>A group's options, and what is kept beside them.</summary>
@@ -19,9 +21,11 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     static readonly HashSet<string> OptionsOfAll =
     [
         // <options>
-        "adjust_lr_fn", "alpha", "amsgrad", "beta2_decay", "betas", "centered", "d", "dampening", "decoupled_weight_decay", "eps", "etas",
-        "history_size", "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum",
-        "momentum_decay", "nesterov", "ns_coefficients", "ns_steps", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay",
+        "adjust_lr_fn", "alpha", "always_adapt", "amsgrad", "beta2_decay", "betas", "bias_correction", "caution", "centered",
+        "corrected_weight_decay", "d", "dampening", "decoupled_decay", "decoupled_weight_decay", "eps", "etas", "grad_averaging", "history_size",
+        "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_grad_norm", "max_iter", "maximize", "momentum",
+        "momentum_decay", "nesterov", "ns_coefficients", "ns_steps", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "trust_clip",
+        "trust_coeff", "weight_decay",
         // </options>
     ];
 
@@ -89,7 +93,7 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         bool keepsStart = options.Keep.Contains("lr") && !options.Keep.Contains("initial_lr");
         foreach (var (key, value) in from.Clone())
         {
-            if (!CanBeExtra(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
+            if (!CanBeExtra(group, key) || IsCount(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
                 continue;
             if (keepsStart && key == "initial_lr")
                 read[key] = basis.Extras.TryGetValue(key, out object? start) ? start : basis.Options.LearningRate;
@@ -103,6 +107,9 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         }
         return read;
     }
+
+    /// <summary>Whether it is a count of steps for the whole group, which becomes each parameter's own.</summary>
+    bool IsCount(ParameterGroup group, StateKey key) => key == StateEntry.Step.Key && group.Parameters.Any(p => optimizer.EntriesOf(p).Any(e => e.Kind == StateKind.Step));
 
     static bool IsForeign(ParameterGroup group, StateKey key) => key.Name is { } name && OptionsOfAll.Contains(name) && !group.HasOption(name);
 }
