@@ -26,6 +26,7 @@ class Optimizer:
     sparse: dict = field(default_factory=dict)     # option sets for sparse gradients among dense ones
     magnitude_steps: int = 5
     overflows: tuple = ()  # types in which the square of 1e30 is infinite and spoils the step: leave it out
+    special: dict = field(default_factory=dict)    # options of other cases that the usual ones do not suit, by name
     dense: bool = True              # false: it takes sparse gradients only
 
 
@@ -396,5 +397,60 @@ OPTIMIZERS = (
         dtypes=REAL,
         by_dtype=ADAM_HALF,
         least_steps=7,
+    ),
+    Optimizer(
+        "LAMB",  # the reference has no "maximize"
+        sets={
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.5},
+            "no_wd": {"lr": 0.05, "weight_decay": 0},
+            "always_adapt": {"lr": 0.05, "weight_decay": 0, "always_adapt": True},
+            "trust_clip": {"lr": 0.05, "weight_decay": 0.1, "trust_clip": True},
+            "no_clip": {"lr": 0.05, "max_grad_norm": None},
+            "small_clip": {"lr": 0.05, "max_grad_norm": 0.1, "eps": 0.01},
+            "large_clip": {"lr": 0.05, "max_grad_norm": 1000.0},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "no_averaging": {"lr": 0.05, "grad_averaging": False},
+            "no_correction": {"lr": 0.05, "bias_correction": False},
+            "eps": {"lr": 0.05, "eps": 0.5},
+            "decoupled": {"lr": 0.05, "weight_decay": 0.5, "decoupled_decay": True},
+            "decoupled_trust_clip": {"lr": 0.05, "weight_decay": 0.5, "decoupled_decay": True, "trust_clip": True},
+            "caution": {"lr": 0.05, "betas": [0.5, 0.75], "weight_decay": 0.1, "caution": True},
+            "caution_no_wd": {"lr": 0.05, "betas": [0.5, 0.75], "weight_decay": 0, "caution": True},
+            "caution_decoupled": {"lr": 0.05, "betas": [0.8, 0.75], "weight_decay": 0.5, "decoupled_decay": True, "caution": True},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.1},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9], "weight_decay": 0.5, "decoupled_decay": True, "corrected_weight_decay": True},
+                {"weight_decay": 0, "caution": True}),
+        changes=adam_changes[:3] + ((6, 1, {"eps": 0.01, "trust_clip": True}), (7, 0, {"decoupled_decay": True, "corrected_weight_decay": True}), (7, 1, {"weight_decay": 0.0})) + adam_changes[4:],
+        by_dtype=ADAM_HALF,
+        special={"null_gradients": {"lr": 0.05, "weight_decay": 0.1, "bias_correction": False},  # its count of steps is the group's
+                 "sizes": {"lr": 0.05, "weight_decay": 0.1, "max_grad_norm": 10.0},
+                 "magnitudes": {"lr": 0.05, "weight_decay": 0.1, "max_grad_norm": None}},  # the largest gradients would take all others to nothing
+        without=(("small_clip", "f16"),),  # squares below float16's numbers
+        overflows=("f32",),
+    ),
+    Optimizer(
+        "LARS",  # the reference has no "maximize"
+        sets={
+            "default": {},
+            "lr": {"lr": 0.1},
+            "wd": {"lr": 0.5, "weight_decay": 0.1},
+            "trust": {"lr": 1.0, "weight_decay": 0.1, "trust_coeff": 0.05},
+            "always_adapt": {"lr": 2.0, "always_adapt": True, "trust_coeff": 0.02},
+            "momentum": {"lr": 0.1, "momentum": 0.9},
+            "momentum_wd": {"lr": 1.0, "momentum": 0.9, "weight_decay": 0.1, "trust_coeff": 0.02},
+            "dampening": {"lr": 1.0, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1, "trust_coeff": 0.05},
+            "nesterov": {"lr": 1.0, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "trust_coeff": 0.02},
+            "trust_clip": {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.1, "trust_coeff": 0.2, "trust_clip": True},
+            "trust_clip_small_lr": {"lr": 0.02, "weight_decay": 0.1, "trust_coeff": 0.5, "trust_clip": True},
+            "eps": {"lr": 1.0, "weight_decay": 0.1, "trust_coeff": 0.1, "eps": 2.0},
+        },
+        usual={"lr": 1.0, "momentum": 0.9, "weight_decay": 0.05, "trust_coeff": 0.02},
+        groups=({"lr": 0.5, "nesterov": True}, {"momentum": 0, "weight_decay": 0, "lr": 0.05}),
+        changes=((2, 0, {"lr": 0.4}), (3, 1, {"momentum": 0.8}), (5, 0, {"weight_decay": 0.25, "momentum": 0.5}), (6, 1, {"nesterov": True, "trust_coeff": 0.01}),
+                 (7, 1, {"weight_decay": 0.0, "lr": 0.02}), (8, 0, {"momentum": 0}), (9, 0, {"momentum": 0.7, "dampening": 0.3, "trust_clip": True})),
+        overflows=("f32",),
     ),
 )

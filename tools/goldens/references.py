@@ -1,11 +1,12 @@
 """Optimizers that PyTorch has none of: whose code their cases are made with. That code is not kept here, see README.md."""
 import contextlib
-import importlib.util
+import importlib
 import inspect
 import io
 import os
 import pathlib
 import sys
+import types
 from dataclasses import dataclass, field
 from unittest import mock
 
@@ -22,7 +23,6 @@ class Reference:
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
     renamed: dict = field(default_factory=dict)    # of an option that it has in another form: name, and how it is made of ours
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
-    counts_in_group: bool = False                  # its groups count the steps; in a case each parameter does
 
     def arguments(self, options):
         """The options of a case as it calls them."""
@@ -34,9 +34,11 @@ class Reference:
 
 
 REFERENCES = {
+    "LAMB": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lamb.py", "Lamb", pairs=True),
+    "LARS": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lars.py", "Lars"),
     "Lion": Reference("google/automl", "6a54c87", "lion/lion_pytorch.py", pairs=True),
     "AdEMAMix": Reference("apple/ml-ademamix", "c3d73c0", "pytorch/ademamix.py"),
-    "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}, counts_in_group=True),
+    "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}),
     "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
         "clip_exponent": lambda c: ("clip_lambda", None if c is None else lambda step: step**c)}),
     "AdaBelief": Reference("juntang-zhuang/Adabelief-Optimizer", "2855178", "pypi_packages/adabelief_pytorch0.2.1/adabelief_pytorch/AdaBelief.py",
@@ -53,14 +55,16 @@ def optimizer_class(name):
     folder = os.environ.get("OPTIMSHARP_REFERENCES")
     if not folder:
         raise RuntimeError(f"PyTorch has no {name}. OPTIMSHARP_REFERENCES must name a folder with {reference}, as {reference.repository}/{reference.path}.")
-    module = f"reference_{name}"
-    if module not in sys.modules:
-        path = pathlib.Path(folder) / reference.repository / reference.path
-        sys.path.insert(0, str(path.parent))  # for what it imports from beside it
-        spec = importlib.util.spec_from_file_location(module, path)
-        sys.modules[module] = importlib.util.module_from_spec(spec)
+    package = f"reference_{name}"
+    path = pathlib.Path(folder) / reference.repository / reference.path
+    module = f"{package}.{path.stem}"
+    if module not in sys.modules:  # its folder alone, for what it imports from beside it: without what the whole package would import
+        sys.modules[package] = types.ModuleType(package)
+        sys.modules[package].__path__ = [str(path.parent)]
+        sys.path.insert(0, str(path.parent))
         with mock.patch.dict(sys.modules, {stub: mock.MagicMock() for stub in reference.stubs}):
-            spec.loader.exec_module(sys.modules[module])
+            loaded = importlib.import_module(module)
+        sys.modules[module] = loaded
         sys.path.pop(0)
     kind = getattr(sys.modules[module], reference.kind or name)
 
@@ -68,9 +72,3 @@ def optimizer_class(name):
         with contextlib.redirect_stdout(io.StringIO()):  # some greet
             return kind(groups, **reference.arguments(options))
     return make, {}
-
-
-def counts(name, optimizer):
-    """For each parameter, the steps that a reference has counted for its group; nothing where parameters count."""
-    counting = name in REFERENCES and REFERENCES[name].counts_in_group
-    return [{"step": group["step"]} if counting else {} for group in optimizer.param_groups for _ in group["params"]]

@@ -6,7 +6,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, scalar_or_list, tensor
-from references import REFERENCES, counts, optimizer_class
+from references import REFERENCES, optimizer_class
 
 BY_NAME = {name: dtype for dtype, name in NAMES.items()}
 WIDE = {dtype: torch.complex128 if dtype.is_complex else torch.float64 for dtype in DTYPES.values()}
@@ -59,6 +59,7 @@ def replay(case, dtype=None, settle=None):
         changed = groups + [change for step in case["steps"] for change in step.get("set", [])]
         if unknown := {key for options in changed for key in options} - {"params", "group"} - optimizer.defaults.keys():
             raise ValueError(f"{case['optimizer']} has no option {', '.join(sorted(unknown))}")  # in a group it would be read over
+        steps = [0] * len(parameters)  # each one's own: some references have a group's
         for step in case["steps"]:
             for change in step.get("set", []):
                 change = options_of(change)
@@ -67,6 +68,7 @@ def replay(case, dtype=None, settle=None):
                 grad = gradient(entry, list(ours(parameter).shape), own)
                 parameter.grad = None if grad is None else given(grad.to(dtype))
             optimizer.step()
+            steps = [n + (parameter.grad is not None) for n, parameter in zip(steps, parameters, strict=True)]
             if settle:
                 with torch.no_grad():
                     for parameter in parameters:
@@ -74,9 +76,11 @@ def replay(case, dtype=None, settle=None):
                         for key, value in optimizer.state[parameter].items():
                             if isinstance(value, torch.Tensor) and key != "step":
                                 settle(ours(value))
-            state, counted = optimizer.state_dict()["state"], counts(case["optimizer"], optimizer)
+            state = optimizer.state_dict()["state"]
+            if "step" in optimizer.param_groups[0]:
+                state = {i: {"step": float(steps[i]), **entry} for i, entry in state.items()}
             yield {"params": [flat(ours(parameter)) for parameter in parameters],
-                   "state": [{key: scalar_or_list(ours(value)) for key, value in (counted[i] | state[i]).items() if value is not None} if i in state else {}
+                   "state": [{key: scalar_or_list(ours(value)) for key, value in state.get(i, {}).items() if value is not None}
                              for i in range(len(parameters))]}
 
 

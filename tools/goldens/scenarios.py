@@ -29,6 +29,7 @@ def scenarios(o):
     """All scenarios of one entry of the table."""
     def of(name, options=o.usual, groups=None, steps=7, dtypes=EXACT, shapes=o.shapes, **more):
         dtypes = tuple(d for d in dtypes if d in o.dtypes and (name, d) not in o.without)
+        options = o.special.get(name, options)
         more.setdefault("sparse", None if o.dense else lambda p, k: True)
         return Scenario(name, options, groups or [({}, shapes)], steps, dtypes, **more)
 

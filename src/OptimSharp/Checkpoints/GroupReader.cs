@@ -21,10 +21,12 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     static readonly HashSet<string> OptionsOfAll =
     [
         // <options>
-        "adjust_lr_fn", "alpha", "alpha_warmup", "amsgrad", "beta2_decay", "beta3_warmup", "betas", "centered", "clip_exponent", "d", "dampening",
-        "decouple", "decoupled_weight_decay", "degenerated_to_sgd", "eps", "etas", "fixed_decay", "history_size", "initial_accumulator_value",
-        "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov", "no_prox",
-        "ns_coefficients", "ns_steps", "rectify", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "weight_decay", "weight_decouple",
+        "adjust_lr_fn", "alpha", "alpha_warmup", "always_adapt", "amsgrad", "beta2_decay", "beta3_warmup", "betas", "bias_correction", "caution",
+        "centered", "clip_exponent", "corrected_weight_decay", "d", "dampening", "decouple", "decoupled_decay", "decoupled_weight_decay",
+        "degenerated_to_sgd", "eps", "etas", "fixed_decay", "grad_averaging", "history_size", "initial_accumulator_value", "lambd", "line_search_fn",
+        "lr", "lr_decay", "max_eval", "max_grad_norm", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov", "no_prox",
+        "ns_coefficients", "ns_steps", "rectify", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "trust_clip", "trust_coeff",
+        "weight_decay", "weight_decouple",
         // </options>
     ];
 
@@ -92,7 +94,7 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         bool keepsStart = options.Keep.Contains("lr") && !options.Keep.Contains("initial_lr");
         foreach (var (key, value) in from.Clone())
         {
-            if (!CanBeExtra(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
+            if (!CanBeExtra(group, key) || IsCount(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
                 continue;
             if (keepsStart && key == "initial_lr")
                 read[key] = basis.Extras.TryGetValue(key, out object? start) ? start : basis.Options.LearningRate;
@@ -106,6 +108,9 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         }
         return read;
     }
+
+    /// <summary>Whether it is a count of steps for the whole group, which becomes each parameter's own.</summary>
+    bool IsCount(ParameterGroup group, StateKey key) => key == StateEntry.Step.Key && group.Parameters.Any(p => optimizer.EntriesOf(p).Any(e => e.Kind == StateKind.Step));
 
     static bool IsForeign(ParameterGroup group, StateKey key) => key.Name is { } name && OptionsOfAll.Contains(name) && !group.HasOption(name) && !group.Numbers.Has(name);
 }

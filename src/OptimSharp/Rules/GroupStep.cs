@@ -20,6 +20,13 @@ public readonly ref struct GroupStep<T>
     /// <summary>The numbers that the optimizer keeps for the group.</summary>
     public GroupNumbers Numbers => context.NumbersOf(group);
 
+    /// <summary>
+    /// The 2-norm of the gradients of all parameters in this step, in all groups: of the gradients that rules will see, so after what a <see cref="TrainingStep"/> does to them. For
+    /// rules that need it before their averages; the engine goes over the gradients once more, when it is first asked for in a step.
+    /// </summary>
+    /// <remarks>Added in double precision and in one order: the same bits whatever the number of threads.</remarks>
+    public double GradientNorm() => context.GradientNorm();
+
     /// <summary>Goes through the parameters: <c>foreach (var x in group)</c>.</summary>
     public Enumerator GetEnumerator() => new(context, group);
 

@@ -13,8 +13,21 @@ public static class OptimizerSamples
     static readonly Lazy<Dictionary<string, Found>> FromGoldens = new(Read);
 
     /// <summary>Whether each element's step depends on that element alone: its rule, named after it, neither measures nor goes over whole tensors.</summary>
-    public static bool IsElementwise(Type optimizer) => StepsAlone(optimizer) && !(optimizer.Assembly.GetType($"{optimizer.FullName}Rule`1") is { } rule
+    public static bool IsElementwise(Type optimizer) => StepsAlone(optimizer) && !(RuleOf(optimizer) is { } rule
         && new[] { typeof(ITensorRule<>), typeof(IMeasuringRule<>) }.Any(kind => rule.GetInterface(kind.Name) is not null));
+
+    /// <summary>Whether a step depends on a norm over all parameters, with the options that it has by default.</summary>
+    public static bool SumsOverAll(Type optimizer)
+    {
+        var driver = OptimizerDriver.For(optimizer);
+        if (driver.Options.All(o => o.Key != "max_grad_norm"))
+            return false;
+        using var made = driver.Create([Parameter.Of("w", new float[4], 2, 2)], []);
+        return made.ParameterGroups[0]["max_grad_norm"] is double and > 0;
+    }
+
+    /// <summary>The rule that is named after an optimizer: of the type computed in, and maybe of choices.</summary>
+    static Type? RuleOf(Type optimizer) => Enumerable.Range(1, 3).Select(n => optimizer.Assembly.GetType($"{optimizer.FullName}Rule`{n}")).FirstOrDefault(rule => rule is not null);
 
     /// <summary>Whether a plain <c>Step()</c> drives it, and not only one with a closure.</summary>
     public static bool StepsAlone(Type optimizer) => optimizer.Name != "LBFGS";
@@ -74,7 +87,7 @@ public static class OptimizerSamples
     internal static IEnumerable<Setting> Settings(Type optimizer, ElementType type, int iterations = 4) =>
         from sparse in new[] { false, true }
         from options in sparse ? SparseOptionSets(optimizer) : OptionSets(optimizer)
-        let subject = new Subject(Create(optimizer, options, iterations), new() { ElementTypes = [type], Elementwise = IsElementwise(optimizer) })
+        let subject = new Subject(Create(optimizer, options, iterations), new() { ElementTypes = [type], Elementwise = IsElementwise(optimizer), SumsOverAll = SumsOverAll(optimizer) })
         from setting in subject.Settings
         where setting.Sparse == sparse
         select setting;

@@ -33,7 +33,7 @@ public class LawTests
     public void Every_optimizer_keeps_every_law(string law, string optimizer, ElementType type)
     {
         var kind = OptimizerDriver.For(optimizer).Type;
-        var options = new LawOptions { ElementTypes = [type], Elementwise = OptimizerSamples.IsElementwise(kind), Steps = 2 };
+        var options = new LawOptions { ElementTypes = [type], Elementwise = OptimizerSamples.IsElementwise(kind), SumsOverAll = OptimizerSamples.SumsOverAll(kind), Steps = 2 };
         int every = law == nameof(OptimizerLaws.Threads) ? 3 : 1; // options change nothing here, and these are long
         foreach (var set in OptimizerSamples.OptionSets(kind).Where((_, i) => i % every == 0).Concat(OptimizerSamples.SparseOptionSets(kind)))
             OptimizerLaws.Named(law).Check(OptimizerSamples.Create(kind, set), options);

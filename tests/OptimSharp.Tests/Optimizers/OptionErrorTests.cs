@@ -19,6 +19,8 @@ public class OptionErrorTests
     [InlineData("Adagrad", "initial_accumulator_value", -1.0, "InitialAccumulatorValue must be ≥ 0, but is -1.")]
     [InlineData("ASGD", "weight_decay", -0.5, "WeightDecay must be ≥ 0, but is -0.5.")]
     [InlineData("ASGD", "lambd", -0.5, "Lambda must be ≥ 0, but is -0.5.")]
+    [InlineData("LAMB", "max_grad_norm", 0.0, "MaxGradientNorm must be > 0, but is 0.")]
+    [InlineData("LARS", "trust_coeff", -1.0, "TrustCoefficient must be ≥ 0, but is -1.")]
     [InlineData("LBFGS", "max_iter", 0.0, "MaxIterations must be ≥ 1, but is 0.")]
     [InlineData("LBFGS", "history_size", 0.0, "HistorySize must be ≥ 1, but is 0.")]
     [InlineData("Muon", "ns_steps", 100.0, "NewtonSchulzSteps must be in [0, 100), but is 100.")]

@@ -103,6 +103,32 @@ public class PageExamples
     }
 
     [Fact]
+    public void LAMB_page()
+    {
+        using var optimizer = new LAMB(
+            [
+                new([weights]),
+                new([bias], o => o with { WeightDecay = 0 }),
+            ],
+            new() { LearningRate = 4e-3, WeightDecay = 0.01 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void LARS_page()
+    {
+        using var optimizer = new LARS(
+            [
+                new([weights]),
+                new([bias], o => o with { WeightDecay = 0, LearningRate = 0.1 }),
+            ],
+            new() { LearningRate = 8, Momentum = 0.9, WeightDecay = 1e-4 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
     public void LBFGS_page()
     {
         using var optimizer = new LBFGS([weights], new() { LineSearch = LineSearch.StrongWolfe });

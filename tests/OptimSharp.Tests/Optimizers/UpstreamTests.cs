@@ -20,7 +20,7 @@ public class UpstreamTests
             if (maximize && driver.Options.All(o => o.Key != "maximize"))
                 continue;
             var problem = new Linear(driver.Type);
-            using var made = driver.Create(problem.Parameters, maximize ? [new("maximize", true)] : []);
+            using var made = driver.Create(problem.Parameters, [.. Rate(optimizer), .. maximize ? [new("maximize", true)] : Array.Empty<KeyValuePair<string, object?>>()]);
             double first = problem.Backward();
             for (int i = 0; i < 20; i++)
                 problem.Step(made);
@@ -28,6 +28,9 @@ public class UpstreamTests
             Assert.True(maximize ? last > first : last < first, $"{optimizer}, maximize {maximize}: {first} to {last}");
         }
     }
+
+    /// <summary>LARS's default rate is for steps that are adapted, and without decay it is SGD.</summary>
+    static KeyValuePair<string, object?>[] Rate(string optimizer) => optimizer == "LARS" ? [new("lr", 0.01)] : [];
 
     // test_param_group_with_lrscheduler_goes_right_direction: two groups, one with a rate of its own, and a scheduler.
     [Theory]
@@ -182,7 +185,7 @@ public class UpstreamTests
         var driver = OptimizerDriver.For(optimizer);
         var problem = new Linear(driver.Type);
         var groups = problem.Parameters.Select((p, i) => ((IReadOnlyList<Parameter>)[p], (KeyValuePair<string, object?>[])[new("weight_decay", i == 0 ? 0.1 : 0)]));
-        using var made = driver.Create(groups, []);
+        using var made = driver.Create(groups, Rate(optimizer));
         double first = problem.Backward();
         for (int i = 0; i < 20; i++)
             problem.Step(made);
@@ -223,13 +226,13 @@ public class UpstreamTests
         Assert.Equal([1, 2, 3, 4], values);
     }
 
-    // test_non_empty_state: whoever remembers something, shows it. (Plain SGD has nothing to remember.)
+    // test_non_empty_state: whoever remembers something, shows it. (Plain SGD has nothing to remember, nor has LARS.)
     [Theory]
     [MemberData(nameof(Rows.Steppable), MemberType = typeof(Rows))]
     public void Every_parameter_that_was_stepped_has_state(string optimizer)
     {
         var parameter = Parameter.Of("w", new float[4], 2, 2);
-        using var made = OptimizerDriver.For(optimizer).Create([parameter], optimizer == "SGD" ? [new("momentum", 0.9)] : []);
+        using var made = OptimizerDriver.For(optimizer).Create([parameter], optimizer is "SGD" or "LARS" ? [new("momentum", 0.9)] : []);
         parameter.UseGradient().Fill(1);
         made.Step();
         Assert.NotNull(made.StateOf(parameter));

@@ -56,7 +56,10 @@ internal sealed unsafe partial class GradientPass
     /// <param name="parameter">The parameter.</param>
     /// <param name="memory">Where values and gradient lie.</param>
     /// <param name="collected">A sparse gradient's rows.</param>
-    public void Add(Parameter parameter, in HostMemory memory, TouchedRows? collected)
+    public void Add(Parameter parameter, in HostMemory memory, TouchedRows? collected) => Add(parameter, memory, collected, parameter.ElementType);
+
+    /// <summary>Adds an open gradient that is stored as another type than the parameter.</summary>
+    public void Add(Parameter parameter, in HostMemory memory, TouchedRows? collected, ElementType type)
     {
         if (count == entries.Length)
             Array.Resize(ref entries, 2 * count);
@@ -64,7 +67,7 @@ internal sealed unsafe partial class GradientPass
         {
             Parameter = parameter,
             Memory = collected?.Values ?? memory.Gradient,
-            Type = parameter.ElementType,
+            Type = type,
             Count = collected?.Numbers ?? (nint)parameter.Numbers,
             ChunksBefore = chunks,
             IsCopy = memory.IsCopy,

@@ -84,6 +84,34 @@ internal sealed partial class StepContext
         entry.Memory = entry.Memory with { Gradient = new(full) };
     }
 
+    /// <summary>The 2-norm of all gradients of the step as rules will see them. Those that are sparse were changed before rules are planned, the others are changed with them.</summary>
+    internal double GradientNorm()
+    {
+        if (gradientNorm is { } known)
+            return known;
+        double dense = GradientNorm(sparse: false, Frame?.Change ?? GradientChange.None), rows = GradientNorm(sparse: true, GradientChange.None);
+        gradientNorm = double.Hypot(dense, rows);
+        return gradientNorm.Value;
+    }
+
+    double GradientNorm(bool sparse, in GradientChange change)
+    {
+        norms ??= new();
+        try
+        {
+            foreach (ref var entry in entries.AsSpan())
+            {
+                if (entry.Present && entry.Memory.Rows is not null == sparse)
+                    norms.Add(entry.Parameter, entry.Memory, entry.Rows, entry.GradType);
+            }
+            return norms.Norm(new NormOrder(2), change);
+        }
+        finally
+        {
+            norms.Clear();
+        }
+    }
+
     internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State!, key, value));
 
     internal void PlanTensor<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)

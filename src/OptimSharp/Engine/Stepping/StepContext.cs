@@ -54,6 +54,8 @@ internal sealed partial class StepContext
     int version;
     bool done;   // there is nothing to take back
     bool counts; // the step was taken
+    GradientPass? norms;
+    double? gradientNorm; // of this step's gradients, once a rule asked
 
     struct Group
     {
@@ -74,6 +76,7 @@ internal sealed partial class StepContext
         where TOptions : OptimizerOptions, new()
     {
         done = counts = false;
+        gradientNorm = null;
         this.optimizer = optimizer;
         Bind(groups, states);
         opening.Run(entries, Execution.ThreadCount, Frame?.Use ?? GradientUse.Read);
