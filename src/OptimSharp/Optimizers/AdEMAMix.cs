@@ -20,11 +20,11 @@ public sealed record AdEMAMixOptions : OptimizerOptions
 
     /// <summary>T, the steps in which the slow average's decay grows from β₁ to β₃, ≥ 0: about the length of the run. null, the default: it is β₃ at once.</summary>
     [Option("beta3_warmup", AtLeast = 0)]
-    public long? Beta3Warmup { get; init; }
+    public int? Beta3Warmup { get; init; }
 
     /// <summary>T, the steps in which the slow average's weight grows from 0 to α, ≥ 0: about the length of the run. null, the default: it is α at once.</summary>
     [Option("alpha_warmup", AtLeast = 0)]
-    public long? AlphaWarmup { get; init; }
+    public int? AlphaWarmup { get; init; }
 
     /// <summary>ε, added to the denominator, ≥ 0. Default 1e-8.</summary>
     [Option("eps", AtLeast = 0)]

@@ -99,16 +99,16 @@ public sealed class AdaBelief(IEnumerable<ParameterGroup<AdaBeliefOptions>> grou
         where TAdapts : IChoice
     {
         if (options.AMSGrad)
-            x.Apply(new AdaBeliefRule<T, TAdapts, On>(options, correction, byEpsilon), ExpAvg, ExpAvgVar, MaxExpAvgVar);
+            x.Apply(new AdaBeliefRule<T, TAdapts, On>(options, x.Rounding, correction, byEpsilon), ExpAvg, ExpAvgVar, MaxExpAvgVar);
         else
-            x.Apply(new AdaBeliefRule<T, TAdapts, Off>(options, correction, byEpsilon), ExpAvg, ExpAvgVar);
+            x.Apply(new AdaBeliefRule<T, TAdapts, Off>(options, x.Rounding, correction, byEpsilon), ExpAvg, ExpAvgVar);
     }
 
     /// <inheritdoc/>
     protected override void CheckParameter(Parameter parameter) => RefuseComplex(parameter, "Adam");
 }
 
-readonly struct AdaBeliefRule<T, TAdapts, TAMSGrad>(AdaBeliefOptions o, double correction, double byEpsilon) : IUpdateRule<T>
+readonly struct AdaBeliefRule<T, TAdapts, TAMSGrad>(AdaBeliefOptions o, Rounding<T> rounding, double correction, double byEpsilon) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
     where TAdapts : IChoice
     where TAMSGrad : IChoice
@@ -123,6 +123,7 @@ readonly struct AdaBeliefRule<T, TAdapts, TAMSGrad>(AdaBeliefOptions o, double c
     readonly T eps = T.CreateChecked(o.Epsilon);
     readonly T floor = T.CreateChecked(o.Epsilon * byEpsilon);
     readonly T stepSize = T.CreateChecked(o.LearningRate * correction);
+    readonly Rounding<T> rounding = rounding;
     readonly bool decays = o.WeightDecay != 0 && !o.DecoupledWeightDecay;
 
     public static int Slots => TAMSGrad.IsOn ? 3 : 2;
@@ -133,7 +134,7 @@ readonly struct AdaBeliefRule<T, TAdapts, TAMSGrad>(AdaBeliefOptions o, double c
         var g = x.Grad * L.Of(sign);
         if (decays)
             g += L.Of(decay) * x.Param;                                   // g ← g + λθ
-        x.Param *= L.Of(keep);                                            // θ ← θ(1 − ηλ), when decoupled
+        x.Param = rounding.Of(x.Param * L.Of(keep));                      // θ ← θ(1 − ηλ), when decoupled
         x.S0 = L.Of(beta1) * x.S0 + L.Of(w1) * g;                         // m ← β₁m + (1 − β₁)g
         var d = g - x.S0;
         var s = x.S1 = L.Of(beta2) * x.S1 + L.Of(w2) * d * d + L.Of(eps); // s ← β₂s + (1 − β₂)(g − m)² + ε

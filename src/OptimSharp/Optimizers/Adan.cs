@@ -26,6 +26,10 @@ public sealed record AdanOptions : OptimizerOptions
     [Option("no_prox")]
     public bool NoProximal { get; init; }
 
+    /// <summary>The largest norm of all gradients together, ≥ 0: larger ones are made shorter by one factor, min(1, max/(norm + ε)). Default 0: any norm.</summary>
+    [Option("max_grad_norm", AtLeast = 0)]
+    public double MaxGradientNorm { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -65,11 +69,12 @@ public sealed class Adan(IEnumerable<ParameterGroup<AdanOptions>> groups, AdanOp
     protected override void Update<T>(GroupStep<T> group, AdanOptions options)
     {
         var (beta1, beta2, beta3) = options.Betas;
+        double clip = options.MaxGradientNorm == 0 ? 1 : Math.Min(1, options.MaxGradientNorm / (group.GradientNorm() + options.Epsilon));
         foreach (var x in group)
         {
             long t = x.NextStep();
             double correction1 = 1 - x.Power(beta1, t), correction2 = 1 - x.Power(beta2, t), correction3 = 1 - x.Power(beta3, t);
-            x.Apply(new AdanRule<T>(options, x.Rounding, correction1, correction2, Math.Sqrt(correction3), first: t == 1), ExpAvg, ExpAvgSq, ExpAvgDiff, NegPreGrad);
+            x.Apply(new AdanRule<T>(options, x.Rounding, clip, correction1, correction2, Math.Sqrt(correction3), first: t == 1), ExpAvg, ExpAvgSq, ExpAvgDiff, NegPreGrad);
         }
     }
 
@@ -77,10 +82,10 @@ public sealed class Adan(IEnumerable<ParameterGroup<AdanOptions>> groups, AdanOp
     protected override void CheckParameter(Parameter parameter) => RefuseComplex(parameter, "NAdam");
 }
 
-readonly struct AdanRule<T>(AdanOptions o, Rounding<T> rounding, double correction1, double correction2, double sqrtCorrection3, bool first) : IUpdateRule<T>
+readonly struct AdanRule<T>(AdanOptions o, Rounding<T> rounding, double clip, double correction1, double correction2, double sqrtCorrection3, bool first) : IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly T sign = T.CreateChecked(o.Maximize ? -1 : 1);
+    readonly T sign = T.CreateChecked(o.Maximize ? -clip : clip);
     readonly T keep = T.CreateChecked(Keep(o, o.NoProximal)), shrink = T.CreateChecked(Keep(o, !o.NoProximal));
     readonly Rounding<T> rounding = rounding;
     readonly T beta1 = T.CreateChecked(o.Betas.Beta1);

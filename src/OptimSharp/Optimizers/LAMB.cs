@@ -105,7 +105,7 @@ public sealed class LAMB(IEnumerable<ParameterGroup<LAMBOptions>> groups, LAMBOp
             else if (options.WeightDecay != 0 || options.AlwaysAdapt)
                 x.ApplyMeasured(new LAMBRule<T, Off>(options, x.Rounding, factor, shrinks, correction1, correction2), ExpAvg, ExpAvgSq);
             else
-                x.Apply(new LAMBRule<T, Off>(options, x.Rounding, factor, shrinks, correction1, correction2), ExpAvg, ExpAvgSq);
+                x.Apply(new WithoutSums<LAMBRule<T, Off>, T>(new(options, x.Rounding, factor, shrinks, correction1, correction2)), ExpAvg, ExpAvgSq);
         }
     }
 }

@@ -92,7 +92,7 @@ public sealed class LARS(IEnumerable<ParameterGroup<LARSOptions>> groups, LARSOp
                 if (adapts)
                     x.ApplyMeasured(rule, MomentumBuffer);
                 else
-                    x.Apply(rule, MomentumBuffer);
+                    x.Apply(new WithoutSums<LARSRule<T, On>, T>(rule), MomentumBuffer);
             }
             else if (adapts)
             {
@@ -100,7 +100,7 @@ public sealed class LARS(IEnumerable<ParameterGroup<LARSOptions>> groups, LARSOp
             }
             else
             {
-                x.Apply(new LARSRule<T, Off>(options, x.Rounding, first: false));
+                x.Apply(new WithoutSums<LARSRule<T, Off>, T>(new(options, x.Rounding, first: false)));
             }
         }
     }

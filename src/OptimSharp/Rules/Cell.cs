@@ -32,4 +32,19 @@ public struct Cell<L>
         4 => S4,
         _ => S5,
     };
+
+    /// <summary>Sets a state by its number, in [0, 5]; for rules over rules. Give a constant, and it costs nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void SetState(int index, L value)
+    {
+        switch (index)
+        {
+            case 0: S0 = value; break;
+            case 1: S1 = value; break;
+            case 2: S2 = value; break;
+            case 3: S3 = value; break;
+            case 4: S4 = value; break;
+            default: S5 = value; break;
+        }
+    }
 }

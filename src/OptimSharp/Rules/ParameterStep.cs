@@ -59,6 +59,9 @@ public readonly ref struct ParameterStep<T>
     /// <exception cref="InvalidOperationException">The optimizer's state has no such number.</exception>
     public void SetNumber(StateEntry state, double value)
     {
+        ArgumentNullException.ThrowIfNull(state);
+        if (state.Kind is not (StateKind.Number or StateKind.Whole))
+            throw new InvalidOperationException($"State '{state}' is used as a number, but it was declared as {state.Kind}: it would not be saved.");
         if (!entry.State!.TryGetScalar(state.Key, out _))
             context.CheckDeclared(ref entry, state);
         context.SetNumber(ref entry, state.Key, value);

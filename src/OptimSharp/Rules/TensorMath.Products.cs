@@ -10,6 +10,7 @@ public sealed unsafe partial class TensorMath
     public void Transpose<T>(Matrices<T> x, Matrices<T> to) where T : unmanaged
     {
         NeedsSizes(to, x.Batch, x.Columns, x.Rows, nameof(to));
+        NotAt(to, x, nameof(to));
         for (nint i = 0; i < x.Batch; i++)
             ops.Transpose(x[i].Start, x.Rows, x.Columns, to[i].Start);
     }
@@ -96,6 +97,8 @@ public sealed unsafe partial class TensorMath
             NeedsSizes(r, a.Batch, k, a.Columns, nameof(r));
         NotAt(q, a, nameof(q));
         NotAt(r, a, nameof(r));
+        if (!r.IsNone)
+            NotAt(r, q, nameof(r));
         for (nint i = 0; i < a.Batch; i++)
             ops.QR(a.Rows, a.Columns, a[i].Start, q[i].Start, StartOf(r, i));
     }

@@ -65,6 +65,7 @@ public sealed unsafe partial class TensorMath
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where TRule : struct, IUpdateRule<T>
     {
+        Measuring<TRule, T>.Refuse("Take the sums with TensorMath, and give the rule what is made of them.");
         SameCount(param, grad);
         var at = new Streams { Param = (byte*)param.Start, Grad = (byte*)grad.Start };
         if (states.Length != TRule.Slots)

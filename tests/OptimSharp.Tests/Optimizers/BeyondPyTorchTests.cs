@@ -98,6 +98,25 @@ public class BeyondPyTorchTests
         Assert.Equal(expected, values);
     }
 
+    [Fact]
+    public void Adan_clips_by_the_norm_of_all_gradients_and_leaves_them_as_they_are()
+    {
+        double[] a = [1, 2], b = [3];
+        Parameter<double> p = Parameter.Of("p", a), q = Parameter.Of("q", b), p2 = Parameter.Of("p", a.ToArray()), q2 = Parameter.Of("q", b.ToArray());
+        using var clipping = new Adan([new([p]), new([q])], new() { MaxGradientNorm = 0.5, Epsilon = 0.01, LearningRate = 0.1 });
+        using var plain = new Adan([p2, q2], new() { Epsilon = 0.01, LearningRate = 0.1 });
+        foreach (double scale in (double[])[1, -2, 0.01])
+        {
+            double factor = Math.Min(1, 0.5 / (Math.Abs(scale) * 13 + 0.01)); // ‖(3, 4, 12)‖ = 13
+            (p.Gradient, q.Gradient) = (new[] { 3 * scale, 4 * scale }, new[] { 12 * scale });
+            (p2.Gradient, q2.Gradient) = (new[] { 3 * scale * factor, 4 * scale * factor }, new[] { 12 * scale * factor });
+            clipping.Step();
+            plain.Step();
+            Assert.Equal(12 * scale, q.Gradient!.Value.Span[0]);
+            Assert.Equal([.. p2.Values.ToArray(), .. q2.Values.ToArray()], [.. p.Values.ToArray(), .. q.Values.ToArray()], (x, y) => Math.Abs(x - y) < 1e-14);
+        }
+    }
+
     // With β₁ = 0 and no clipping: θ ← θ − ηg/max(√v, ε), v of the steps before. By hand: v = 4 from the first step, which moves nothing.
     [Fact]
     public void ADOPTs_first_step_only_measures()

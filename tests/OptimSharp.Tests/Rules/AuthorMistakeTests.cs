@@ -81,6 +81,99 @@ public class AuthorMistakeTests
         Assert.Equal([-2, -2, -2, -2], optimizer.StateOf(p)!.Tensor("difference"));
     }
 
+    /// <summary>On a thread of the pool an exception would end the process.</summary>
+    [Fact]
+    public void A_rule_that_throws_on_any_thread_throws_out_of_the_step()
+    {
+        using var scope = new ExecutionScope(2);
+        for (int i = 0; i < 20; i++)
+        {
+            using var optimizer = new Free<float>([Make(300_000)], x => x.Apply(default(Throws<float>)));
+            Assert.Throws<NotSupportedException>(optimizer.Step);
+            using var measured = new Free<float>([Make(300_000)], x => x.ApplyMeasured(default(Throws<float>.Measuring)));
+            Assert.Throws<NotSupportedException>(measured.Step);
+        }
+        using var good = new Free<float>([Make(300_000)], x => x.Apply(new AddScaledRule<float>(1)));
+        good.Step();
+    }
+
+    [Fact]
+    public void A_measuring_rule_is_refused_where_it_would_not_get_its_sums()
+    {
+        var p = Make();
+        using var applied = new Free<float>([p], x => x.Apply(new ClippedStep<AddScaledRule<float>, float>(new(1), 1)));
+        Assert.Contains("ApplyMeasured", Assert.Throws<InvalidOperationException>(applied.Step).Message, StringComparison.Ordinal);
+        using var nested = new Free<float>([p], x => x.ApplyMeasured(new ClippedStep<Cautious<AddScaledRule<float>, float>, float>(new(new(1), false), 1)));
+        Assert.Contains("does not measure", Assert.Throws<InvalidOperationException>(nested.Step).Message, StringComparison.Ordinal);
+        using var over = new Free<float>([p], x => x.Apply(new TowardsInitial<Cautious<AddScaledRule<float>, float>, float>(new(new(1), false), 1), Initial));
+        Assert.Throws<InvalidOperationException>(over.Step);
+        using var tensor = new Free<float>([p], x => x.ApplyTensor(default(MeasuresInside)));
+        Assert.Contains("TensorMath", Assert.Throws<InvalidOperationException>(tensor.Step).Message, StringComparison.Ordinal);
+        Assert.All(p.Values.ToArray(), x => Assert.Equal(0, x));
+    }
+
+    [Fact]
+    public void A_state_of_another_kind_is_refused()
+    {
+        var p = Make();
+        using var number = new Free<float>([p], x => x.Apply(default(Sums<float>), Number, Initial));
+        Assert.Contains("'number' is used as a tensor, but it was declared as Number", Assert.Throws<InvalidOperationException>(number.Step).Message, StringComparison.Ordinal);
+        using var tensor = new Free<float>([p], x => x.SetNumber(Initial, 3));
+        Assert.Contains("'initial' is used as a number, but it was declared as Tensor", Assert.Throws<InvalidOperationException>(tensor.Step).Message, StringComparison.Ordinal);
+        using var none = new Free<float>([p], x => x.Apply(default(Sums<float>), null!, Initial));
+        Assert.Throws<ArgumentNullException>(none.Step);
+        Assert.Null(none.StateOf(p));
+    }
+
+    static readonly StateEntry Initial = StateEntry.CopyOfParameter("initial", optional: true), Number = StateEntry.Number("number", optional: true);
+
+    delegate void Give<T>(ParameterStep<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Gives each parameter what it was made with.</summary>
+    sealed class Free<TNumber>(IEnumerable<Parameter> parameters, Give<TNumber> give) : Optimizer<NoOptions>(Group(parameters), null)
+        where TNumber : unmanaged, IBinaryFloatingPointIeee754<TNumber>
+    {
+        protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [Initial, Number];
+
+        protected override void Update<T>(GroupStep<T> group, NoOptions options)
+        {
+            foreach (var x in group)
+            {
+                if (typeof(T) == typeof(TNumber))
+                    give(Unsafe.As<ParameterStep<T>, ParameterStep<TNumber>>(ref Unsafe.AsRef(in x)));
+            }
+        }
+    }
+
+    struct Throws<T> : IUpdateRule<T> where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        public static int Slots => 0;
+
+        public readonly void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T> => throw new NotSupportedException();
+
+        public struct Measuring : IMeasuringRule<T>
+        {
+            public static int Slots => 0;
+
+            public static int Sums => 1;
+
+            public readonly void Measure<L>(ref Cell<L> x, ref CellSums<L> sums) where L : struct, ILane<L, T> => throw new NotSupportedException();
+
+            public readonly void Take(in MeasuredSums sums)
+            {
+            }
+
+            public readonly void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
+            {
+            }
+        }
+    }
+
+    struct MeasuresInside : ITensorRule<float>
+    {
+        public readonly void Update(in TensorCell<float> x, TensorMath math) => math.Apply(new ClippedStep<AddScaledRule<float>, float>(new(1), 1), x.Param, x.Grad);
+    }
+
     sealed record FloatOptions : OptimizerOptions
     {
         public override double LearningRate { get; init; }

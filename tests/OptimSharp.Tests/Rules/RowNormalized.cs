@@ -35,7 +35,7 @@ sealed class RowNormalized(IEnumerable<ParameterGroup<RowNormalizedOptions>> gro
         {
             var rule = new RowNormalizedRule<T>(options);
             if (options.Centralizes)
-                x.ApplyByRow(new CentralizedGradient<RowNormalizedRule<T>, T>(rule), Momentum);
+                x.ApplyByRow(new CentralizedGradient<WithoutSums<RowNormalizedRule<T>, T>, T>(new(rule)), Momentum);
             else
                 x.ApplyByRow(rule, Momentum);
         }

@@ -43,6 +43,9 @@ public class TensorMathTests
         var square = Filled(1, 3, 3);
         Assert.Equal("to", Assert.Throws<ArgumentException>(() => math.Multiply(1, square, square, square)).ParamName);
         Assert.Equal("q", Assert.Throws<ArgumentException>(() => math.QR(square, square)).ParamName);
+        Assert.Equal("to", Assert.Throws<ArgumentException>(() => math.Transpose(square, square)).ParamName);
+        var q = Filled(1, 3, 3);
+        Assert.Equal("r", Assert.Throws<ArgumentException>(() => math.QR(square, q, q)).ParamName);
         Assert.Equal("values", Assert.Throws<ArgumentException>(() => math.Eigen(square, square, square)).ParamName);
         Assert.Equal("p", Assert.Throws<ArgumentOutOfRangeException>(() => math.InverseRoot(square, 0, 1, square)).ParamName);
         Assert.Throws<ArgumentOutOfRangeException>(() => math.Take<double>(-1, 2));

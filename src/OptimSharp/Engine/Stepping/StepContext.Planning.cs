@@ -17,7 +17,7 @@ internal sealed partial class StepContext
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StateTensor State(ref Entry entry, ref StateSlot slot, StateEntry state)
     {
-        if (!ReferenceEquals(slot.Entry, state))
+        if (slot.Entry is null || !ReferenceEquals(slot.Entry, state))
             Remember(ref entry, ref slot, state);
         return slot.Tensor!;
     }
@@ -29,7 +29,7 @@ internal sealed partial class StepContext
     }
 
     StateTensor ElementwiseState(ref Entry entry, StateEntry state) =>
-        state.Shape == StateShape.Parameter ? State(ref entry, state)
+        (state ?? throw new ArgumentNullException(nameof(state), "A rule was given a state that is null.")).Shape == StateShape.Parameter ? State(ref entry, state)
             : throw new InvalidOperationException($"State '{state}' is not of the parameter's shape, but an elementwise rule is given it.");
 
     /// <summary>A state tensor, made when it is not there.</summary>
@@ -37,6 +37,9 @@ internal sealed partial class StepContext
 
     internal StateTensor State(ref Entry entry, StateEntry declared, double initial)
     {
+        ArgumentNullException.ThrowIfNull(declared);
+        if (declared.Kind != StateKind.Tensor)
+            throw new InvalidOperationException($"State '{declared}' is used as a tensor, but it was declared as {declared.Kind}: it would not be saved.");
         var state = entry.State!;
         if (state.Find(declared.Key) is { } present)
             return present;
@@ -137,6 +140,7 @@ internal sealed partial class StepContext
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        Measuring<TRule, T>.Refuse("Give it with ApplyMeasured or ApplyByRow.");
         if (IsAsBefore<TRule, T>(entry, states)) // with thousands of small tensors, what follows below would show
         {
             Give(ref entry);
@@ -156,9 +160,9 @@ internal sealed partial class StepContext
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         TRule.Slots <= 3 && states.Length == TRule.Slots && entry.OnHost && entry.Rows is null
-        && (TRule.Slots <= 0 || ReferenceEquals(entry.S0.Entry, states[0]))
-        && (TRule.Slots <= 1 || ReferenceEquals(entry.S1.Entry, states[1]))
-        && (TRule.Slots <= 2 || ReferenceEquals(entry.S2.Entry, states[2]));
+        && (TRule.Slots <= 0 || entry.S0.Tensor is not null && ReferenceEquals(entry.S0.Entry, states[0]))
+        && (TRule.Slots <= 1 || entry.S1.Tensor is not null && ReferenceEquals(entry.S1.Entry, states[1]))
+        && (TRule.Slots <= 2 || entry.S2.Tensor is not null && ReferenceEquals(entry.S2.Entry, states[2]));
 
     internal void PlanMeasured<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
         where TRule : struct, IMeasuringRule<T>

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace OptimSharp.Engine;
 
 /// <summary>Work that any thread can take pieces of until none is left.</summary>
@@ -17,6 +19,7 @@ internal sealed class WorkerTeam(ISharedWork work) : IThreadPoolWorkItem
     int open;    // 1 while helpers may join
     int inside;  // helpers at work now
     int queued;  // helpers the pool has not started yet
+    ExceptionDispatchInfo? failure; // of a helper: a rule of the user's may throw
 
     /// <summary>Other threads to use than the pool's.</summary>
     public static IThreads? Borrowed { get; set; }
@@ -34,6 +37,7 @@ internal sealed class WorkerTeam(ISharedWork work) : IThreadPoolWorkItem
             return;
         }
 
+        failure = null;
         Interlocked.Exchange(ref open, 1);
         for (int wanted = threads - 1 - Volatile.Read(ref queued); wanted > 0; wanted--)
         {
@@ -53,6 +57,7 @@ internal sealed class WorkerTeam(ISharedWork work) : IThreadPoolWorkItem
             while (Volatile.Read(ref inside) != 0)
                 spin.SpinOnce(sleep1Threshold: -1);
         }
+        Interlocked.Exchange(ref failure, null)?.Throw();
     }
 
     void IThreadPoolWorkItem.Execute()
@@ -63,6 +68,10 @@ internal sealed class WorkerTeam(ISharedWork work) : IThreadPoolWorkItem
         {
             if (Volatile.Read(ref open) != 0)
                 work.TakePart();
+        }
+        catch (Exception e) // on a thread of the pool it would end the process
+        {
+            Volatile.Write(ref failure, ExceptionDispatchInfo.Capture(e));
         }
         finally
         {

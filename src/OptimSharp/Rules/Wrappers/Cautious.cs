@@ -19,7 +19,7 @@ public struct Cautious<TRule, T>(TRule rule, bool maximize = false) : IMeasuring
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly TRule rule = rule;
+    readonly TRule rule = Wrapped<TRule, T>.Plain(rule);
     readonly T down = T.CreateChecked(maximize ? -1 : 1);
     T scale = T.One;
 

@@ -15,7 +15,7 @@ public struct CentralizedGradient<TRule, T>(TRule rule) : IMeasuringRule<T>
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly TRule rule = rule;
+    readonly TRule rule = Wrapped<TRule, T>.Plain(rule);
     T mean = T.Zero;
 
     /// <inheritdoc/>

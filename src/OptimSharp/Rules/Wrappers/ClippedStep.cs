@@ -16,7 +16,7 @@ public struct ClippedStep<TRule, T>(TRule rule, double limit) : IMeasuringRule<T
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly TRule rule = rule;
+    readonly TRule rule = Wrapped<TRule, T>.Plain(rule);
     readonly T limit = T.CreateChecked(limit);
     T scale = T.One;
 

@@ -16,7 +16,7 @@ public readonly struct TowardsInitial<TRule, T>(TRule rule, double strength) : I
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly TRule rule = rule;
+    readonly TRule rule = Wrapped<TRule, T>.Plain(rule);
     readonly T strength = T.CreateChecked(strength);
 
     /// <inheritdoc/>
