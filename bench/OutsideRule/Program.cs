@@ -104,6 +104,7 @@ sealed record Contender(string Name, Func<IEnumerable<Parameter>, Optimizer> Ins
     public static Contender[] All { get; } =
     [
         new("AdamW", p => new library::OptimSharp.AdamW(p), p => new AdamW(p)),
+        new("Lion", p => new library::OptimSharp.Lion(p), p => new Lion(p)),
     ];
 
     public static Contender Named(string name) => All.First(contender => contender.Name == name);

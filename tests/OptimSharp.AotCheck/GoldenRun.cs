@@ -8,8 +8,8 @@ namespace OptimSharp.AotCheck;
 /// </summary>
 static class GoldenRun
 {
-    /// <summary>Whether it is a case for here: an optimizer's, in float32 or float64.</summary>
-    public static bool Takes(JsonElement root) =>
+    /// <summary>Whether it is a case for here: an optimizer's, in float32 or float64. Options are set by group here, so none that looks at the optimizer's own rate.</summary>
+    public static bool Takes(JsonElement root) => !root.GetRawText().Contains("corrected_weight_decay", StringComparison.Ordinal) &&
         root.GetProperty("kind").GetString() == "optimizer" && root.GetProperty("dtype").GetString() is "float32" or "float64";
 
     /// <summary>What differs from PyTorch first; null when nothing does.</summary>
