@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using OptimSharp;
+using OptimSharp.Benchmarks;
 
 // A rule outside of the library beside the same rule inside: the same files, compiled twice. Warm, in turns in one process; and the first hundred steps of a process, each in a new one.
 var seconds = new Option<double>("--seconds") { Description = "how long to measure each case warm", DefaultValueFactory = _ => 5 };
@@ -15,17 +16,17 @@ command.SetAction(result =>
 {
     if (result.GetValue(child) is [var name, var place, var shape, var threads])
     {
-        Console.WriteLine(FirstHundred(Contender.Named(name), place == "outside", Shapes.Named(shape), int.Parse(threads, CultureInfo.InvariantCulture)).ToString("R", CultureInfo.InvariantCulture));
+        Console.WriteLine(FirstHundred(Contender.Named(name), place == "outside", Shapes.All[shape], int.Parse(threads, CultureInfo.InvariantCulture)).ToString("R", CultureInfo.InvariantCulture));
         return;
     }
     Console.WriteLine(RuntimeFeature.IsDynamicCodeSupported ? "compiled at run time" : "native code");
     foreach (var contender in Contender.All)
     {
-        foreach (var (shapeName, shapes) in Shapes.All)
+        foreach (string shapeName in (string[])["1x16M", "4000x256"])
         {
             foreach (int count in new[] { 1, Environment.ProcessorCount }.Distinct())
             {
-                double warm = Warm(contender, shapes, count, result.GetValue(seconds));
+                double warm = Warm(contender, Shapes.All[shapeName], count, result.GetValue(seconds));
                 double first = Cold(contender.Name, shapeName, count, result.GetValue(processes));
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{contender.Name,-8} {shapeName,-9} {count}t   outside / inside   warm {warm:F3}   first hundred steps {first:F3}"));
             }
@@ -37,7 +38,7 @@ return command.Parse(args).Invoke();
 static double Warm(Contender contender, long[][] shapes, int threads, double seconds)
 {
     Execution.ThreadCount = threads;
-    var parameters = Shapes.Make(shapes);
+    var parameters = Parameters.Make(shapes);
     // Over the same memory, so that its place is no difference.
     using Optimizer inside = contender.Inside(parameters), outside = contender.Outside(parameters);
     Optimizer[] both = [inside, outside];
@@ -69,7 +70,7 @@ static double Time(Optimizer optimizer, int repeats)
 static double FirstHundred(Contender contender, bool outside, long[][] shapes, int threads)
 {
     Execution.ThreadCount = threads;
-    var parameters = Shapes.Make(shapes);
+    var parameters = Parameters.Make(shapes);
     using var optimizer = outside ? contender.Outside(parameters) : contender.Inside(parameters);
     return Time(optimizer, 100);
 }
@@ -111,12 +112,8 @@ sealed record Contender(string Name, Func<IEnumerable<Parameter>, Optimizer> Ins
 }
 
 /// <summary>What is stepped.</summary>
-static class Shapes
+static class Parameters
 {
-    public static (string Name, long[][] Shapes)[] All { get; } = [("1x16M", [[4096, 4096]]), ("4000x256", [.. Enumerable.Repeat<long[]>([16, 16], 4000)])];
-
-    public static long[][] Named(string name) => All.First(shape => shape.Name == name).Shapes;
-
     public static Parameter[] Make(long[][] shapes)
     {
         var random = new Random(1);

@@ -14,7 +14,7 @@ namespace OptimSharp;
 /// </para>
 /// <para>
 /// Handlers of events and closures may call the optimizer, but for what would disturb the call that they are in: a step within a step, and,
-/// in the closure of <see cref="LBFGS"/>, whatever changes groups or state, are an <see cref="InvalidOperationException"/>, without harm.
+/// in the closure of a <see cref="ClosureOptimizer{TOptions}"/> such as <see cref="LBFGS"/>, whatever changes groups or state, are an <see cref="InvalidOperationException"/>, without harm.
 /// <see cref="Dispose"/> in one of them frees the state at the end of that call; a step that was not taken by then is not taken.
 /// </para>
 /// </remarks>

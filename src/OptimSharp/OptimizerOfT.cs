@@ -67,7 +67,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already or shares memory with another one, or the
     /// group belongs to an optimizer. Nothing was added.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was added.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of a <see cref="ClosureOptimizer{TOptions}"/>. Nothing was added.</exception>
     /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     public void AddParameterGroup(ParameterGroup<TOptions> group)
     {
@@ -104,7 +104,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <c>optimizer.Rebind(model.Parameters())</c>. State moves to the new parameters' device and type.
     /// </summary>
     /// <exception cref="ArgumentException">Names are missing or not unique, a shape differs, or parameters are the same tensor or share memory. Nothing was changed.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of <see cref="LBFGS"/>. Nothing was changed.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of a <see cref="ClosureOptimizer{TOptions}"/>. Nothing was changed.</exception>
     /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
     /// <remarks>Parameters that the optimizer does not have are left out, and a warning (<see cref="Warnings"/>) names them: weights that were tied may have come apart when the module was moved.</remarks>
     public void Rebind(IEnumerable<Parameter> parameters)

@@ -142,7 +142,7 @@ public sealed class ParameterState
         tensors.RemoveAt(i);
     }
 
-    /// <summary>Moves the tensors to another parameter's backend and type. Lists stay: they are <see cref="LBFGS"/>'s, in host memory always.</summary>
+    /// <summary>Moves the tensors to another parameter's backend and type. Lists stay: they are of a <see cref="ClosureOptimizer{TOptions}"/>, in host memory always.</summary>
     internal void MoveTo(Parameter parameter, StatePrecision precision)
     {
         for (int i = 0; i < tensors.Count; i++)

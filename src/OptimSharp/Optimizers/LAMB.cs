@@ -57,6 +57,8 @@ public sealed record LAMBOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    internal bool Adapts => WeightDecay != 0 || AlwaysAdapt;
 }
 
 /// <summary>LAMB: Adam's direction, as long as the weights of its tensor.</summary>
@@ -102,7 +104,7 @@ public sealed class LAMB(IEnumerable<ParameterGroup<LAMBOptions>> groups, LAMBOp
             double correction2 = options.BiasCorrection ? 1 - x.Power(options.Betas.Beta2, t) : 1;
             if (options.Caution)
                 x.ApplyMeasured(new LAMBRule<T, On>(options, x.Rounding, factor, shrinks, correction1, correction2), ExpAvg, ExpAvgSq);
-            else if (options.WeightDecay != 0 || options.AlwaysAdapt)
+            else if (options.Adapts)
                 x.ApplyMeasured(new LAMBRule<T, Off>(options, x.Rounding, factor, shrinks, correction1, correction2), ExpAvg, ExpAvgSq);
             else
                 x.Apply(new WithoutSums<LAMBRule<T, Off>, T>(new(options, x.Rounding, factor, shrinks, correction1, correction2)), ExpAvg, ExpAvgSq);
@@ -118,7 +120,7 @@ struct LAMBRule<T, TCaution>(LAMBOptions o, Rounding<T> rounding, double factor,
     where TCaution : IChoice
 {
     readonly double rate = o.LearningRate, unscaled = Math.Sqrt(correction2) / correction1, added = o.DecoupledDecay ? 0 : o.WeightDecay;
-    readonly bool adapts = o.WeightDecay != 0 || o.AlwaysAdapt, clips = o.TrustClip;
+    readonly bool adapts = o.Adapts, clips = o.TrustClip;
     readonly Rounding<T> rounding = rounding;
     readonly T byGradient = T.CreateChecked(o.Maximize ? -factor : factor);
     readonly T keep = T.CreateChecked(1 - shrinks);
@@ -127,7 +129,7 @@ struct LAMBRule<T, TCaution>(LAMBOptions o, Rounding<T> rounding, double factor,
     readonly T beta2 = T.CreateChecked(o.Betas.Beta2);
     readonly T w2 = T.CreateChecked(1 - o.Betas.Beta2);
     readonly T eps = T.CreateChecked(o.Epsilon * Math.Sqrt(correction2));
-    T a = T.CreateChecked((TCaution.IsOn || o.WeightDecay != 0 || o.AlwaysAdapt ? 1 : o.LearningRate) * Math.Sqrt(correction2) / correction1);
+    T a = T.CreateChecked((TCaution.IsOn || o.Adapts ? 1 : o.LearningRate) * Math.Sqrt(correction2) / correction1);
     T b = T.CreateChecked(o.DecoupledDecay ? 0 : o.WeightDecay);
 
     public static int Slots => 2;

@@ -147,7 +147,7 @@ internal sealed partial class StepContext
             plan.AddAgain<TRule, T>(rule, entry, FrameOf(ref entry));
             return;
         }
-        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
+        var target = TargetOf<TRule, T>(ref entry, states);
         if (entry.OnHost)
             plan.AddParameter<TRule, T>(rule, target);
         else
@@ -169,8 +169,7 @@ internal sealed partial class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         CheckSums<TRule, T>();
-        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
-        entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, target);
+        entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, TargetOf<TRule, T>(ref entry, states));
     }
 
     internal void PlanByRow<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
@@ -183,8 +182,7 @@ internal sealed partial class StepContext
         var trial = rule;
         trial.Take(new(zeros, default, 1)); // when rows are measured, some are changed already: what a rule can't have is told now
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
-        entry.Parameter.Backend.PlanByRow<TRule, T>(plan, rule, target);
+        entry.Parameter.Backend.PlanByRow<TRule, T>(plan, rule, TargetOf<TRule, T>(ref entry, states));
     }
 
     static void CheckSums<TRule, T>()
@@ -194,6 +192,11 @@ internal sealed partial class StepContext
         if (TRule.Sums is < 1 or > StepPlan.MostSums)
             throw new InvalidOperationException($"{typeof(TRule).Name} has {TRule.Sums} sums; a rule can have 1 to {StepPlan.MostSums}.");
     }
+
+    StepTarget TargetOf<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StepFrame? FrameOf(ref Entry entry)

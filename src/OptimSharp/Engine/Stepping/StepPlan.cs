@@ -35,7 +35,7 @@ internal sealed class StepPlan : ISharedWork
     public void AddParameter<TRule, T>(in TRule rule, in StepTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        AddParameter(BatchOf<TRule, T>(), rule, target);
+        AddParameter(BatchOf<Batch<TRule, T>>(), rule, target);
 
     /// <summary>Adds the update of a parameter in host memory, with a dense gradient and the states of its entry's slots.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,7 +43,7 @@ internal sealed class StepPlan : ISharedWork
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var batch = BatchOf<TRule, T>();
+        var batch = BatchOf<Batch<TRule, T>>();
         ref var work = ref batch.Next(rule);
         work.Describe(entry, frame, TRule.Slots);
         total += batch.Include(work.Count);
@@ -55,7 +55,7 @@ internal sealed class StepPlan : ISharedWork
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var batch = OfKind<MeasuringBatch<TRule, T>>();
+        var batch = BatchOf<MeasuringBatch<TRule, T>>();
         AddParameter(batch, rule, target);
         measured.Add(batch.Last());
     }
@@ -64,14 +64,14 @@ internal sealed class StepPlan : ISharedWork
     public void AddByRow<TRule, T>(in TRule rule, in StepTarget target)
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        AddParameter(OfKind<RowBatch<TRule, T>>(), rule, target);
+        AddParameter(BatchOf<RowBatch<TRule, T>>(), rule, target);
 
     /// <summary>Adds a rule over memory.</summary>
     public void Add<TRule, T>(in TRule rule, in Work work)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var batch = BatchOf<TRule, T>();
+        var batch = BatchOf<Batch<TRule, T>>();
         batch.Next(rule) = work;
         total += batch.Include(work.Count);
         borrows = true;
@@ -179,12 +179,8 @@ internal sealed class StepPlan : ISharedWork
         borrows |= target.Frame is not null || target.Rows is not null || target.Memory.Values.IsArray || target.Memory.Gradient.IsArray;
     }
 
-    Batch<TRule, T> BatchOf<TRule, T>()
-        where TRule : struct, IUpdateRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => OfKind<Batch<TRule, T>>();
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    TBatch OfKind<TBatch>() where TBatch : Batch, new()
+    TBatch BatchOf<TBatch>() where TBatch : Batch, new()
     {
         foreach (var batch in batches)
         {

@@ -30,13 +30,7 @@ internal unsafe struct Work
     {
         if (parameter != target.Parameter || version != target.States.Version || target.Rows is not null)
             DescribeAnew(target);
-        Param = target.Memory.Values;
-        Grad = target.Rows is { } rows ? rows.Values : target.Memory.Gradient;
-        GradType = (target.Rows?.Type ?? target.GradType).Real();
-        Frame = target.Frame;
-        var average = target.Frame?.TakeAverage(target.Parameter);
-        Average = average is null ? null : (byte*)average.Start;
-        AverageType = average?.Type.Real() ?? default;
+        InThisStep(target.Parameter, target.Memory.Values, target.Rows is { } rows ? rows.Values : target.Memory.Gradient, target.Rows?.Type ?? target.GradType, target.Frame);
     }
 
     /// <summary>The same for a parameter in host memory, with a dense gradient and the states of its entry's slots.</summary>
@@ -45,11 +39,18 @@ internal unsafe struct Work
     {
         if (parameter != entry.Parameter || version != entry.StatesVersion)
             DescribeAnew(entry, slots);
-        Param = entry.Memory.Values;
-        Grad = entry.Memory.Gradient;
-        GradType = entry.GradType.Real();
+        InThisStep(entry.Parameter, entry.Memory.Values, entry.Memory.Gradient, entry.GradType, frame);
+    }
+
+    /// <summary>What may be elsewhere at each step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    void InThisStep(Parameter parameter, Address values, Address gradient, ElementType gradType, StepFrame? frame)
+    {
+        Param = values;
+        Grad = gradient;
+        GradType = gradType.Real();
         Frame = frame;
-        var average = frame?.TakeAverage(entry.Parameter);
+        var average = frame?.TakeAverage(parameter);
         Average = average is null ? null : (byte*)average.Start;
         AverageType = average?.Type.Real() ?? default;
     }
