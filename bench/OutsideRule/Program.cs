@@ -9,7 +9,7 @@ using OptimSharp.Benchmarks;
 
 // A rule outside of the library beside the same rule inside: the same files, compiled twice. Warm, in turns in one process; and the first hundred steps of a process, each in a new one.
 var seconds = new Option<double>("--seconds") { Description = "how long to measure each case warm", DefaultValueFactory = _ => 5 };
-var processes = new Option<int>("--processes") { Description = "how many processes of each kind take the first hundred steps", DefaultValueFactory = _ => 7 };
+var processes = new Option<int>("--processes") { Description = "how many processes of each kind take the first hundred steps", DefaultValueFactory = _ => 25 };
 var child = new Option<string[]?>("--child") { Arity = new(4, 4), AllowMultipleArgumentsPerToken = true, Hidden = true };
 var command = new RootCommand("Rules outside of the library beside the same rules inside.") { seconds, processes, child };
 command.SetAction(result =>
@@ -27,8 +27,8 @@ command.SetAction(result =>
             foreach (int count in new[] { 1, Environment.ProcessorCount }.Distinct())
             {
                 double warm = Warm(contender, Shapes.All[shapeName], count, result.GetValue(seconds));
-                double first = Cold(contender.Name, shapeName, count, result.GetValue(processes));
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{contender.Name,-8} {shapeName,-9} {count}t   outside / inside   warm {warm:F3}   first hundred steps {first:F3}"));
+                string first = Cold(contender.Name, shapeName, count, result.GetValue(processes));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{contender.Name,-8} {shapeName,-9} {count}t   outside / inside   warm {warm:F3}   first hundred steps {first}"));
             }
         }
     }
@@ -75,18 +75,19 @@ static double FirstHundred(Contender contender, bool outside, long[][] shapes, i
     return Time(optimizer, 100);
 }
 
-static double Cold(string name, string shape, int threads, int processes)
+// A process's time differs from the next one's by its place in memory, by far more than outside from inside: so many pairs, and how sure their median is.
+static string Cold(string name, string shape, int threads, int processes)
 {
-    double[] inside = new double[processes], outside = new double[processes];
+    var ratios = new double[processes];
     for (int i = 0; i < processes; i++)
     {
-        if (i % 2 == 0)
-            inside[i] = Run("inside");
-        outside[i] = Run("outside");
-        if (i % 2 != 0)
-            inside[i] = Run("inside");
+        bool insideFirst = i % 2 == 0;
+        double first = Run(insideFirst ? "inside" : "outside"), second = Run(insideFirst ? "outside" : "inside");
+        ratios[i] = insideFirst ? second / first : first / second;
     }
-    return Median(outside) / Median(inside);
+    Array.Sort(ratios);
+    int away = (int)Math.Ceiling(0.98 * Math.Sqrt(processes)); // the order statistics around a median, by the binomial distribution
+    return string.Create(CultureInfo.InvariantCulture, $"{Median(ratios):F3} (95 %: {ratios[Math.Max(processes / 2 - away, 0)]:F3} to {ratios[Math.Min(processes / 2 + away, processes - 1)]:F3})");
 
     double Run(string place)
     {

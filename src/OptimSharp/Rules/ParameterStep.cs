@@ -47,7 +47,11 @@ public readonly ref struct ParameterStep<T>
     public double Log(double x) => Powers.Log(x);
 
     /// <summary>Whether the parameter has this state tensor already.</summary>
-    public bool Has(StateEntry state) => entry.State!.Find(state.Key) is not null;
+    public bool Has(StateEntry state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        return ReferenceEquals(entry.S0.Entry, state) || entry.State!.Find(state.Key) is not null; // what a slot remembers is there
+    }
 
     /// <summary>A number of the state, or what it starts with.</summary>
     public double Number(StateEntry state) => Number(state, state.Initial);
@@ -74,7 +78,11 @@ public readonly ref struct ParameterStep<T>
     /// <summary>
     /// Gives a sparse gradient its zeros, for a rule that moves rows without a gradient too. The step then costs by the table.
     /// </summary>
-    public void Densify() => context.Densify<T>(ref entry);
+    public void Densify()
+    {
+        if (entry.Rows is not null)
+            context.Densify<T>(ref entry);
+    }
 
     /// <summary>Gives the parameter its rule for this step.</summary>
     /// <param name="rule">The rule.</param>

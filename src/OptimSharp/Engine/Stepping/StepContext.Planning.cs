@@ -72,11 +72,10 @@ internal sealed partial class StepContext
             throw new InvalidOperationException($"{optimizer.GetType().Name} uses the state '{state}' of parameter {entry.Parameter}, but its StateEntries {(listed is null ? "does not list it: it would not be saved" : "lists another one of that name")}.");
     }
 
-    /// <summary>Gives a sparse gradient its zeros.</summary>
+    /// <summary>Gives a gradient that is sparse its zeros.</summary>
     internal unsafe void Densify<T>(ref Entry entry) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (entry.Rows is not { } rows)
-            return;
+        var rows = entry.Rows!;
         if (denseCount == dense.Count)
             dense.Add(new());
         nint numbers = (nint)entry.Parameter.Numbers;
