@@ -21,6 +21,7 @@ public abstract partial class Optimizer
     public StateDict StateDict()
     {
         using var turn = Turn.Enter("StateDict", within: Stage.Before | Stage.Evaluating | Stage.After, Stage.Before);
+        CheckHeld("StateDict");
         StateSaving?.Invoke(this, EventArgs.Empty);
         Turn.Check();
         var state = OptimizerState.Save(this);
@@ -47,6 +48,7 @@ public abstract partial class Optimizer
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(options);
         using var turn = Turn.Enter("LoadStateDict", within: Stage.Before | Stage.After, Stage.Before);
+        CheckHeld("LoadStateDict");
         if (StateLoading is { } handlers)
         {
             state = state.Clone();
@@ -77,6 +79,14 @@ public abstract partial class Optimizer
 
     /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
     internal abstract IReadOnlyList<StateEntry> EntriesOf(Parameter parameter);
+
+    /// <summary>The name of a group's count of steps, which counts for its parameters where their states have none.</summary>
+    internal virtual string CountOfGroup => StateEntry.Step.Key;
+
+    /// <summary>Throws when parameters hold something else than what is trained, so that the call would save or change the wrong thing.</summary>
+    internal virtual void CheckHeld(string call)
+    {
+    }
 
     /// <summary>Whether one state is for all parameters together, in their order.</summary>
     internal virtual bool SharesState => false;

@@ -100,6 +100,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
         var turn = Turn.Enter("Step", within: Stage.After, Stage.Before);
         try
         {
+            CheckHeld("Step");
             AnyStepping?.Invoke(this, EventArgs.Empty);
             Stepping?.Invoke(this, EventArgs.Empty);
             Turn.Check();

@@ -111,6 +111,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     {
         ArgumentNullException.ThrowIfNull(parameters);
         using var turn = Turn.Enter("Rebind", within: Stage.Before | Stage.After);
+        CheckHeld("Rebind");
         var byName = new Dictionary<string, Parameter>();
         foreach (var parameter in parameters)
         {

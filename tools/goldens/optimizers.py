@@ -334,6 +334,56 @@ OPTIMIZERS = (
         by_dtype=ADAM_HALF,
     ),
     Optimizer(
+        "SGDScheduleFree",
+        sets={
+            "default": {},
+            "lr": {"lr": 0.1},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "momentum": {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.1},
+            "warmup": {"lr": 0.2, "warmup_steps": 4, "weight_decay": 0.1},
+            "warmup_equal_weights": {"lr": 0.2, "warmup_steps": 4, "weight_lr_power": 0.0},
+            "late_weigh_more": {"lr": 0.1, "r": 1.5, "weight_lr_power": 1.0},
+        },
+        usual={"lr": 0.1, "weight_decay": 0.01, "warmup_steps": 2},
+        groups=({"lr": 0.01, "momentum": 0.8}, {"weight_decay": 0.5, "r": 1.0, "warmup_steps": 0}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"lr": 0.3}),
+                 (8, 0, {"momentum": 0.95, "lr": 0.1}), (9, 1, {"weight_lr_power": 0.0})),
+    ),
+    Optimizer(
+        "AdamWScheduleFree",
+        sets=(schedule_free := {
+            "default": {},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75], "weight_decay": 0.1},
+            "late_weigh_more": {"lr": 0.05, "r": 1.5, "weight_lr_power": 1.0},
+            "eps": {"lr": 0.05, "eps": 0.5},
+        }) | {
+            "warmup": {"lr": 0.1, "warmup_steps": 4, "weight_decay": 0.1},
+            "warmup_equal_weights": {"lr": 0.1, "warmup_steps": 4, "weight_lr_power": 0.0},
+            "inner_momentum": {"lr": 0.05, "inner_momentum": 0.9, "weight_decay": 0.1},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.01, "warmup_steps": 2},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0.5, "inner_momentum": 0.5, "warmup_steps": 0}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.01}),
+                 (8, 0, {"betas": [0.95, 0.98], "lr": 0.1}), (9, 1, {"weight_lr_power": 0.0})),
+        dtypes=REAL,
+        by_dtype=ADAM_HALF,
+        without=tuple(("null_gradients", dtype) for dtype in REAL),  # it counts a group's steps, not a parameter's
+    ),
+    Optimizer(
+        "RAdamScheduleFree",
+        sets=schedule_free | {"loud": {"lr": 0.05, "silent_sgd_phase": False, "weight_decay": 0.1}},
+        usual={"lr": 0.05, "weight_decay": 0.01},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0.5, "silent_sgd_phase": False}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.01}),
+                 (8, 0, {"betas": [0.95, 0.98], "lr": 0.1}), (9, 1, {"weight_lr_power": 0.0})),
+        dtypes=REAL,
+        by_dtype=ADAM_HALF,
+        least_steps=7,  # its rule changes at the sixth with the default betas
+        without=tuple(("null_gradients", dtype) for dtype in REAL),
+    ),
+    Optimizer(
         "Adan",
         sets={
             "default": {},

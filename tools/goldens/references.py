@@ -22,6 +22,8 @@ class Reference:
     fixed: dict = field(default_factory=dict)      # arguments that choose among its implementations
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
     renamed: dict = field(default_factory=dict)    # of an option that it has in another form: name, and how it is made of ours
+    begin: str = ""                                # its method that training begins with
+    count: str = "step"                            # its groups' count of steps, where ours are each parameter's
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
 
     def arguments(self, options):
@@ -41,6 +43,9 @@ REFERENCES = {
     "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}),
     "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
         "clip_exponent": lambda c: ("clip_lambda", None if c is None else lambda step: step**c)}),
+    "SGDScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/sgd_schedulefree.py", fixed={"foreach": False}, begin="train", pairs=True),
+    "AdamWScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/adamw_schedulefree.py", fixed={"foreach": False}, begin="train", count="k"),
+    "RAdamScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/radam_schedulefree.py", fixed={"foreach": False}, begin="train", count="k"),
     "AdaBelief": Reference("juntang-zhuang/Adabelief-Optimizer", "2855178", "pypi_packages/adabelief_pytorch0.2.1/adabelief_pytorch/AdaBelief.py",
                            fixed={"print_change_log": False}, stubs=("tabulate", "colorama")),
 }
@@ -70,5 +75,8 @@ def optimizer_class(name):
 
     def make(groups, **options):
         with contextlib.redirect_stdout(io.StringIO()):  # some greet
-            return kind(groups, **reference.arguments(options))
+            made = kind(groups, **reference.arguments(options))
+        if reference.begin:
+            getattr(made, reference.begin)()
+        return made
     return make, {}

@@ -43,6 +43,8 @@ def replay(case, dtype=None, settle=None):
     kind, fixed = optimizer_class(case["optimizer"])
     pairs = dtype.is_complex and case["optimizer"] in REFERENCES and REFERENCES[case["optimizer"]].pairs
 
+    counted = REFERENCES[case["optimizer"]].count if case["optimizer"] in REFERENCES else "step"
+
     def given(stored):
         return torch.view_as_real(stored) if pairs else stored
 
@@ -77,7 +79,7 @@ def replay(case, dtype=None, settle=None):
                             if isinstance(value, torch.Tensor) and key != "step":
                                 settle(ours(value))
             state = optimizer.state_dict()["state"]
-            if "step" in optimizer.param_groups[0]:
+            if counted in optimizer.param_groups[0]:
                 state = {i: {"step": float(steps[i]), **entry} for i, entry in state.items()}
             yield {"params": [flat(ours(parameter)) for parameter in parameters],
                    "state": [{key: scalar_or_list(ours(value)) for key, value in state.get(i, {}).items() if value is not None}

@@ -27,7 +27,7 @@ namespace OptimSharp;
 /// using (averages.SwapIn())
 ///     Evaluate();
 /// </code></example>
-public sealed partial class AveragedParameters : IStateful, IDisposable
+public sealed partial class AveragedParameters : IStateful, ISwapSource, IDisposable
 {
     readonly Parameter[] live;
     readonly StateTensor[] averages;
@@ -90,6 +90,8 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
 
     /// <summary>The averages, in the order of <see cref="Names"/>.</summary>
     internal ReadOnlySpan<StateTensor> Averages => averages;
+
+    ReadOnlySpan<Parameter> ISwapSource.Live => live;
 
     /// <summary>A copy of an average.</summary>
     /// <exception cref="KeyNotFoundException">There is none of this name.</exception>
@@ -195,6 +197,10 @@ public sealed partial class AveragedParameters : IStateful, IDisposable
         Match(model, nameof(model)).CopyTo(live, 0);
         byIdentity = null;
     }
+
+    void ISwapSource.PutInto(int index) => live[index].CopyFrom(averages[index]);
+
+    void ISwapSource.Refresh() => Refresh();
 
     void Free()
     {

@@ -3,8 +3,21 @@ using OptimSharp.Engine;
 
 namespace OptimSharp;
 
+/// <summary>What can take the place of parameters' values for a while.</summary>
+interface ISwapSource
+{
+    /// <summary>The parameters.</summary>
+    ReadOnlySpan<Parameter> Live { get; }
+
+    /// <summary>Gives a parameter its other values.</summary>
+    void PutInto(int index);
+
+    /// <summary>Takes the parameters anew when some were disposed.</summary>
+    void Refresh();
+}
+
 /// <summary>
-/// Averages in the place of parameters, and the parameters' values until they come back. Scopes of the same parameters may be closed in any order: a
+/// Averages, or another point, in the place of parameters, and the parameters' values until they come back. Scopes of the same parameters may be closed in any order: a
 /// scope that is closed while later ones are open gives the values it kept to the next of them.
 /// </summary>
 sealed class SwapScope : IDisposable
@@ -12,16 +25,16 @@ sealed class SwapScope : IDisposable
     static readonly Lock Gate = new();
     static readonly List<SwapScope> Scopes = []; // those that are open, in the order of opening
 
-    readonly AveragedParameters owner;
+    readonly ISwapSource owner;
     readonly StateTensor?[] kept; // null once given back
 
-    SwapScope(AveragedParameters owner)
+    SwapScope(ISwapSource owner)
     {
         this.owner = owner;
         kept = new StateTensor?[owner.Live.Length];
     }
 
-    public static SwapScope Open(AveragedParameters owner)
+    public static SwapScope Open(ISwapSource owner)
     {
         var scope = new SwapScope(owner);
         lock (Gate)
@@ -44,7 +57,7 @@ sealed class SwapScope : IDisposable
             try
             {
                 for (int i = 0; i < scope.kept.Length; i++)
-                    owner.Live[i].CopyFrom(owner.Averages[i]);
+                    owner.PutInto(i);
             }
             catch
             {
@@ -55,8 +68,8 @@ sealed class SwapScope : IDisposable
         return scope;
     }
 
-    /// <summary>Whether any of these parameters holds an average now.</summary>
-    public static bool IsOpenFor(Parameter[] parameters)
+    /// <summary>Whether any of these parameters holds something else now.</summary>
+    public static bool IsOpenFor(IEnumerable<Parameter> parameters)
     {
         lock (Gate)
         {
@@ -116,7 +129,7 @@ sealed class SwapScope : IDisposable
         {
             if (Scopes[k].Find(parameter) is >= 0 and var match)
             {
-                Scopes[k].kept[match]?.Dispose(); // our averages
+                Scopes[k].kept[match]?.Dispose(); // what we had put there
                 Scopes[k].kept[match] = values;
                 return;
             }

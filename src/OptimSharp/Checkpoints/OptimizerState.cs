@@ -54,7 +54,7 @@ internal static class OptimizerState
                     saved[key] = TensorData.From(tensor);
                     break;
                 case StateKind.Number or StateKind.Whole when state.TryGetScalar(key, out double number):
-                    saved[key] = entry.Kind == StateKind.Whole ? (long)number : number;
+                    saved[key] = Saved(entry.Kind, number);
                     break;
                 case StateKind.Tensors or StateKind.Numbers when state.FindList(key) is { } list:
                     saved[key] = list.Select(TensorData.From).ToArray();
@@ -70,6 +70,22 @@ internal static class OptimizerState
         TensorData { Count: 1 } tensor when !tensor.ElementType.IsComplex() => tensor.ToDoubles()[0],
         IReadOnlyList<object?> list => list.Select(Plain).ToArray(),
         _ => value,
+    };
+
+    /// <summary>A number as files have it.</summary>
+    public static object Saved(StateKind kind, double number) => kind switch
+    {
+        StateKind.Whole => (long)number,
+        StateKind.Flag => number != 0,
+        _ => number,
+    };
+
+    /// <summary>A number of this kind.</summary>
+    public static double Read(StateKind kind, StateDict from, string key) => kind switch
+    {
+        StateKind.Whole => Whole(from, key),
+        StateKind.Flag => from.GetBoolean(key) ? 1 : 0,
+        _ => Number(from, key),
     };
 
     public static double Number(StateDict from, string key) => Plain(from[key]) switch

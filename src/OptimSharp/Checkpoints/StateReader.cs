@@ -35,19 +35,16 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             bool present = from.TryGetValue(key, out object? value) && value is not null;
             if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional)
                 continue;
-            bool countedInGroup = !present && entry.Kind == StateKind.Step && group.ContainsKey(key);
+            bool countedInGroup = !present && entry.Kind == StateKind.Step && group.ContainsKey(optimizer.CountOfGroup);
             if (!present && !countedInGroup && IsLenient)
                 return $"'{key}' is missing";
             switch (entry.Kind)
             {
                 case StateKind.Step:
-                    state.Step = OptimizerState.Whole(countedInGroup ? group : from, key);
+                    state.Step = countedInGroup ? OptimizerState.Whole(group, optimizer.CountOfGroup) : OptimizerState.Whole(from, key);
                     break;
-                case StateKind.Number:
-                    state.Set(key, OptimizerState.Number(from, key));
-                    break;
-                case StateKind.Whole:
-                    state.Set(key, OptimizerState.Whole(from, key));
+                case StateKind.Number or StateKind.Whole:
+                    state.Set(key, OptimizerState.Read(entry.Kind, from, key));
                     break;
                 case StateKind.Tensor:
                     var (tensor, misfit) = ReadTensor(parameter, from, entry, key, from[key], precision);

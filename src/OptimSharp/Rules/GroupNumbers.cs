@@ -13,7 +13,7 @@ public sealed class GroupNumbers
     {
         foreach (var entry in entries)
         {
-            if (entry.Kind is not (StateKind.Number or StateKind.Whole))
+            if (entry.Kind is not (StateKind.Number or StateKind.Whole or StateKind.Flag))
                 throw new ArgumentException($"What is kept of a group is a number, but '{entry}' is declared as {entry.Kind}.");
         }
         if (entries.GroupBy(entry => entry.Key).FirstOrDefault(same => same.Count() > 1) is { } twice)
@@ -42,10 +42,13 @@ public sealed class GroupNumbers
             for (int i = 0; i < values.Length; i++)
             {
                 if (values[i] is { } value)
-                    yield return (entries[i].Key, entries[i].Kind == StateKind.Whole ? (object)(long)value : value);
+                    yield return (entries[i].Key, OptimizerState.Saved(entries[i].Kind, value));
             }
         }
     }
+
+    /// <summary>Sets a number at once, outside of a step.</summary>
+    internal void Change(StateEntry entry, double value) => values[IndexOf(entry)] = value;
 
     internal bool Has(string key) => entries.Any(entry => entry.Key == key);
 
@@ -69,8 +72,7 @@ public sealed class GroupNumbers
             bool has = from.TryGetValue(entry.Key, out object? value) && value is not null;
             read.values[i] = keep.Contains(entry.Key) ? values[i]
                 : !has ? null
-                : entry.Kind == StateKind.Whole ? OptimizerState.Whole(from, entry.Key)
-                : OptimizerState.Number(from, entry.Key);
+                : OptimizerState.Read(entry.Kind, from, entry.Key);
         }
         return read;
     }

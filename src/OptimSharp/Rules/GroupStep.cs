@@ -27,6 +27,9 @@ public readonly ref struct GroupStep<T>
     /// <remarks>Added in double precision and in one order: the same bits whatever the number of threads.</remarks>
     public double GradientNorm() => context.GradientNorm();
 
+    /// <inheritdoc cref="ParameterStep{T}.Power"/>
+    public double Power(double x, double y) => context.Powers[x, y];
+
     /// <summary>Goes through the parameters: <c>foreach (var x in group)</c>.</summary>
     public Enumerator GetEnumerator() => new(context, group);
 

@@ -40,6 +40,10 @@ public sealed class StateEntry
     /// <param name="optional">Whether a parameter that has a state may lack it.</param>
     public static StateEntry WholeNumber(string key, bool optional = false) => new(key, StateKind.Whole, optional);
 
+    /// <summary>Yes or no, saved as such: of a group (<see cref="Optimizer{TOptions}.GroupEntries"/>), as the number 1 or 0.</summary>
+    /// <param name="key">The name.</param>
+    public static StateEntry Flag(string key) => new(key, StateKind.Flag, optional: true);
+
     /// <summary>A list of tensors, for <see cref="ClosureOptimizer{TOptions}"/>: each a vector of all parameters' numbers.</summary>
     /// <inheritdoc cref="WholeNumber"/>
     public static StateEntry Tensors(string key, bool optional = false) => new(key, StateKind.Tensors, optional);
@@ -124,6 +128,9 @@ internal enum StateKind
 
     /// <summary>A whole number.</summary>
     Whole,
+
+    /// <summary>A number that is 1 or 0 and saved as a bool.</summary>
+    Flag,
 
     /// <summary>A list of tensors.</summary>
     Tensors,
