@@ -83,8 +83,18 @@ public abstract partial class Optimizer
     /// <summary>The name of a group's count of steps, which counts for its parameters where their states have none.</summary>
     internal virtual string CountOfGroup => StateEntry.Step.Key;
 
+    /// <summary>The scope in which the parameters hold something else than what is trained, as "within …"; null outside of one.</summary>
+    internal string? Held { get; set; }
+
     /// <summary>Throws when parameters hold something else than what is trained, so that the call would save or change the wrong thing.</summary>
-    internal virtual void CheckHeld(string call)
+    internal void CheckHeld(string call)
+    {
+        if (Held is { } scope)
+            throw new InvalidOperationException($"{call} was called {scope}. Dispose that first.");
+    }
+
+    /// <summary>Throws when a step would be of something else than what was loaded.</summary>
+    internal virtual void CheckLoaded()
     {
     }
 

@@ -101,6 +101,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
         try
         {
             CheckHeld("Step");
+            CheckLoaded();
             AnyStepping?.Invoke(this, EventArgs.Empty);
             Stepping?.Invoke(this, EventArgs.Empty);
             Turn.Check();
@@ -129,6 +130,13 @@ public abstract partial class Optimizer : IStateful, IDisposable
 
     /// <summary>The update of a step that evaluates a closure several times.</summary>
     internal void UpdateWithin<TLoss>(Func<TLoss> closure) => UpdateWith(closure);
+
+    /// <summary>The update of a step that is a part of something else: without events.</summary>
+    internal void UpdateAlone()
+    {
+        using var turn = Turn.Enter("Step", within: 0);
+        Update();
+    }
 
     /// <summary>Raises what is raised after a step that was taken.</summary>
     internal void AfterStep()
@@ -183,7 +191,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
         {
             text.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : "\n")}Parameter Group {i}\n");
             var group = Groups[i];
-            var shown = group.OptionKeys.Select(key => (Key: key, Value: group[key])).Concat(group.Numbers.All.Select(n => (n.Key, (object?)n.Value))).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
+            var shown = group.OptionKeys.Where(key => group.Saves(key, StandardOptions)).Select(key => (Key: key, Value: group[key])).Concat(group.Numbers.All.Select(n => (n.Key, (object?)n.Value))).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
             foreach (var (key, value) in shown.OrderBy(entry => entry.Key, StringComparer.Ordinal))
                 text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(value)}\n");
         }
@@ -200,6 +208,9 @@ public abstract partial class Optimizer : IStateful, IDisposable
 
     /// <summary>The options as they are when nobody says otherwise.</summary>
     internal abstract OptimizerOptions StandardOptions { get; }
+
+    /// <summary>Whether the state belongs to the parameters' values, so that nobody else may move them.</summary>
+    internal virtual bool FollowsValues => NeedsClosure;
 
     /// <summary>Whether a step evaluates a closure, several times, and is none without.</summary>
     internal virtual bool NeedsClosure => false;

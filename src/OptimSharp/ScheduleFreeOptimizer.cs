@@ -89,11 +89,13 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
         using var turn = Turn.Enter("EvalView", within: Stage.Before | Stage.After);
         if (views == 0)
         {
+            CheckHeld("EvalView"); // of others
             if (SwapScope.IsOpenFor(ParameterGroups.SelectMany(group => group.Parameters)))
                 throw new InvalidOperationException("Averages are swapped into the parameters, so x can't be computed from them: dispose the scope of SwapIn first.");
             swap = SwapScope.Open(new Points([.. ParameterGroups.Where(group => !HoldsX(group)).SelectMany(group => PointsOf(group, 1 / Interpolation(group.Options)))]));
         }
         views++;
+        Held = $"within an EvalView of {GetType().Name}, where the parameters hold the average x instead of what is trained";
         return new View(this);
     }
 
@@ -106,8 +108,7 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
     public void Train()
     {
         using var turn = Turn.Enter("Train", within: Stage.Before | Stage.After);
-        if (views > 0)
-            throw new InvalidOperationException("Train was called within an EvalView. Dispose that: then the parameters are y again.");
+        CheckHeld("Train");
         ParameterGroup<TOptions>[] groups = [.. ParameterGroups.Where(HoldsX)];
         if (SwapScope.IsOpenFor(groups.SelectMany(group => group.Parameters)))
             throw new InvalidOperationException("Averages are swapped into the parameters, so y can't be computed from them: dispose the scope of SwapIn first.");
@@ -120,11 +121,11 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
             group.Numbers.Change(TrainMode, 1);
     }
 
-    internal sealed override void CheckHeld(string call)
+    internal sealed override bool FollowsValues => true;
+
+    internal sealed override void CheckLoaded()
     {
-        if (views > 0)
-            throw new InvalidOperationException($"{call} was called within an EvalView of {GetType().Name}, where the parameters hold the average x instead of what is trained. Dispose the view first.");
-        if (call == "Step" && ParameterGroups.Any(HoldsX))
+        if (ParameterGroups.Any(HoldsX))
             throw new InvalidOperationException($"The state of {GetType().Name} was saved in evaluation mode, so the parameters hold the average x. Call Train() once model and optimizer are loaded: it takes them to where training goes on.");
     }
 
@@ -187,7 +188,7 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
             if (--owner.views > 0)
                 return;
             var swap = owner.swap;
-            owner.swap = null;
+            (owner.swap, owner.Held) = (null, null);
             swap?.Dispose();
         }
     }

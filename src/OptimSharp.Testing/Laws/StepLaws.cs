@@ -52,6 +52,7 @@ static class StepLaws
         double usual = 0, rate = 0;
         using Trial together = Trial.Start(setting, sizes, create: Both), one = Trial.Start(setting, sizes, create: p => setting.Create([.. p.Take(first)]));
         using Trial another = Trial.Start(setting, sizes, create: p => Rest(p, rate)), same = Trial.Start(setting, sizes, create: p => Rest(p, usual));
+        var start = same.Read(first..);
         for (int step = 0; step < setting.Options.Steps; step++)
         {
             foreach (var trial in (Trial[])[together, one, another, same])
@@ -60,7 +61,8 @@ static class StepLaws
         if (together.Read(..first).Difference(one.Read(..first), "beside another group", "alone") is { } difference)
             return difference;
         var rest = together.Read(first..);
-        bool shows = given.Sum() > 16 && !setting.Type.IsHalf(); // else both rates may round to the same
+        bool shows = given.Sum() > 16 && !setting.Type.IsHalf() // else both rates may round to the same
+            && same.Read(first..).HasMovedFrom(start); // some rest at first
         return shows && rest.Difference(same.Read(first..), "", "") is null
             ? FormattableString.Invariant($"a group with the rate {rate:R} steps as with {usual:R}: the group's options are those to be used")
             : rest.Difference(another.Read(first..), "in a group added with a rate of its own", "alone with that rate");

@@ -46,6 +46,9 @@ internal sealed class Outcome(ElementType type)
         return null;
     }
 
+    /// <summary>Whether values of parameters differ from what they were.</summary>
+    public bool HasMovedFrom(Outcome start) => Difference(Values, tensors[Values], start.tensors[Values], "", "", null) is not null;
+
     /// <summary>A number that depends on every bit.</summary>
     public ulong Hash()
     {

@@ -24,6 +24,7 @@ sealed class SwapScope : IDisposable
 {
     static readonly Lock Gate = new();
     static readonly List<SwapScope> Scopes = []; // those that are open, in the order of opening
+    static readonly List<Holding> Holdings = [];
 
     readonly ISwapSource owner;
     readonly StateTensor?[] kept; // null once given back
@@ -68,11 +69,25 @@ sealed class SwapScope : IDisposable
         return scope;
     }
 
+    /// <summary>Says that these parameters hold something else until the result is disposed, which gives nothing back.</summary>
+    public static IDisposable Hold(IReadOnlyCollection<Parameter> parameters)
+    {
+        var holding = new Holding(parameters.Select(p => p.Identity).ToHashSet());
+        lock (Gate)
+            Holdings.Add(holding);
+        return holding;
+    }
+
     /// <summary>Whether any of these parameters holds something else now.</summary>
     public static bool IsOpenFor(IEnumerable<Parameter> parameters)
     {
         lock (Gate)
         {
+            foreach (var holding in Holdings)
+            {
+                if (parameters.Any(p => holding.Identities.Contains(p.Identity)))
+                    return true;
+            }
             foreach (var scope in Scopes)
             {
                 foreach (var parameter in parameters)
@@ -148,5 +163,16 @@ sealed class SwapScope : IDisposable
                 return i;
         }
         return -1;
+    }
+
+    sealed class Holding(HashSet<object> identities) : IDisposable
+    {
+        public HashSet<object> Identities => identities;
+
+        public void Dispose()
+        {
+            lock (Gate)
+                Holdings.Remove(this);
+        }
     }
 }

@@ -30,6 +30,10 @@ public sealed record ADOPTOptions : OptimizerOptions
     [Option("decouple")]
     public bool DecoupledWeightDecay { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -71,9 +75,9 @@ public sealed class ADOPT(IEnumerable<ParameterGroup<ADOPTOptions>> groups, ADOP
             long t = x.NextStep();
             double limit = options.ClipExponent is { } c ? x.Power(t - 1, c) : double.PositiveInfinity;
             if (t == 1)
-                x.Apply(new ADOPTRule<T, On>(options, x.Rounding, limit), ExpAvg, ExpAvgSq);
+                x.Apply(new ADOPTRule<T, On>(options, x.Rounding, limit), options.Mask, options.Maximize, ExpAvg, ExpAvgSq);
             else
-                x.Apply(new ADOPTRule<T, Off>(options, x.Rounding, limit), ExpAvg, ExpAvgSq);
+                x.Apply(new ADOPTRule<T, Off>(options, x.Rounding, limit), options.Mask, options.Maximize, ExpAvg, ExpAvgSq);
         }
     }
 }

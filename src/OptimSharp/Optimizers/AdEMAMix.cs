@@ -34,6 +34,10 @@ public sealed record AdEMAMixOptions : OptimizerOptions
     [Option("weight_decay", AtLeast = 0)]
     public double WeightDecay { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -82,9 +86,9 @@ public sealed class AdEMAMix(IEnumerable<ParameterGroup<AdEMAMixOptions>> groups
             double alpha = t < options.AlphaWarmup ? (double)t / options.AlphaWarmup.Value * options.Alpha : options.Alpha;
             double slow = t < options.Beta3Warmup ? Between(x, beta1, beta3, (double)t / options.Beta3Warmup.Value) : beta3;
             if (beta1 != 0)
-                x.Apply(new AdEMAMixRule<T, On>(options, correction1, correction2, alpha, slow), ExpAvgSlow, ExpAvgSq, ExpAvgFast);
+                x.Apply(new AdEMAMixRule<T, On>(options, correction1, correction2, alpha, slow), options.Mask, options.Maximize, ExpAvgSlow, ExpAvgSq, ExpAvgFast);
             else
-                x.Apply(new AdEMAMixRule<T, Off>(options, correction1, correction2, alpha, slow), ExpAvgSlow, ExpAvgSq);
+                x.Apply(new AdEMAMixRule<T, Off>(options, correction1, correction2, alpha, slow), options.Mask, options.Maximize, ExpAvgSlow, ExpAvgSq);
         }
     }
 

@@ -42,6 +42,10 @@ public sealed record AdaBeliefOptions : OptimizerOptions
     [Option("degenerated_to_sgd")]
     public bool DegeneratedToSGD { get; init; } = true;
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -99,9 +103,9 @@ public sealed class AdaBelief(IEnumerable<ParameterGroup<AdaBeliefOptions>> grou
         where TAdapts : IChoice
     {
         if (options.AMSGrad)
-            x.Apply(new AdaBeliefRule<T, TAdapts, On>(options, x.Rounding, correction, byEpsilon), ExpAvg, ExpAvgVar, MaxExpAvgVar);
+            x.Apply(new AdaBeliefRule<T, TAdapts, On>(options, x.Rounding, correction, byEpsilon), options.Mask, options.Maximize, ExpAvg, ExpAvgVar, MaxExpAvgVar);
         else
-            x.Apply(new AdaBeliefRule<T, TAdapts, Off>(options, x.Rounding, correction, byEpsilon), ExpAvg, ExpAvgVar);
+            x.Apply(new AdaBeliefRule<T, TAdapts, Off>(options, x.Rounding, correction, byEpsilon), options.Mask, options.Maximize, ExpAvg, ExpAvgVar);
     }
 
     /// <inheritdoc/>

@@ -26,6 +26,10 @@ public record AdamOptions : OptimizerOptions
     [Option("amsgrad")]
     public bool AMSGrad { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -76,9 +80,9 @@ public sealed class Adam(IEnumerable<ParameterGroup<AdamOptions>> groups, AdamOp
             long t = x.NextStep();
             double correction1 = 1 - x.Power(options.Betas.Beta1, t), correction2 = 1 - x.Power(options.Betas.Beta2, t);
             if (options.AMSGrad)
-                x.Apply(new AdamRule<T, On>(options, x.Rounding, correction1, correction2), ExpAvg, ExpAvgSq, MaxExpAvgSq);
+                x.Apply(new AdamRule<T, On>(options, x.Rounding, correction1, correction2), options.Mask, options.Maximize, ExpAvg, ExpAvgSq, MaxExpAvgSq);
             else
-                x.Apply(new AdamRule<T, Off>(options, x.Rounding, correction1, correction2), ExpAvg, ExpAvgSq);
+                x.Apply(new AdamRule<T, Off>(options, x.Rounding, correction1, correction2), options.Mask, options.Maximize, ExpAvg, ExpAvgSq);
         }
     }
 }

@@ -11,9 +11,9 @@ public sealed record AdamWScheduleFreeOptions : OptimizerOptions
     public override double LearningRate { get; init; } = 0.0025;
 
     /// <summary>
-    /// β₁: how far the point where gradients are taken is from z towards the average, in (0, 1); and β₂, the decay of the average of squared gradients, in [0, 1). Default (0.9, 0.999).
+    /// β₁: how far the point where gradients are taken is from z towards the average; and β₂, the decay of the average of squared gradients; each in (0, 1). Default (0.9, 0.999).
     /// </summary>
-    [Option("betas", AtLeast = 0, Below = 1)]
+    [Option("betas", Above = 0, Below = 1)]
     public (double Beta1, double Beta2) Betas { get; init; } = (0.9, 0.999);
 
     /// <summary>ε, added to the denominator, ≥ 0. Default 1e-8.</summary>
@@ -43,10 +43,6 @@ public sealed record AdamWScheduleFreeOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
-
-    /// <inheritdoc/>
-    protected override (string Option, string Problem)? CheckTogether() =>
-        Betas.Beta1 == 0 ? (nameof(Betas), "β₁ must be above 0: with 0, y has nothing of the average, which then can't be told from it") : null;
 }
 
 /// <summary>Schedule-Free AdamW: averages instead of a schedule.</summary>

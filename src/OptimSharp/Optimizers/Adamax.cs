@@ -22,6 +22,10 @@ public sealed record AdamaxOptions : OptimizerOptions
     [Option("weight_decay", AtLeast = 0)]
     public double WeightDecay { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -59,7 +63,7 @@ public sealed class Adamax(IEnumerable<ParameterGroup<AdamaxOptions>> groups, Ad
         foreach (var x in group)
         {
             double correction = 1 - x.Power(options.Betas.Beta1, x.NextStep());
-            x.Apply(new AdamaxRule<T>(options, x.Rounding, correction), ExpAvg, ExpInf);
+            x.Apply(new AdamaxRule<T>(options, x.Rounding, correction), options.Mask, options.Maximize, ExpAvg, ExpInf);
         }
     }
 }

@@ -30,6 +30,10 @@ public sealed record AdanOptions : OptimizerOptions
     [Option("max_grad_norm", AtLeast = 0)]
     public double MaxGradientNorm { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -74,7 +78,7 @@ public sealed class Adan(IEnumerable<ParameterGroup<AdanOptions>> groups, AdanOp
         {
             long t = x.NextStep();
             double correction1 = 1 - x.Power(beta1, t), correction2 = 1 - x.Power(beta2, t), correction3 = 1 - x.Power(beta3, t);
-            x.Apply(new AdanRule<T>(options, x.Rounding, clip, correction1, correction2, Math.Sqrt(correction3), first: t == 1), ExpAvg, ExpAvgSq, ExpAvgDiff, NegPreGrad);
+            x.Apply(new AdanRule<T>(options, x.Rounding, clip, correction1, correction2, Math.Sqrt(correction3), first: t == 1), options.Mask, options.Maximize, ExpAvg, ExpAvgSq, ExpAvgDiff, NegPreGrad);
         }
     }
 
@@ -98,6 +102,7 @@ readonly struct AdanRule<T>(AdanOptions o, Rounding<T> rounding, double clip, do
     readonly T byMean = T.CreateChecked(o.LearningRate / correction1 * sqrtCorrection3);
     readonly T byChange = T.CreateChecked(o.LearningRate * o.Betas.Beta2 / correction2 * sqrtCorrection3);
     readonly bool first = first;
+    readonly bool splits = o.Mask == StepMask.None; // a mask is for the step as one
 
     public static int Slots => 4;
 
@@ -114,7 +119,7 @@ readonly struct AdanRule<T>(AdanOptions o, Rounding<T> rounding, double clip, do
         var denominator = L.Sqrt(x.S1) + L.Of(eps);
         // θ ← (θ − η(m/(1 − β₁ᵗ) + β₂e/(1 − β₂ᵗ)) / (√n/√(1 − β₃ᵗ) + ε)) / (1 + ηλ), the inner fractions multiplied out
         x.Param = rounding.Of(x.Param * L.Of(keep));
-        if (rounding.IsDone<L>()) // half parameters are written after each of the two
+        if (splits && rounding.IsDone<L>()) // half parameters are written after each of the two
         {
             x.Param = rounding.Of(x.Param - L.Of(byMean) * x.S0 / denominator) * L.Of(shrink);
             x.Step = L.Of(byChange) * x.S2 / denominator * L.Of(shrink);

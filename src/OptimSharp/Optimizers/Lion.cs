@@ -18,6 +18,10 @@ public sealed record LionOptions : OptimizerOptions
     [Option("weight_decay", AtLeast = 0)]
     public double WeightDecay { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -55,7 +59,7 @@ public sealed class Lion(IEnumerable<ParameterGroup<LionOptions>> groups, LionOp
     protected override void Update<T>(GroupStep<T> group, LionOptions options)
     {
         foreach (var x in group)
-            x.Apply(new LionRule<T>(options, x.Rounding), ExpAvg);
+            x.Apply(new LionRule<T>(options, x.Rounding), options.Mask, options.Maximize, ExpAvg);
     }
 }
 

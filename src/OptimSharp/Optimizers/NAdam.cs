@@ -30,6 +30,10 @@ public sealed record NAdamOptions : OptimizerOptions
     [Option("decoupled_weight_decay")]
     public bool DecoupledWeightDecay { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -73,7 +77,7 @@ public sealed class NAdam(IEnumerable<ParameterGroup<NAdamOptions>> groups, NAda
             double byGradient = options.LearningRate * (1 - mu) / (1 - product);
             double byMomentum = options.LearningRate * muNext / (1 - product * muNext);
             double correction2 = 1 - x.Power(options.Betas.Beta2, t);
-            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, Math.Sqrt(correction2)), ExpAvg, ExpAvgSq);
+            x.Apply(new NAdamRule<T>(options, x.Rounding, byGradient, byMomentum, Math.Sqrt(correction2)), options.Mask, options.Maximize, ExpAvg, ExpAvgSq);
         }
     }
 }
@@ -92,6 +96,7 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
     readonly T a = T.CreateChecked(byGradient * sqrtCorrection2);
     readonly T b = T.CreateChecked(byMomentum * sqrtCorrection2);
     readonly bool decays = o.WeightDecay != 0 && !o.DecoupledWeightDecay;
+    readonly bool splits = o.Mask == StepMask.None; // a mask is for the step as one
 
     public static int Slots => 2;
 
@@ -106,7 +111,7 @@ readonly struct NAdamRule<T>(NAdamOptions o, Rounding<T> rounding, double byGrad
         x.Param = rounding.Of(x.Param * L.Of(keep));                        // θ ← θ(1 − ηλ), when decoupled
         // θ ← θ − η((1 − μₜ)/(1 − M) · g + μₜ₊₁/(1 − Mμₜ₊₁) · m) / (√v/√(1 − β₂ᵗ) + ε), the inner fraction multiplied out
         var denominator = L.Sqrt(x.S1) + L.Of(eps);
-        if (rounding.IsDone<L>()) // half parameters are written after each of the two
+        if (splits && rounding.IsDone<L>()) // half parameters are written after each of the two
             (x.Param, x.Step) = (rounding.Of(x.Param - L.Of(a) * g / denominator), L.Of(b) * x.S0 / denominator);
         else
             x.Step = (L.Of(a) * g + L.Of(b) * x.S0) / denominator;

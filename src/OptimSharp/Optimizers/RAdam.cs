@@ -26,6 +26,10 @@ public sealed record RAdamOptions : OptimizerOptions
     [Option("decoupled_weight_decay")]
     public bool DecoupledWeightDecay { get; init; }
 
+    /// <summary>Which elements of the step are taken. Default: all.</summary>
+    [Option("caution", Choices = [false, true, "grams"], OnlyIfSet = true)]
+    public StepMask Mask { get; init; }
+
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
@@ -71,11 +75,11 @@ public sealed class RAdam(IEnumerable<ParameterGroup<RAdamOptions>> groups, RAda
             if (rho > 5)
             {
                 double rectification = Math.Sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho));
-                x.Apply(new RAdamRule<T, On>(options, x.Rounding, rectification * Math.Sqrt(correction2) / correction1), ExpAvg, ExpAvgSq);
+                x.Apply(new RAdamRule<T, On>(options, x.Rounding, rectification * Math.Sqrt(correction2) / correction1), options.Mask, options.Maximize, ExpAvg, ExpAvgSq);
             }
             else
             {
-                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, 1 / correction1), ExpAvg, ExpAvgSq);
+                x.Apply(new RAdamRule<T, Off>(options, x.Rounding, 1 / correction1), options.Mask, options.Maximize, ExpAvg, ExpAvgSq);
             }
         }
     }

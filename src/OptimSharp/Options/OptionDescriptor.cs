@@ -35,7 +35,10 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
     static readonly Type[] Types = [typeof(double), typeof(float), typeof(int), typeof(long), typeof(bool), typeof(string), typeof((double, double)), typeof((double?, double)), typeof((double, double, double))];
 
     /// <summary>Whether older checkpoints may lack it.</summary>
-    public bool MayBeMissing => attribute.AddedLater || Type == typeof(bool);
+    public bool MayBeMissing => attribute.AddedLater || attribute.OnlyIfSet || Type == typeof(bool);
+
+    /// <summary>Whether states have it although it is as in <paramref name="standard"/>.</summary>
+    public bool IsSaved(OptimizerOptions options, OptimizerOptions standard) => !attribute.OnlyIfSet || Text(Get(options)) != Text(Get(standard));
 
     /// <summary>The value in plain terms: a number, bool, string, null, or a list of these for a tuple.</summary>
     public object? Get(OptimizerOptions options) => property.GetValue(options) switch

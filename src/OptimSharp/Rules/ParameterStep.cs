@@ -91,8 +91,24 @@ public readonly ref struct ParameterStep<T>
     public void Apply<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IUpdateRule<T> =>
         context.Plan<TRule, T>(ref entry, rule, states);
 
+    /// <summary>Gives the parameter its rule for this step, masked.</summary>
+    /// <param name="rule">The rule. It leaves its step in <see cref="Cell{L}.Step"/>.</param>
+    /// <param name="mask">Which elements of the step are taken.</param>
+    /// <param name="maximize">Whether the rule goes up the gradient.</param>
+    /// <param name="states">The tensors of the state that the rule has.</param>
+    /// <inheritdoc cref="Apply{TRule}(in TRule, ReadOnlySpan{StateEntry})" path="/exception"/>
+    public void Apply<TRule>(in TRule rule, StepMask mask, bool maximize, params ReadOnlySpan<StateEntry> states) where TRule : struct, IUpdateRule<T>
+    {
+        if (mask == StepMask.None)
+            Apply(rule, states);
+        else if (mask == StepMask.Cautious)
+            ApplyMeasured(new Cautious<TRule, T>(rule, maximize), states);
+        else
+            Apply(new Grams<TRule, T>(rule, maximize), states);
+    }
+
     /// <summary>Gives the parameter a rule for this step that measures before it is applied.</summary>
-    /// <inheritdoc cref="Apply"/>
+    /// <inheritdoc cref="Apply{TRule}(in TRule, ReadOnlySpan{StateEntry})"/>
     public void ApplyMeasured<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IMeasuringRule<T> =>
         context.PlanMeasured<TRule, T>(ref entry, rule, states);
 
@@ -100,7 +116,7 @@ public readonly ref struct ParameterStep<T>
     /// Gives the parameter a rule for this step that measures each row before it is applied to that row: what one index of the first dimension has, an output's weights or a filter. It takes one pass over memory.
     /// There are no sums over all. A row is done by one thread.
     /// </summary>
-    /// <inheritdoc cref="Apply"/>
+    /// <inheritdoc cref="Apply{TRule}(in TRule, ReadOnlySpan{StateEntry})"/>
     public void ApplyByRow<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, IMeasuringRule<T> =>
         context.PlanByRow<TRule, T>(ref entry, rule, states);
 

@@ -90,7 +90,7 @@ public class SwapInTests
         {
             foreach (var one in new[] { average, other })
             {
-                Assert.Contains("dispose the scope of SwapIn first", Assert.Throws<InvalidOperationException>(one.Update).Message);
+                Assert.Contains("dispose the scope of SwapIn, EvalView or Perturb first", Assert.Throws<InvalidOperationException>(one.Update).Message);
                 Assert.Equal(1, one.Count);
             }
             other.Update([Parameter.Of("w", new float[3])]); // another model

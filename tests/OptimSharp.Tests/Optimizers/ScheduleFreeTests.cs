@@ -267,8 +267,8 @@ public class ScheduleFreeTests
     {
         var w = Parameter.Of("w", new double[] { 1 });
         Assert.Throws<ArgumentOutOfRangeException>(() => new SGDScheduleFree([w], new() { Momentum = 0 }));
-        Assert.Contains("β₁", Assert.ThrowsAny<ArgumentException>(() => new AdamWScheduleFree([w], new() { Betas = (0, 0.9) })).Message, StringComparison.Ordinal);
-        Assert.Contains("β₁", Assert.ThrowsAny<ArgumentException>(() => new RAdamScheduleFree([w], new() { Betas = (0, 0.9) })).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWScheduleFree([w], new() { Betas = (0, 0.9) }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RAdamScheduleFree([w], new() { Betas = (0, 0.9) }));
     }
 
     [Fact]

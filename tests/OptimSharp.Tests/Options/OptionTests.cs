@@ -18,7 +18,10 @@ public class OptionTests
         string[] keys = PyTorchOptions.Of[optimizer];
         using var made = Make(optimizer);
         var group = made.ParameterGroups[0];
-        Assert.Equal(keys.Order(StringComparer.Ordinal), group.OptionKeys);
+        string[] beyond = PyTorchOptions.Beyond.GetValueOrDefault(optimizer, []);
+        Assert.Equal(keys.Concat(beyond).Order(StringComparer.Ordinal), group.OptionKeys);
+        Assert.DoesNotContain(made.StateDict().GetDicts("param_groups")[0].Keys, key => beyond.Contains(key.Name));
+        Assert.All(beyond, key => Assert.DoesNotContain($"    {key}:", made.ToString(), StringComparison.Ordinal));
         foreach (string key in keys)
         {
             Assert.True(group.HasOption(key));
