@@ -50,11 +50,16 @@ class TensorWork<TRule, T>(TRule rule, StepTarget target)
     }
 
     /// <summary>The parameter's and the states' tensors, of real numbers.</summary>
-    protected torch.Tensor?[] Stored() =>
-    [
-        TorchBackend.Reals(((TorchParameter)target.Parameter).Tensor.detach()),
-        .. ((StateTensor?[])[target.States.S0, target.States.S1, target.States.S2, target.States.S3, target.States.S4, target.States.S5]).Select(state => ((TorchState?)state)?.Reals),
-    ];
+    protected torch.Tensor?[] Stored()
+    {
+        var param = TorchBackend.Reals(((TorchParameter)target.Parameter).Tensor.detach());
+        long[] shape = param.shape; // a state that is flat is seen so, too
+        return
+        [
+            param,
+            .. ((StateTensor?[])[target.States.S0, target.States.S1, target.States.S2, target.States.S3, target.States.S4, target.States.S5]).Select(state => ((TorchState?)state)?.Reals.view(shape)),
+        ];
+    }
 
     /// <summary>What the rule sees, and which rows it is of, when not of all.</summary>
     protected (Cell<TorchLane<T>> Cell, torch.Tensor? Rows) Read(torch.Tensor?[] stored)

@@ -22,7 +22,7 @@ internal sealed class TorchState : StateTensor
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        tensor.copy_(source.detach());
+        tensor.copy_(source.detach().reshape(tensor.shape));
     }
 
     /// <summary>A copy, of the current dispose scope.</summary>

@@ -217,8 +217,8 @@ public class OptimizerTests
     public void Parameters_of_all_types_step_together_as_they_would_alone(string optimizer)
     {
         var driver = OptimizerDriver.For(optimizer);
-        // A norm of all gradients makes them another step than alone.
-        var options = OptimizerSamples.SumsOverAll(driver.Type) ? [new("max_grad_norm", null)] : OptimizerSamples.OptionSets(driver.Type)[^1];
+        // Sums over all make them another step than alone.
+        var options = OptimizerSamples.SumsOverAll(driver.Type) ? OptimizerSamples.OptionsOfItsOwn(driver.Type) : OptimizerSamples.OptionSets(driver.Type)[^1];
         var alone = All().Select(parameter =>
         {
             Give(parameter);

@@ -503,4 +503,103 @@ OPTIMIZERS = (
                  (7, 1, {"weight_decay": 0.0, "lr": 0.02}), (8, 0, {"momentum": 0}), (9, 0, {"momentum": 0.7, "dampening": 0.3, "trust_clip": True})),
         overflows=("f32",),
     ),
+    Optimizer(
+        "Prodigy",  # the reference has no "maximize"; which options must be the same in all groups, ours says
+        sets={
+            "default": {},
+            "lr": {"lr": 0.5},
+            "wd": {"weight_decay": 0.1},
+            "coupled": {"weight_decay": 0.1, "decouple": False},
+            "betas": {"betas": [0.5, 0.75]},
+            "beta3": {"beta3": 0.5, "weight_decay": 0.1},
+            "no_momentum": {"betas": [0.0, 0.9]},
+            "eps": {"eps": 0.5},
+            "bias_correction": {"use_bias_correction": True, "betas": [0.9, 0.99]},
+            "safeguard": {"safeguard_warmup": True, "lr": 0.3, "use_bias_correction": True},
+            "coefficient": {"d_coef": 2.0, "betas": [0.9, 0.99]},
+            "growth": {"growth_rate": 1.02, "betas": [0.9, 0.99]},
+        },
+        usual={"betas": [0.9, 0.99], "weight_decay": 0.01},
+        groups=({"weight_decay": 0.1, "eps": 0.01}, {"safeguard_warmup": True, "weight_decay": 0.5}),
+        changes=((2, 0, {"lr": 0.5}), (2, 1, {"lr": 0.5}), (4, 1, {"weight_decay": 0.25}), (5, 0, {"betas": [0.8, 0.95]}), (5, 1, {"betas": [0.8, 0.95]}),
+                 (7, 0, {"eps": 0.01}), (8, 0, {"lr": 0.8}), (8, 1, {"lr": 0.8})),
+        # The estimate is made of differences of weights: with its default of 1e-6 it hangs on their last bits.
+        by_dtype={"f64": {"d0": 0.01}, "c128": {"d0": 0.01}, "f32": {"d0": 0.1}, "c64": {"d0": 0.1}, "bf16": {"d0": 0.5}, "f16": {"d0": 0.5, "eps": 0.1}},
+        sizes=([], [1], [7], [8], [9], [63], [64], [65]),  # of an empty parameter it keeps one number
+        without=(("magnitudes", "f64"), ("magnitudes", "f32"),  # the last bits of the largest weights would be the estimate
+                 ("lr", "bf16"), ("beta3", "bf16")),            # PyTorch rounds the factor of a sum
+    ),
+    Optimizer(
+        "DAdaptAdam",  # the reference has no "maximize"
+        sets={
+            "default": {},
+            "lr": {"lr": 0.5},
+            "wd": {"weight_decay": 0.1},
+            "decouple": {"weight_decay": 0.1, "decouple": True},
+            "betas": {"betas": [0.5, 0.75]},
+            "no_momentum": {"betas": [0.0, 0.9]},
+            "eps": {"eps": 0.5},
+            "bias_correction": {"use_bias_correction": True, "betas": [0.9, 0.99]},
+            "start": {"d0": 0.1},
+            "growth": {"d0": 0.1, "growth_rate": 1.02},
+        },
+        usual={"weight_decay": 0.01},
+        groups=({"weight_decay": 0.1, "eps": 0.01, "layer_scale": 0.5}, {"weight_decay": 0.5, "layer_scale": 3.0}),
+        changes=((2, 0, {"lr": 0.5}), (2, 1, {"lr": 0.5}), (4, 1, {"weight_decay": 0.25}), (5, 0, {"betas": [0.8, 0.95]}), (5, 1, {"betas": [0.8, 0.95]}),
+                 (7, 0, {"eps": 0.01, "layer_scale": 2.0}), (8, 0, {"lr": 0.8}), (8, 1, {"lr": 0.8})),
+        by_dtype={"f64": {"d0": 0.01}, "f32": {"d0": 0.01}, "bf16": {"d0": 0.1}, "f16": {"d0": 1.0, "eps": 0.1}},
+        without=(("betas", "bf16"),),  # PyTorch rounds the factor of a sum
+        overflows=("f32",),
+    ),
+    Optimizer(
+        "MARS",  # the reference has no "maximize", and reads most options from the optimizer only
+        sets={
+            "default": (mars_others := {"lr_1d_factor": 1.0}),  # the reference has a rate of the others, whatever the rate is
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75]},
+            "no_momentum": {"lr": 0.05, "betas": [0.0, 0.9]},
+            "gamma": {"lr": 0.05, "gamma": 0.5},
+            "no_correction": {"lr": 0.05, "gamma": 0.0, "weight_decay": 0.1},
+            "eps": {"lr": 0.05, "eps": 0.5},
+            "amsgrad": {"lr": 0.05, "amsgrad": True, "betas": [0.5, 0.5]},
+            "all": {"lr": 0.05, "optimize_1d": True, "weight_decay": 0.1},
+            "others": {"lr": 0.05, "lr_1d_factor": 0.5, "betas_1d": [0.5, 0.75], "weight_decay_1d": 0.5},
+            "lion": {"lr": 0.01, "mars_type": "mars-lion", "weight_decay": 0.1},
+            "lion_all": {"lr": 0.01, "mars_type": "mars-lion", "optimize_1d": True, "betas": [0.5, 0.75]},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.01, "optimize_1d": True},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9]}, {"weight_decay": 0.5, "amsgrad": True}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.9]}), (5, 0, {"weight_decay": 0.25}), (8, 0, {"betas": [0.95, 0.98], "lr": 0.1}), (9, 1, {"betas": [0.0, 0.9]})),
+        dtypes=REAL,
+        by_dtype={"f64": mars_others, "f32": mars_others, "bf16": mars_others, "f16": mars_others | ADAM_HALF["f16"]},
+        batches=([2, 3, 4], [2, 2, 3, 1], [5, 3]),
+        special={"batches": {"lr": 0.05, "weight_decay": 0.01}},
+        without=(("all", "bf16"), ("null_gradients", "f16")),  # PyTorch rounds the factor of a sum
+        overflows=("f32",),
+    ),
+    Optimizer(
+        "StableAdamW",  # the reference has no "maximize"
+        sets={
+            "default": {"lr": 1e-3},
+            "lr": {"lr": 0.01},
+            "wd": {"lr": 0.1, "weight_decay": 0.1},
+            "no_wd": {"lr": 0.1, "weight_decay": 0.0},
+            "decouple_lr": {"lr": 0.1, "weight_decay": 0.01, "decouple_lr": True},
+            "betas": {"lr": 0.05, "beta1": 0.5, "beta2": 0.75},
+            "slow": {"lr": 0.05, "beta1": 0.5, "beta2": 0.9999},
+            "no_momentum": {"lr": 0.05, "beta1": 0.0, "beta2": 0.9},
+            "no_memory": {"lr": 0.05, "beta1": 0.9, "beta2": 0.0},
+            "eps": {"lr": 0.05, "eps": 0.5},
+            "large_eps": {"lr": 0.05, "eps": 3.0, "weight_decay": 0.1},
+        },
+        usual={"lr": 0.05, "weight_decay": 0.1},
+        groups=({"lr": 0.01, "beta1": 0.8, "beta2": 0.9}, {"weight_decay": 0.5, "eps": 0.01}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"beta1": 0.5, "beta2": 0.9}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"beta2": 0.5}),
+                 (8, 0, {"beta1": 0.95, "beta2": 0.98, "lr": 0.1}), (9, 1, {"beta1": 0.0})),
+        dtypes=REAL,
+        by_dtype=ADAM_HALF,
+        without=tuple(("null_gradients", dtype) for dtype in REAL),  # it counts a group's steps, not a parameter's
+        overflows=("f32",),
+    ),
 )

@@ -21,18 +21,26 @@ class Reference:
     kind: str = ""                                 # the class, when it is not called as ours
     fixed: dict = field(default_factory=dict)      # arguments that choose among its implementations
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
-    renamed: dict = field(default_factory=dict)    # of an option that it has in another form: name, and how it is made of ours
     begin: str = ""                                # its method that training begins with
     count: str = "step"                            # its groups' count of steps, where ours are each parameter's
+    renamed: dict = field(default_factory=dict)    # of an option that it has in another form: its name and value, of ours and of all options
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
+    unused: object = None                          # (options, shape) -> state that it keeps for such a parameter, and does not use
 
     def arguments(self, options):
         """The options of a case as it calls them."""
-        pairs = [self.renamed[key](value) if key in self.renamed else (key, value) for key, value in options.items()]
+        pairs = [self.renamed[key](value, options) if key in self.renamed else (key, value) for key, value in options.items()]
         return dict(pairs) | self.fixed
 
     def __str__(self):
         return f"{self.repository}@{self.commit}:{self.path}"
+
+
+def mars_unused(options, shape):
+    """It makes all state for all types and shapes."""
+    if len(shape) != 2 and not options.get("optimize_1d"):
+        return {"last_grad"}
+    return {"exp_avg_sq", "max_exp_avg_sq"} if options.get("mars_type") == "mars-lion" else set()
 
 
 REFERENCES = {
@@ -42,12 +50,20 @@ REFERENCES = {
     "AdEMAMix": Reference("apple/ml-ademamix", "c3d73c0", "pytorch/ademamix.py"),
     "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}),
     "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
-        "clip_exponent": lambda c: ("clip_lambda", None if c is None else lambda step: step**c)}),
+        "clip_exponent": lambda c, _: ("clip_lambda", None if c is None else lambda step: step**c)}),
     "SGDScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/sgd_schedulefree.py", fixed={"foreach": False}, begin="train", pairs=True),
     "AdamWScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/adamw_schedulefree.py", fixed={"foreach": False}, begin="train", count="k"),
     "RAdamScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/radam_schedulefree.py", fixed={"foreach": False}, begin="train", count="k"),
     "AdaBelief": Reference("juntang-zhuang/Adabelief-Optimizer", "2855178", "pypi_packages/adabelief_pytorch0.2.1/adabelief_pytorch/AdaBelief.py",
                            fixed={"print_change_log": False}, stubs=("tabulate", "colorama")),
+    "Prodigy": Reference("konstmish/prodigy", "3efb213", "prodigyopt/prodigy.py", pairs=True),
+    "DAdaptAdam": Reference("facebookresearch/dadaptation", "c984980", "dadaptation/dadapt_adam.py", pairs=True),
+    "MARS": Reference("AGI-Arena/MARS", "4831e28", "MARS/optimizers/mars.py", unused=mars_unused, renamed={
+        "lr_1d_factor": lambda factor, options: ("lr_1d", factor * options.get("lr", 3e-3))}),
+    "StableAdamW": Reference("warner-benjamin/optimi", "17a3d54", "optimi/stableadamw.py", fixed={"kahan_sum": False, "foreach": False, "triton": False},
+                             unused=lambda options, shape: {"eps_sq"}, renamed={
+        "beta1": lambda beta, options: ("betas", (beta, options.get("beta2", 0.99))),
+        "beta2": lambda beta, options: ("betas", (options.get("beta1", 0.9), beta))}),
 }
 
 
@@ -66,11 +82,12 @@ def optimizer_class(name):
     if module not in sys.modules:  # its folder alone, for what it imports from beside it: without what the whole package would import
         sys.modules[package] = types.ModuleType(package)
         sys.modules[package].__path__ = [str(path.parent)]
-        sys.path.insert(0, str(path.parent))
-        with mock.patch.dict(sys.modules, {stub: mock.MagicMock() for stub in reference.stubs}):
-            loaded = importlib.import_module(module)
-        sys.modules[module] = loaded
-        sys.path.pop(0)
+        sys.path[:0] = [str(path.parent), str(pathlib.Path(folder) / reference.repository)]
+        sys.modules.update({stub: mock.MagicMock() for stub in reference.stubs})
+        importlib.import_module(module)
+        for stub in reference.stubs:
+            del sys.modules[stub]
+        del sys.path[:2]
     kind = getattr(sys.modules[module], reference.kind or name)
 
     def make(groups, **options):

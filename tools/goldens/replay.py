@@ -41,7 +41,8 @@ def replay(case, dtype=None, settle=None):
     own = BY_NAME[case["dtype"]]
     dtype = dtype or own
     kind, fixed = optimizer_class(case["optimizer"])
-    pairs = dtype.is_complex and case["optimizer"] in REFERENCES and REFERENCES[case["optimizer"]].pairs
+    reference = REFERENCES.get(case["optimizer"])
+    pairs = dtype.is_complex and reference and reference.pairs
 
     counted = REFERENCES[case["optimizer"]].count if case["optimizer"] in REFERENCES else "step"
 
@@ -49,7 +50,12 @@ def replay(case, dtype=None, settle=None):
         return torch.view_as_real(stored) if pairs else stored
 
     def ours(stored):
-        return torch.view_as_complex(stored.detach()) if pairs and isinstance(stored, torch.Tensor) and stored.dim() > 0 else stored
+        if not pairs or not isinstance(stored, torch.Tensor) or stored.dim() == 0:
+            return stored
+        return torch.view_as_complex(stored.detach().view(-1, 2) if stored.dim() == 1 else stored.detach())  # some state is flat
+
+    def unused(parameter):
+        return reference.unused(case["options"], list(parameter.shape)) if reference and reference.unused else ()
 
     with default_dtype(own):
         groups, parameters = [], []
@@ -82,8 +88,8 @@ def replay(case, dtype=None, settle=None):
             if counted in optimizer.param_groups[0]:
                 state = {i: {"step": float(steps[i]), **entry} for i, entry in state.items()}
             yield {"params": [flat(ours(parameter)) for parameter in parameters],
-                   "state": [{key: scalar_or_list(ours(value)) for key, value in state.get(i, {}).items() if value is not None}
-                             for i in range(len(parameters))]}
+                   "state": [{key: scalar_or_list(ours(value)) for key, value in state.get(i, {}).items() if value is not None and key not in unused(parameter)}
+                             for i, parameter in enumerate(parameters)]}
 
 
 def tolerances(case):

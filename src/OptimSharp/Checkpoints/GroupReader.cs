@@ -96,6 +96,8 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         {
             if (!CanBeExtra(group, key) || IsCount(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
                 continue;
+            if (value is null && SchedulerKeys.Contains(key.Name))
+                continue; // not a scheduler's, but an option of another library's that is not set
             if (keepsStart && key == "initial_lr")
                 read[key] = basis.Extras.TryGetValue(key, out object? start) ? start : basis.Options.LearningRate;
             else

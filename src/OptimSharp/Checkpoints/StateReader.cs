@@ -87,6 +87,11 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             data.CopyTo(tensor);
             return (tensor, "");
         }
+        if (entry.Shape == StateShape.Flat && data is { Shape.Length: 0 } && !data.ElementType.IsComplex())
+        {
+            tensor.Fill(data.ToDoubles()[0]); // one number for all: of a parameter of zeros, no more is saved
+            return (tensor, "");
+        }
         string expected = $"[{string.Join(", ", tensor.Shape.ToArray())}] and {(tensor.Type.IsComplex() ? "complex" : "real")} for parameter {parameter}";
         tensor.Dispose();
         return IsLenient ? (null, $"'{name}' must be {expected}, but is {data}") : throw from.Wrong(name, value, expected);

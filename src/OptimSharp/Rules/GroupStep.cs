@@ -20,6 +20,9 @@ public readonly ref struct GroupStep<T>
     /// <summary>The numbers that the optimizer keeps for the group.</summary>
     public GroupNumbers Numbers => context.NumbersOf(group);
 
+    /// <summary>The numbers that all groups share: the same in each, also in those without a gradient in this step.</summary>
+    public SharedNumbers SharedNumbers => context.SharedNumbers;
+
     /// <summary>
     /// The 2-norm of the gradients of all parameters in this step, in all groups: of the gradients that rules will see, so after what a <see cref="TrainingStep"/> does to them. For
     /// rules that need it before their averages; the engine goes over the gradients once more, when it is first asked for in a step.

@@ -26,8 +26,13 @@ public sealed class StateEntry
         new(key, StateKind.Tensor, optional) { Shape = shape, Initial = initial };
 
     /// <summary>A tensor that starts as a copy of the parameter, as it is before its first step.</summary>
-    /// <inheritdoc cref="Tensor"/>
-    public static StateEntry CopyOfParameter(string key, bool optional = false) => new(key, StateKind.Tensor, optional) { StartsAsParameter = true };
+    /// <param name="key">The name.</param>
+    /// <param name="optional">Whether a parameter that has a state may lack it.</param>
+    /// <param name="shape">Its sizes: <see cref="StateShape.Parameter"/> or <see cref="StateShape.Flat"/>.</param>
+    /// <exception cref="ArgumentException">The shape is another one.</exception>
+    public static StateEntry CopyOfParameter(string key, bool optional = false, StateShape shape = StateShape.Parameter) => shape is StateShape.Parameter or StateShape.Flat
+        ? new(key, StateKind.Tensor, optional) { StartsAsParameter = true, Shape = shape }
+        : throw new ArgumentException($"A copy of the parameter has as many numbers, but {shape} has others.", nameof(shape));
 
     /// <summary>A number.</summary>
     /// <param name="key">The name.</param>
@@ -86,6 +91,8 @@ public sealed class StateEntry
             throw new InvalidOperationException($"State '{Key}' is a number for each {(needed == 1 ? "row" : "column")}, but parameter {parameter} has {shape.Length} dimensions; it needs {needed}.");
         if (Shape == StateShape.Scalar)
             shape = [];
+        if (Shape == StateShape.Flat)
+            return parameter.Backend.CreateState(parameter, [parameter.Count], type);
         if (needed == 0)
             return parameter.Backend.CreateState(parameter, shape, type);
         Span<long> reduced = shape.Length <= 16 ? stackalloc long[shape.Length] : new long[shape.Length];
@@ -112,6 +119,9 @@ public enum StateShape
 
     /// <summary>One number, without dimensions.</summary>
     Scalar,
+
+    /// <summary>As many numbers as the parameter has, in one dimension: some reference implementations save it so. Elementwise rules take it as the parameter's.</summary>
+    Flat,
 }
 
 /// <summary>What kind of thing an entry of a parameter's state is.</summary>

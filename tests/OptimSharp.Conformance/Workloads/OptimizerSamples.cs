@@ -16,15 +16,32 @@ public static class OptimizerSamples
     public static bool IsElementwise(Type optimizer) => StepsAlone(optimizer) && !(RuleOf(optimizer) is { } rule
         && new[] { typeof(ITensorRule<>), typeof(IMeasuringRule<>) }.Any(kind => rule.GetInterface(kind.Name) is not null));
 
-    /// <summary>Whether a step depends on a norm over all parameters, with the options that it has by default.</summary>
+    /// <summary>Whether a parameter's steps depend on other parameters, with the options that it has by default, which is found by trying.</summary>
     public static bool SumsOverAll(Type optimizer)
     {
-        var driver = OptimizerDriver.For(optimizer);
-        if (driver.Options.All(o => o.Key != "max_grad_norm"))
-            return false;
-        using var made = driver.Create([Parameter.Of("w", new float[4], 2, 2)], []);
-        return made.ParameterGroups[0]["max_grad_norm"] is double and > 0;
+        return TakesDenseGradients(optimizer) && StepsAlone(optimizer) && Stepped(1) != Stepped(100);
+
+        double Stepped(double size)
+        {
+            double[] values = [1, 2, 3, 4];
+            Parameter<double> one = Parameter.Of("one", values, 2, 2), other = Parameter.Of("other", new double[4], 2, 2);
+            using var made = OptimizerDriver.For(optimizer).Create([one, other], []);
+            for (int i = 1; i < 5; i++)
+            {
+                one.Gradient = new double[] { i, 2, 3, -4 };
+                other.Gradient = new double[] { size * i, -size, 2 * size, size };
+                made.Step();
+            }
+            return values[0];
+        }
     }
+
+    /// <summary>Options with which they do not.</summary>
+    public static KeyValuePair<string, object?>[] OptionsOfItsOwn(Type optimizer) =>
+    [
+        .. new KeyValuePair<string, object?>[] { new("max_grad_norm", null), new("d_coef", 1e-300), new("growth_rate", 1.0) }
+            .Where(option => OptimizerDriver.For(optimizer).Options.Any(o => o.Key == option.Key))
+    ];
 
     /// <summary>The rule that is named after an optimizer: of the type computed in, and maybe of choices.</summary>
     static Type? RuleOf(Type optimizer) => Enumerable.Range(1, 3).Select(n => optimizer.Assembly.GetType($"{optimizer.FullName}Rule`{n}")).FirstOrDefault(rule => rule is not null);

@@ -103,6 +103,19 @@ public class PageExamples
     }
 
     [Fact]
+    public void DAdaptAdam_page()
+    {
+        using var optimizer = new DAdaptAdam(
+            [
+                new([weights]),
+                new([bias], o => o with { LayerScale = 0.5 }),
+            ],
+            new() { WeightDecay = 0.01, Decouple = true });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
     public void LAMB_page()
     {
         using var optimizer = new LAMB(
@@ -154,6 +167,14 @@ public class PageExamples
     }
 
     [Fact]
+    public void MARS_page()
+    {
+        using var optimizer = new MARS([weights, bias], new() { LearningRate = 6e-3, WeightDecay = 0.01, OthersRateFactor = 0.5 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
     public void Muon_page()
     {
         using var hidden = new Muon([weights], new() { LearningRate = 2e-4, RateAdjustment = MuonRateAdjustment.MatchRmsAdamW });
@@ -164,6 +185,14 @@ public class PageExamples
     public void NAdam_page()
     {
         using var optimizer = new NAdam([weights], new() { LearningRate = 2e-3, DecoupledWeightDecay = true, WeightDecay = 0.01 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void Prodigy_page()
+    {
+        using var optimizer = new Prodigy([weights], new() { WeightDecay = 0.01, SafeguardWarmup = true });
         weights.Gradient = gradient;
         optimizer.Step();
     }
@@ -205,6 +234,14 @@ public class PageExamples
     {
         using var optimizer = new SparseAdam([table], new() { LearningRate = 1e-2 });
         table.SparseGradient = new(rowIndices, rowGradients);
+        optimizer.Step();
+    }
+
+    [Fact]
+    public void StableAdamW_page()
+    {
+        using var optimizer = new StableAdamW([weights], new() { LearningRate = 1e-3, Beta2 = 0.95, WeightDecay = 0.05 });
+        weights.Gradient = gradient;
         optimizer.Step();
     }
     // </examples>

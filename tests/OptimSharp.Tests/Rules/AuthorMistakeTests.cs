@@ -125,6 +125,13 @@ public class AuthorMistakeTests
         Assert.Null(none.StateOf(p));
     }
 
+    [Theory]
+    [InlineData(StateShape.Rows)]
+    [InlineData(StateShape.Columns)]
+    [InlineData(StateShape.Scalar)]
+    public void A_copy_of_the_parameter_has_as_many_numbers(StateShape shape) =>
+        Assert.StartsWith("A copy of the parameter has as many numbers, but", Assert.Throws<ArgumentException>(() => StateEntry.CopyOfParameter("initial", shape: shape)).Message, StringComparison.Ordinal);
+
     static readonly StateEntry Initial = StateEntry.CopyOfParameter("initial", optional: true), Number = StateEntry.Number("number", optional: true);
 
     delegate void Give<T>(ParameterStep<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;

@@ -38,6 +38,29 @@ public class GroupNumberTests
     }
 
     [Fact]
+    public void Those_that_are_shared_are_set_in_all_groups_and_read_from_the_first()
+    {
+        using var optimizer = Make();
+        optimizer.Shares = true;
+        p.Gradient = default;
+        q.Gradient = default;
+        optimizer.Step(); // of the second group alone
+        Assert.Equal([16, 16], optimizer.StateDict().GetDicts("param_groups").Select(g => (double)g["d"]!));
+        Gradients();
+        var state = optimizer.StateDict();
+        state.GetDicts("param_groups")[1]["d"] = 1000.0;
+        optimizer.LoadStateDict(state);
+        optimizer.Step();
+        Assert.Equal([16 + 30, 16 + 30], optimizer.StateDict().GetDicts("param_groups").Select(g => (double)g["d"]!));
+        string before = optimizer.StateDict().ToString();
+        optimizer.Fails = true;
+        Assert.Throws<TimeoutException>(optimizer.Step);
+        Assert.Equal(before, optimizer.StateDict().ToString());
+        optimizer.UsesAnother = true;
+        Assert.Contains("'other' is not among the optimizer's GroupEntries", Assert.Throws<InvalidOperationException>(optimizer.Step).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_step_that_fails_or_is_left_out_leaves_them()
     {
         using var optimizer = Make();
@@ -132,6 +155,8 @@ public class GroupNumberTests
 
         public bool UsesAnother { get; set; }
 
+        public bool Shares { get; set; }
+
         protected override IReadOnlyList<StateEntry> GroupEntries => [K, D, S];
 
         protected override IReadOnlyList<StateEntry> StateEntries(Parameter parameter) => [];
@@ -141,10 +166,18 @@ public class GroupNumberTests
             var numbers = group.Numbers;
             numbers[K] = numbers[K] + 1; // once, also when the group is planned twice
             numbers[S] = numbers.Get(S, options.Scale);
-            if (UsesAnother)
+            var shared = group.SharedNumbers;
+            if (UsesAnother && Shares)
+                shared[Other] = 1;
+            else if (UsesAnother)
                 numbers[Other] = 1;
             foreach (var x in group)
-                x.ApplyMeasured(new CountingRule<T>(options, numbers, D));
+            {
+                if (Shares)
+                    x.ApplyMeasured(new SharingRule<T>(shared, D));
+                else
+                    x.ApplyMeasured(new CountingRule<T>(options, numbers, D));
+            }
             if (Fails)
                 throw new TimeoutException();
         }
@@ -168,5 +201,26 @@ public class GroupNumberTests
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T> => x.Step = L.Of(rate) * x.Grad;
+    }
+    /// <summary>Adds the squares of gradients up, and moves nothing.</summary>
+    struct SharingRule<T>(SharedNumbers numbers, StateEntry entry) : IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        readonly SharedNumbers numbers = numbers;
+        readonly StateEntry entry = entry;
+
+        public static int Slots => 0;
+
+        public static int Sums => 1;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Measure<L>(ref Cell<L> x, ref CellSums<L> sums) where L : struct, ILane<L, T> => sums.Sum0 = x.Grad * x.Grad;
+
+        public readonly void Take(in MeasuredSums sums) => numbers[entry] = numbers.Get(entry, 0) + sums.OverAll(0);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Update<L>(ref Cell<L> x) where L : struct, ILane<L, T>
+        {
+        }
     }
 }

@@ -11,6 +11,10 @@ internal sealed partial class StepContext
 
     internal GroupNumbers NumbersOf(int group) => groupsOf[group].Numbers;
 
+    internal int GroupCount => groupsOf.Length;
+
+    internal SharedNumbers SharedNumbers => field ??= new(this);
+
     internal ref Entry this[int i] => ref entries[i];
 
     /// <summary>A state tensor of the parameter's shape; the slot remembers it.</summary>
@@ -29,7 +33,7 @@ internal sealed partial class StepContext
     }
 
     StateTensor ElementwiseState(ref Entry entry, StateEntry state) =>
-        (state ?? throw new ArgumentNullException(nameof(state), "A rule was given a state that is null.")).Shape == StateShape.Parameter ? State(ref entry, state)
+        (state ?? throw new ArgumentNullException(nameof(state), "A rule was given a state that is null.")).Shape is StateShape.Parameter or StateShape.Flat ? State(ref entry, state)
             : throw new InvalidOperationException($"State '{state}' is not of the parameter's shape, but an elementwise rule is given it.");
 
     /// <summary>A state tensor, made when it is not there.</summary>
