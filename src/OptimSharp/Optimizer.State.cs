@@ -106,5 +106,5 @@ public abstract partial class Optimizer
         entry.Create(parameter, precision.TypeFor(parameter.ElementType));
 
     /// <summary>What is wrong with a parameter's state when several entries are looked at together: the entry to be named, and a sentence about it without its full stop; null when nothing is.</summary>
-    internal abstract (StateEntry Entry, string Problem)? WrongTogether(StateDict state);
+    internal abstract (StateEntry Entry, string Problem)? WrongTogether(Parameter parameter, StateDict state);
 }

@@ -204,7 +204,12 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     /// <param name="state">What a parameter's state would be. Each entry by itself is right.</param>
     protected virtual (StateEntry Entry, string Problem)? CheckState(StateDict state) => null;
 
-    internal override (StateEntry Entry, string Problem)? WrongTogether(StateDict state) => CheckState(state);
+    /// <param name="parameter">The parameter that it would be of.</param>
+    /// <param name="state">What its state would be. Each entry by itself is right.</param>
+    /// <inheritdoc cref="CheckState(StateDict)"/>
+    protected virtual (StateEntry Entry, string Problem)? CheckState(Parameter parameter, StateDict state) => CheckState(state);
+
+    internal override (StateEntry Entry, string Problem)? WrongTogether(Parameter parameter, StateDict state) => CheckState(parameter, state);
 
     internal string? WhyRefused(bool sparse, TOptions options) => Refuses(sparse, options);
 

@@ -12,6 +12,7 @@ public sealed class ParameterState
     readonly List<(string Key, StateTensor Tensor)> tensors = [];
     readonly List<(string Key, double Value)> scalars = [];
     readonly List<(string Key, List<StateTensor> Tensors)> lists = [];
+    bool hasMatrices; // its lists are of matrices
 
     internal ParameterState()
     {
@@ -26,7 +27,7 @@ public sealed class ParameterState
     /// <summary>The names of the state's numbers, other than <see cref="Step"/>.</summary>
     public IEnumerable<string> ScalarKeys => scalars.Select(s => s.Key);
 
-    /// <summary>The names of the state's lists of tensors (<see cref="LBFGS"/> has some).</summary>
+    /// <summary>The names of the state's lists of tensors (<see cref="LBFGS"/> and <see cref="SOAP"/> have some).</summary>
     public IEnumerable<string> ListKeys => lists.Select(l => l.Key);
 
     /// <summary>Whether there is nothing in it.</summary>
@@ -86,6 +87,13 @@ public sealed class ParameterState
         return null;
     }
 
+    /// <summary>Adds a list of matrices, which it is to have all at once.</summary>
+    internal void AddMatrices(string key, List<StateTensor> matrices)
+    {
+        lists.Add((key, matrices));
+        hasMatrices = true;
+    }
+
     internal List<StateTensor> AddList(string key)
     {
         var list = new List<StateTensor>();
@@ -134,15 +142,24 @@ public sealed class ParameterState
         return -1;
     }
 
-    /// <summary>Forgets a tensor that a failed step had made.</summary>
+    /// <summary>Forgets a tensor, or a list of matrices, that a failed step had made.</summary>
     internal void Remove(string key)
     {
         int i = tensors.FindIndex(t => t.Key == key);
-        tensors[i].Tensor.Dispose();
-        tensors.RemoveAt(i);
+        if (i >= 0)
+        {
+            tensors[i].Tensor.Dispose();
+            tensors.RemoveAt(i);
+            return;
+        }
+        i = lists.FindIndex(l => l.Key == key);
+        lists[i].Tensors.ForEach(tensor => tensor.Dispose());
+        lists.RemoveAt(i);
     }
 
-    /// <summary>Moves the tensors to another parameter's backend and type. Lists stay: they are of a <see cref="ClosureOptimizer{TOptions}"/>, in host memory always.</summary>
+    /// <summary>
+    /// Moves the tensors to another parameter's backend and type. Lists stay in host memory, matrices in the type computed in; those of a <see cref="ClosureOptimizer{TOptions}"/> as they are.
+    /// </summary>
     internal void MoveTo(Parameter parameter, StatePrecision precision)
     {
         for (int i = 0; i < tensors.Count; i++)
@@ -155,6 +172,27 @@ public sealed class ParameterState
             tensors[i] = (key, moved);
             old.Dispose();
         }
+        if (!hasMatrices)
+            return;
+        var type = parameter.ElementType.Compute();
+        foreach (var (_, list) in lists)
+        {
+            for (int i = 0; i < list.Count; i++)
+            {
+                if (list[i].Type != type)
+                    list[i] = Converted(list[i], type);
+            }
+        }
+    }
+
+    static HostTensor Converted(StateTensor old, ElementType type)
+    {
+        var made = new HostTensor(old.Shape, type);
+        var values = new double[old.Numbers];
+        old.CopyTo(values);
+        made.CopyFrom(values);
+        old.Dispose();
+        return made;
     }
 
     internal void Dispose()

@@ -8,8 +8,8 @@ namespace OptimSharp.AotCheck;
 /// </summary>
 static class GoldenRun
 {
-    /// <summary>Whether it is a case for here: an optimizer's, in float32 or float64. Options are set by group here, so none that looks at the optimizer's own rate.</summary>
-    public static bool Takes(JsonElement root) => !root.GetRawText().Contains("corrected_weight_decay", StringComparison.Ordinal) &&
+    /// <summary>Whether it is a case for here: an optimizer's, in float32 or float64. Options are set by group here, so none that looks at the optimizer's own rate; and none that begins with a state.</summary>
+    public static bool Takes(JsonElement root) => !root.GetRawText().Contains("corrected_weight_decay", StringComparison.Ordinal) && !root.TryGetProperty("start", out _) &&
         root.GetProperty("kind").GetString() == "optimizer" && root.GetProperty("dtype").GetString() is "float32" or "float64";
 
     /// <summary>What differs from PyTorch first; null when nothing does.</summary>
@@ -66,7 +66,8 @@ static class GoldenRun
                 foreach (var entry in step.GetProperty("state")[i].EnumerateObject())
                 {
                     double[] actual = entry.Name == "step" ? [state.Step]
-                        : state.TensorKeys.Contains(entry.Name) ? state.Tensor(entry.Name) : [state.Scalar(entry.Name)];
+                        : state.TensorKeys.Contains(entry.Name) ? state.Tensor(entry.Name)
+                        : state.ListKeys.Contains(entry.Name) ? [.. state.TensorList(entry.Name).SelectMany(x => x)] : [state.Scalar(entry.Name)];
                     if (Difference(entry.Value, actual, entry.Name == "step" ? x => x : Rounded, tolerance) is { } inState)
                         return $"{place}, {entry.Name}: {inState}";
                 }

@@ -53,10 +53,26 @@ def tensor(numbers, shape, dtype):
 
 
 def scalar_or_list(value):
-    """A state entry: a number for a 0-dim tensor or a plain number, else a flat list."""
+    """A state entry: a number for a 0-dim tensor or a plain number, else a flat list; of a list of tensors, one behind the other."""
+    if isinstance(value, list):
+        return [number for part in value for number in (flat(part) if isinstance(part, torch.Tensor) else part)]
     if not isinstance(value, torch.Tensor):
         return finite(value)
     return flat(value)[0] if value.dim() == 0 else flat(value)
+
+
+def whole(value):
+    """A state entry with all that is needed to make it again."""
+    if isinstance(value, list):
+        return [whole(part) for part in value]
+    return {"shape": list(value.shape), "values": flat(value)} if isinstance(value, torch.Tensor) else finite(value)
+
+
+def made(value, dtype):
+    """The inverse of `whole`."""
+    if isinstance(value, list):
+        return [made(part, dtype) for part in value]
+    return tensor(value["values"], value["shape"], dtype) if isinstance(value, dict) else value
 
 
 def dump(case):

@@ -17,7 +17,7 @@ import optimizers
 import schedule_run
 from encoding import dump
 from references import REFERENCES
-from replay import replay, sensitivity
+from replay import replay, sensitivity, started
 from scenarios import inputs, scenarios
 
 TORCH = torch.__version__.split("+")[0]
@@ -31,6 +31,8 @@ def optimizer_case(o, scenario, dtype):
         case = inputs(o, scenario, dtype, attempt) | {"torch": TORCH}
         if o.name in REFERENCES:
             case["reference"] = str(REFERENCES[o.name])
+        if scenario.warm:
+            case = started(case, scenario.warm)
         outcomes = list(replay(case))
         if repr(outcomes) != repr(list(replay(case))):
             raise RuntimeError(f"{case['name']}: a second run gives other numbers")

@@ -24,6 +24,10 @@ class Optimizer:
     by_dtype: dict = field(default_factory=dict)   # options every case of a type needs
     without: tuple = ()             # (case, type) that PyTorch itself does wrong, or that hangs on how it rounds
     sparse: dict = field(default_factory=dict)     # option sets for sparse gradients among dense ones
+    started: dict = field(default_factory=dict)    # option sets of cases that begin with a state: where the first steps are open
+    started_shapes: tuple = ()
+    started_after: int = 10         # steps that make the state
+    half_dimensions: int = 16       # parameters of more are left out in half types
     magnitude_steps: int = 5
     overflows: tuple = ()  # types in which the square of 1e30 is infinite and spoils the step: leave it out
     special: dict = field(default_factory=dict)    # options of other cases that the usual ones do not suit, by name
@@ -447,6 +451,48 @@ OPTIMIZERS = (
         dtypes=REAL,
         by_dtype=ADAM_HALF,
         least_steps=7,
+    ),
+    Optimizer(
+        "SOAP",  # square matrices: the larger side of others has axes at will at first; the reference has no "maximize"
+        sets={
+            "default": {},
+            "lr_wd": {"lr": 0.1, "weight_decay": 0.1},
+            "no_wd": {"lr": 0.05, "weight_decay": 0},
+            "betas": {"lr": 0.05, "betas": [0.5, 0.75], "precondition_frequency": 3},
+            "no_momentum": {"lr": 0.05, "betas": [0.0, 0.9], "precondition_frequency": 3},
+            "shampoo_beta": {"lr": 0.05, "shampoo_beta": 0.5, "precondition_frequency": 2},
+            "shampoo_beta_0": {"lr": 0.05, "shampoo_beta": 0.0, "precondition_frequency": 3},
+            "eps": {"lr": 0.05, "eps": 0.5, "precondition_frequency": 2},
+            "frequency_1": {"lr": 0.05, "precondition_frequency": 1},
+            "frequency_2": {"lr": 0.05, "precondition_frequency": 2},
+            "frequency_5": {"lr": 0.05, "precondition_frequency": 5},
+            "normalized": {"lr": 0.05, "normalize_grads": True, "precondition_frequency": 2},
+            "not_corrected": {"lr": 0.05, "correct_bias": False, "precondition_frequency": 2},
+            "max_3": {"lr": 0.05, "max_precond_dim": 3, "precondition_frequency": 2},
+            "max_0": {"lr": 0.05, "max_precond_dim": 0, "normalize_grads": True},
+        },
+        usual={"lr": 0.05, "betas": [0.9, 0.95], "weight_decay": 0.1, "precondition_frequency": 2},
+        groups=({"lr": 0.01, "betas": [0.8, 0.9], "precondition_frequency": 3}, {"weight_decay": 0, "normalize_grads": True, "correct_bias": False}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"betas": [0.5, 0.95]}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"eps": 0.01}),
+                 (8, 0, {"normalize_grads": True}), (8, 1, {"correct_bias": False, "lr": 0.01})),  # its state keeps the frequency and β of the first step
+        dtypes=REAL,
+        half_dimensions=1,  # the reference can't multiply its matrices with them
+        without=(("frequency_1", "bf16"),),  # its average passes zero
+        by_dtype=ADAM_HALF,
+        shapes=([], [1], [7], [3, 3], [4, 4]),
+        sizes=([], [0], [1], [7], [8], [9], [63], [64], [65], [1, 1], [2, 2], [8, 8], [9, 9]),
+        large=([1000], [20, 20]),
+        started={
+            "started": {"lr": 0.05, "precondition_frequency": 2},
+            "started_frozen": {"lr": 0.05, "precondition_frequency": 100},
+            "started_every": {"lr": 0.05, "precondition_frequency": 1, "betas": [0.8, 0.9]},
+            "started_1d": {"lr": 0.05, "precondition_frequency": 2, "precondition_1d": True},
+            "started_merged": {"lr": 0.05, "precondition_frequency": 2, "merge_dims": True, "max_precond_dim": 6},
+            "started_merged_whole": {"lr": 0.05, "precondition_frequency": 3, "merge_dims": True, "max_precond_dim": 12},
+            "started_max": {"lr": 0.05, "precondition_frequency": 2, "max_precond_dim": 4, "normalize_grads": True},
+        },
+        started_shapes=([5, 3], [2, 6], [4, 1], [6], [2, 3, 4], [3, 2, 2, 2]),
+        started_after=16,
     ),
     Optimizer(
         "LAMB",  # the reference has no "maximize"

@@ -26,6 +26,7 @@ class Reference:
     renamed: dict = field(default_factory=dict)    # of an option that it has in another form: its name and value, of ours and of all options
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
     unused: object = None                          # (options, shape) -> state that it keeps for such a parameter, and does not use
+    own_type: bool = False                         # matrices that it keeps or decomposes in single precision whatever the parameters have: they get these' type
 
     def arguments(self, options):
         """The options of a case as it calls them."""
@@ -43,10 +44,29 @@ def mars_unused(options, shape):
     return {"exp_avg_sq", "max_exp_avg_sq"} if options.get("mars_type") == "mars-lion" else set()
 
 
+@contextlib.contextmanager
+def computing_in(dtype):
+    """What is made in the default type, or single numbers of, has this type; of the two signs that an eigenvector can have, it has that with which its largest number is positive."""
+    before, eigh = torch.get_default_dtype(), torch.linalg.eigh
+
+    def signed(matrix):
+        values, vectors = eigh(matrix)
+        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+        return values, torch.where(largest < 0, -vectors, vectors)
+
+    torch.set_default_dtype(dtype)
+    try:
+        with mock.patch.object(torch.Tensor, "float", lambda stored: stored.to(dtype)), mock.patch.object(torch.linalg, "eigh", signed):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 REFERENCES = {
     "LAMB": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lamb.py", "Lamb", pairs=True),
     "LARS": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lars.py", "Lars"),
     "Lion": Reference("google/automl", "6a54c87", "lion/lion_pytorch.py", pairs=True),
+    "SOAP": Reference("nikhilvyas/SOAP", "a1e5535", "soap.py", own_type=True),
     "AdEMAMix": Reference("apple/ml-ademamix", "c3d73c0", "pytorch/ademamix.py"),
     "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}),
     "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
@@ -92,8 +112,15 @@ def optimizer_class(name):
 
     def make(groups, **options):
         with contextlib.redirect_stdout(io.StringIO()):  # some greet
-            made = kind(groups, **reference.arguments(options))
+            optimizer = kind(groups, **reference.arguments(options))
         if reference.begin:
-            getattr(made, reference.begin)()
-        return made
+            getattr(optimizer, reference.begin)()
+        if reference.own_type:
+            step = optimizer.step
+
+            def step_in_own_type():
+                with computing_in(optimizer.param_groups[0]["params"][0].dtype):
+                    return step()
+            optimizer.step = step_in_own_type
+        return optimizer
     return make, {}

@@ -5,7 +5,7 @@ from unittest import mock
 import torch
 from torch.overrides import TorchFunctionMode
 
-from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, scalar_or_list, tensor
+from encoding import DOUBLE, DTYPES, HALF, NAMES, flat, made, scalar_or_list, tensor, whole
 from references import REFERENCES, optimizer_class
 
 BY_NAME = {name: dtype for dtype, name in NAMES.items()}
@@ -36,8 +36,31 @@ def gradient(entry, shape, dtype):
     return torch.sparse_coo_tensor([entry["indices"]], rows, shape, check_invariants=True)
 
 
-def replay(case, dtype=None, settle=None):
-    """The steps' outcomes. With `dtype` the same numbers run in that type; `settle` then changes what is stored after each step."""
+def started(case, steps):
+    """The case without its first steps, from what they left."""
+    left = {}
+
+    def watch(parameters, optimizer):
+        left["values"] = [flat(parameter) for parameter in parameters]
+        left["start"] = [{key: whole(value) for key, value in optimizer.state[parameter].items()} for parameter in parameters]
+
+    for _ in replay({**case, "steps": case["steps"][:steps]}, watch=watch):
+        pass
+    values = iter(left["values"])
+    groups = [{**group, "params": [{**parameter, "values": next(values)} for parameter in group["params"]]} for group in case["groups"]]
+    return {**case, "groups": groups, "start": left["start"], "steps": case["steps"][steps:]}
+
+
+def tensors_of(state):
+    """The state's tensors, those in lists, too; not the count of steps."""
+    for key, value in state.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, torch.Tensor) and key != "step":
+                yield part
+
+
+def replay(case, dtype=None, settle=None, watch=None):
+    """The steps' outcomes. With `dtype` the same numbers run in that type; `settle` then changes what is stored after each step, and `watch` sees it."""
     own = BY_NAME[case["dtype"]]
     dtype = dtype or own
     kind, fixed = optimizer_class(case["optimizer"])
@@ -67,6 +90,10 @@ def replay(case, dtype=None, settle=None):
         changed = groups + [change for step in case["steps"] for change in step.get("set", [])]
         if unknown := {key for options in changed for key in options} - {"params", "group"} - optimizer.defaults.keys():
             raise ValueError(f"{case['optimizer']} has no option {', '.join(sorted(unknown))}")  # in a group it would be read over
+        for parameter, state in zip(parameters, case.get("start", [])):
+            def given_type(value):
+                return [given_type(part) for part in value] if isinstance(value, list) else value.to(dtype) if isinstance(value, torch.Tensor) else value
+            optimizer.state[parameter] = {key: given_type(made(value, own)) for key, value in state.items()}
         steps = [0] * len(parameters)  # each one's own: some references have a group's
         for step in case["steps"]:
             for change in step.get("set", []):
@@ -81,9 +108,10 @@ def replay(case, dtype=None, settle=None):
                 with torch.no_grad():
                     for parameter in parameters:
                         settle(ours(parameter))
-                        for key, value in optimizer.state[parameter].items():
-                            if isinstance(value, torch.Tensor) and key != "step":
-                                settle(ours(value))
+                        for stored in tensors_of(optimizer.state[parameter]):
+                            settle(ours(stored))
+            if watch:
+                watch(parameters, optimizer)
             state = optimizer.state_dict()["state"]
             if counted in optimizer.param_groups[0]:
                 state = {i: {"step": float(steps[i]), **entry} for i, entry in state.items()}

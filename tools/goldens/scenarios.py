@@ -23,6 +23,7 @@ class Scenario:
     empty: object = None     # (parameter, step) -> and has no rows
     changes: tuple = ()
     overflows: bool = False
+    warm: int = 0            # it begins with the state after so many steps more
 
 
 def scenarios(o):
@@ -57,6 +58,8 @@ def scenarios(o):
         magnitudes = [m for m in MAGNITUDES if m < 1e30 or dtype not in o.overflows]
         yield of("magnitudes", steps=o.magnitude_steps, dtypes=(dtype,), shapes=[shape] * 2 * len(magnitudes), overflows=True,
                  scale=lambda p, ms=tuple(magnitudes): (1.0 if p < len(ms) else ms[p - len(ms)], ms[p % len(ms)]))
+    for name, options in o.started.items():
+        yield of(name, options, steps=4, shapes=o.started_shapes, warm=o.started_after)
     for name, options in o.sparse.items():
         yield of(name, options, dtypes=REAL, shapes=[[6, 3], [9], [4, 2], [7]], empty=lambda p, k: p == 1 and k in (0, 3),
                  null=lambda p, k: p == 0 and k == 2, sparse=lambda p, k: not o.dense or p < 2 or p == 2 and k % 2 == 0)
@@ -100,6 +103,8 @@ def inputs(o, scenario, dtype_name, attempt):
         for shape in group_shapes:
             if dtype.is_complex and shape == []:
                 continue  # a 0-dim complex state could not be told from a list of two
+            if dtype in HALF and len(shape) > o.half_dimensions:
+                continue
             values = flat_numbers(rng, count(shape), dtype, 1.0, 3.0, scale(len(shapes))[0], 0.0)
             group["params"].append({"shape": shape, "values": values})
             shapes.append(shape)
@@ -115,7 +120,7 @@ def inputs(o, scenario, dtype_name, attempt):
         return flat_numbers(rng, count(shapes[p]), dtype, low, high, scale(p)[1], 1.0 if zero else zeros)
 
     steps = []
-    for k in range(scenario.steps):
+    for k in range(scenario.warm + scenario.steps):
         changes = [{"group": group, **options} for at, group, options in scenario.changes if at == k]
         steps.append(({"set": changes} if changes else {}) | {"grads": [grad(p, k) for p in range(len(shapes))]})
     return {"kind": "optimizer", "name": name, "torch": None, "seed": seed, "optimizer": o.name, "dtype": NAMES[dtype],

@@ -7,6 +7,7 @@ sealed class OptimizerCase
     readonly KeyValuePair<string, object?>[] options;
     readonly (ParameterSpec[] Parameters, KeyValuePair<string, object?>[] Options)[] groups;
     readonly Step[] steps;
+    readonly GoldenNode[]? start; // the state of each parameter
     readonly (double Parameter, double State) tolerance;
 
     public OptimizerCase(GoldenNode root)
@@ -16,6 +17,7 @@ sealed class OptimizerCase
         options = root.Optional("options")?.Options() ?? [];
         groups = [.. root["groups"].Items().Select(ReadGroup)];
         var parameters = groups.SelectMany(g => g.Parameters).ToArray();
+        start = root.Optional("start")?.Items(parameters.Length);
         steps = [.. root["steps"].Items().Select(s => ReadStep(s, parameters))];
     }
 
@@ -31,6 +33,8 @@ sealed class OptimizerCase
             foreach (var spec in groups.SelectMany(g => g.Parameters))
                 parameters.Add(source.Create($"p{parameters.Count}", spec.Shape, type, spec.Values));
             using var optimizer = Make(create, parameters);
+            if (start is not null)
+                optimizer.LoadStateDict(Started(optimizer.StateDict(), start));
             foreach (var step in steps)
                 Run(step, optimizer, parameters);
         }
@@ -113,7 +117,7 @@ sealed class OptimizerCase
             return; // PyTorch's Adagrad makes state before the first gradient; ours is made with it
         var present = new HashSet<string>();
         if (actual is not null)
-            present = [.. actual.TensorKeys, .. actual.ScalarKeys, .. actual.Step > 0 ? ["step"] : Array.Empty<string>()];
+            present = [.. actual.TensorKeys, .. actual.ScalarKeys, .. actual.ListKeys, .. actual.Step > 0 || expected.ContainsKey("step") ? ["step"] : Array.Empty<string>()];
         if (!present.SetEquals(expected.Keys))
             throw new GoldenCaseException($"{place}: the state has {{{string.Join(", ", present.Order())}}}, but {{{string.Join(", ", expected.Keys.Order())}}} was expected");
         foreach (var (key, values) in expected)
@@ -122,9 +126,35 @@ sealed class OptimizerCase
                 Compare($"{place}, state 'step'", values, [actual!.Step], 0, ElementType.Float64);
             else if (actual!.TensorKeys.Contains(key))
                 Compare($"{place}, state '{key}'", actual.TypeOf(key).Round(values), actual.Tensor(key), tolerance.State, actual.TypeOf(key));
+            else if (actual.ListKeys.Contains(key))
+                Compare($"{place}, state '{key}'", type.Number().Round(values), [.. actual.TensorList(key).SelectMany(x => x)], tolerance.State, type.Number());
             else
                 Compare($"{place}, state '{key}'", values, [actual.Scalar(key)], tolerance.State, type.Number());
         }
+    }
+
+    /// <summary>A state dict with the state that the case begins with.</summary>
+    StateDict Started(StateDict dict, GoldenNode[] states)
+    {
+        foreach (var (i, state) in states.Index())
+        {
+            var entry = new StateDict();
+            foreach (var (key, value) in state.Fields())
+                entry[key] = Content(value);
+            dict.GetDict("state")[(long)i] = entry;
+        }
+        return dict;
+    }
+
+    object? Content(GoldenNode value)
+    {
+        if (value.IsList)
+            return value.Items().Select(Content).ToArray();
+        if (!value.IsObject)
+            return value.Plain();
+        value.WithOnly("shape", "values");
+        double[] numbers = type.Number().Round(value["values"].Numbers());
+        return TensorData.Of<double>(numbers, [.. value["shape"].Items().Select(x => x.Integer())]);
     }
 
     static void Compare(string place, double[] expected, double[] actual, double tolerance, ElementType type)

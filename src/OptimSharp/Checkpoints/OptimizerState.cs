@@ -59,6 +59,9 @@ internal static class OptimizerState
                 case StateKind.Tensors or StateKind.Numbers when state.FindList(key) is { } list:
                     saved[key] = list.Select(TensorData.From).ToArray();
                     break;
+                case StateKind.Matrices when state.FindList(key) is { } matrices:
+                    saved[key] = matrices.Select(m => m.Count == 0 ? (object?)Array.Empty<object?>() : TensorData.From(m)).ToArray();
+                    break;
             }
         }
         return saved;

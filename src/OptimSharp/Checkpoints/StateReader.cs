@@ -62,6 +62,12 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                         tensors.Add(one);
                     }
                     break;
+                case StateKind.Matrices:
+                    var (matrices, bad) = ReadMatrices(parameter, from, key);
+                    if (matrices is null)
+                        return bad;
+                    state.AddMatrices(key, matrices);
+                    break;
                 default:
                     var numbers = state.AddList(key);
                     foreach (var (i, item) in from.GetList(key).Index())
@@ -73,9 +79,33 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     break;
             }
         }
-        if (optimizer.WrongTogether(from) is { } wrong)
+        if (optimizer.WrongTogether(parameter, from) is { } wrong)
             throw new StateDictException(OptimizerState.PathIn(from, wrong.Entry.Key), wrong.Problem);
         return null;
+    }
+
+    (List<StateTensor>? Matrices, string Misfit) ReadMatrices(Parameter parameter, StateDict from, string key)
+    {
+        var made = new List<StateTensor>();
+        foreach (var (i, item) in from.GetList(key).Index())
+        {
+            if (item is IReadOnlyList<object?> { Count: 0 })
+            {
+                made.Add(new HostTensor([0, 0], parameter.ElementType.Compute()));
+                continue;
+            }
+            if (item is TensorData { Shape.Length: 2 } data && !data.ElementType.IsComplex())
+            {
+                var matrix = new HostTensor(data.Shape, parameter.ElementType.Compute());
+                made.Add(matrix);
+                data.CopyTo(matrix);
+                continue;
+            }
+            made.ForEach(matrix => matrix.Dispose());
+            string expected = $"a real matrix, or an empty list, for parameter {parameter}";
+            return IsLenient ? (null, $"'{key}[{i}]' must be {expected}") : throw from.Wrong($"{key}[{i}]", item, expected);
+        }
+        return (made, "");
     }
 
     (StateTensor? Tensor, string Misfit) ReadTensor(Parameter parameter, StateDict from, StateEntry entry, string name, object? value, StatePrecision precision)

@@ -46,4 +46,10 @@ public readonly struct TensorCell<T>
 
     /// <inheritdoc cref="S0"/>
     public Matrices<T> S5 { get; internal init; }
+
+    /// <summary>The lists of matrices of the state (<see cref="StateEntry.Matrices"/>), in the order in which they were given with the rule.</summary>
+    public MatrixList<T> L0 { get; internal init; }
+
+    /// <inheritdoc cref="L0"/>
+    public MatrixList<T> L1 { get; internal init; }
 }

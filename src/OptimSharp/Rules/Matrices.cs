@@ -1,3 +1,5 @@
+using OptimSharp.Engine;
+
 namespace OptimSharp.Rules;
 
 /// <summary>
@@ -48,6 +50,16 @@ public readonly unsafe struct Matrices<T>
         }
     }
 
+    /// <summary>The same numbers, or the first of them, as matrices of other sizes, row by row: what PyTorch calls a view.</summary>
+    /// <exception cref="ArgumentException">There are not so many numbers.</exception>
+    /// <exception cref="InvalidOperationException">The update that it was for is over.</exception>
+    public Matrices<T> As(nint rows, nint columns, nint batch = 1)
+    {
+        if (rows < 0 || columns < 0 || batch < 0 || checked(batch * rows * columns) > Count)
+            throw new ArgumentException($"{Batch} matrices of {Rows} × {Columns} can't be seen as {batch} of {rows} × {columns}: they are {Count} numbers.", nameof(rows));
+        return new(math!, Start, batch, rows, columns);
+    }
+
     /// <summary>A row, counted through all matrices: row i of matrix b is b · <see cref="Rows"/> + i. Rows longer than a span can be are an error.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     /// <exception cref="InvalidOperationException">The update that it was for is over.</exception>
@@ -61,4 +73,31 @@ public readonly unsafe struct Matrices<T>
     /// <summary>Where the numbers begin.</summary>
     internal T* Start => math is not null && math.Updates == update ? start
         : throw new InvalidOperationException(math is null ? "There are no such matrices: the rule was not given this state." : "The update that these matrices were for is over.");
+}
+
+/// <summary>A list of matrices of a parameter's state (<see cref="StateEntry.Matrices"/>). Good until the update that it was given to ends.</summary>
+/// <typeparam name="T">The type of their numbers.</typeparam>
+public readonly unsafe struct MatrixList<T>
+    where T : unmanaged
+{
+    readonly List<StateTensor>? tensors;
+    readonly TensorMath? math;
+
+    internal MatrixList(TensorMath math, List<StateTensor>? tensors) => (this.math, this.tensors) = (math, tensors);
+
+    /// <summary>How many matrices there are. They may differ in sizes.</summary>
+    public int Count => tensors?.Count ?? 0;
+
+    /// <summary>A matrix. What is written to it is written to the state.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such matrix.</exception>
+    public Matrices<T> this[int i]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(i);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(i, Count);
+            var tensor = (HostTensor)tensors![i];
+            return new(math!, (T*)tensor.Start, 1, (nint)tensor.Shape[0], (nint)tensor.Shape[1]);
+        }
+    }
 }

@@ -46,11 +46,11 @@ public readonly ref struct ParameterStep<T>
     /// <summary>ln x with the same bits on every machine, which <see cref="Math.Log(double)"/> does not promise.</summary>
     public double Log(double x) => Powers.Log(x);
 
-    /// <summary>Whether the parameter has this state tensor already.</summary>
+    /// <summary>Whether the parameter has this state tensor, or list of matrices, already.</summary>
     public bool Has(StateEntry state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        return ReferenceEquals(entry.S0.Entry, state) || entry.State!.Find(state.Key) is not null; // what a slot remembers is there
+        return ReferenceEquals(entry.S0.Entry, state) || entry.State!.Find(state.Key) is not null || entry.State.FindList(state.Key) is not null; // what a slot remembers is there
     }
 
     /// <summary>A number of the state, or what it starts with.</summary>
@@ -74,6 +74,12 @@ public readonly ref struct ParameterStep<T>
     /// <summary>Makes a state tensor, unless it is there already, that starts with a value that depends on options.</summary>
     /// <exception cref="InvalidOperationException">The optimizer's state has no such tensor.</exception>
     public void Start(StateEntry state, double initial) => context.State(ref entry, state, initial);
+
+    /// <summary>Makes a list of matrices of the state (<see cref="StateEntry.Matrices"/>), all zeros, unless it is there already.</summary>
+    /// <param name="state">The list.</param>
+    /// <param name="sizes">The sizes of each matrix.</param>
+    /// <exception cref="InvalidOperationException">The optimizer's state has no such list, or it is there with other sizes: because options were changed, or it was loaded.</exception>
+    public void Start(StateEntry state, ReadOnlySpan<MatrixSize> sizes) => context.StateList(ref entry, state, sizes);
 
     /// <summary>
     /// Gives a sparse gradient its zeros, for a rule that moves rows without a gradient too. The step then costs by the table.
@@ -122,8 +128,11 @@ public readonly ref struct ParameterStep<T>
 
     /// <summary>Gives the parameter a rule over the whole tensor for this step.</summary>
     /// <param name="rule">The rule.</param>
-    /// <param name="states">The tensors of the state that the rule has as <see cref="TensorCell{T}.S0"/>, <see cref="TensorCell{T}.S1"/> and so on, of any shapes. They are made when they are first needed.</param>
-    /// <exception cref="InvalidOperationException">They are more than six, or not in the optimizer's state.</exception>
+    /// <param name="states">
+    /// The tensors of the state that the rule has as <see cref="TensorCell{T}.S0"/>, <see cref="TensorCell{T}.S1"/> and so on, of any shapes. They are made when they are first needed. And lists of matrices, which it has as
+    /// <see cref="TensorCell{T}.L0"/> and <see cref="TensorCell{T}.L1"/>; these were started before.
+    /// </param>
+    /// <exception cref="InvalidOperationException">They are more than six and two, or not in the optimizer's state.</exception>
     public void ApplyTensor<TRule>(in TRule rule, params ReadOnlySpan<StateEntry> states) where TRule : struct, ITensorRule<T> =>
         context.PlanTensor<TRule, T>(ref entry, rule, states);
 }

@@ -57,6 +57,13 @@ public sealed class StateEntry
     /// <inheritdoc cref="WholeNumber"/>
     public static StateEntry Numbers(string key, bool optional = false) => new(key, StateKind.Numbers, optional);
 
+    /// <summary>
+    /// A list of matrices, for rules over whole tensors: one for each dimension of a parameter, say. Their sizes are given by <see cref="ParameterStep{T}.Start(StateEntry, ReadOnlySpan{MatrixSize})"/>. They are kept in
+    /// the type computed in, whatever <see cref="OptimizerOptions.StatePrecision"/> says, and in this process's memory. One without numbers is saved as an empty list.
+    /// </summary>
+    /// <inheritdoc cref="WholeNumber"/>
+    public static StateEntry Matrices(string key, bool optional = false) => new(key, StateKind.Matrices, optional);
+
     /// <summary>What the reference implementation saves and this one does not need: it is not read, and not saved.</summary>
     /// <param name="key">The name.</param>
     public static StateEntry Ignored(string key) => new(key, StateKind.Ignored, optional: true);
@@ -124,6 +131,11 @@ public enum StateShape
     Flat,
 }
 
+/// <summary>The sizes of a matrix in a list of an optimizer's state.</summary>
+/// <param name="Rows">How many rows it has.</param>
+/// <param name="Columns">How many columns it has.</param>
+public readonly record struct MatrixSize(long Rows, long Columns);
+
 /// <summary>What kind of thing an entry of a parameter's state is.</summary>
 internal enum StateKind
 {
@@ -147,6 +159,9 @@ internal enum StateKind
 
     /// <summary>A list of single numbers, each a tensor in double precision.</summary>
     Numbers,
+
+    /// <summary>A list of matrices in host memory, in the type computed in.</summary>
+    Matrices,
 
     /// <summary>Something that PyTorch saves and does not need.</summary>
     Ignored,

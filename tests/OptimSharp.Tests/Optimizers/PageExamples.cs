@@ -230,6 +230,20 @@ public class PageExamples
     }
 
     [Fact]
+    public void SOAP_page()
+    {
+        using var optimizer = new SOAP(
+            [
+                new([weights]),
+                new([table], o => o with { MaxPreconditionerDimension = 4 }),
+            ],
+            new() { LearningRate = 3e-3, PreconditionFrequency = 10 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+        optimizer.Step();
+    }
+
+    [Fact]
     public void SparseAdam_page()
     {
         using var optimizer = new SparseAdam([table], new() { LearningRate = 1e-2 });

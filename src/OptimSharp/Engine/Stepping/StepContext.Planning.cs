@@ -120,25 +120,6 @@ internal sealed partial class StepContext
 
     internal void SetNumber(ref Entry entry, string key, double value) => numbers.Add((entry.State!, key, value));
 
-    internal void PlanTensor<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
-        where TRule : struct, ITensorRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        if (states.Length > 6)
-            throw new InvalidOperationException($"{typeof(TRule).Name} was given {states.Length} state tensors; a rule can have 0 to 6.");
-        Give(ref entry);
-        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        tensorPlan.Add<TRule, T>(rule, new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, null, new()
-        {
-            S0 = states.Length > 0 ? State(ref entry, states[0]) : null,
-            S1 = states.Length > 1 ? State(ref entry, states[1]) : null,
-            S2 = states.Length > 2 ? State(ref entry, states[2]) : null,
-            S3 = states.Length > 3 ? State(ref entry, states[3]) : null,
-            S4 = states.Length > 4 ? State(ref entry, states[4]) : null,
-            S5 = states.Length > 5 ? State(ref entry, states[5]) : null,
-        }));
-    }
-
     internal void Plan<TRule, T>(ref Entry entry, in TRule rule, ReadOnlySpan<StateEntry> states)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>

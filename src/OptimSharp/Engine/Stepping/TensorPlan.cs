@@ -12,7 +12,7 @@ internal sealed class TensorPlan
     readonly List<Batch> batches = [];
     TensorMath? math;
 
-    public void Add<TRule, T>(in TRule rule, in StepTarget target)
+    public void Add<TRule, T>(in TRule rule, in StepTarget target, List<StateTensor>? l0, List<StateTensor>? l1)
         where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -21,12 +21,12 @@ internal sealed class TensorPlan
         {
             if (batch is Batch<TRule, T> match)
             {
-                match.Items.Add((rule, target));
+                match.Items.Add((rule, target, l0, l1));
                 return;
             }
         }
         var made = new Batch<TRule, T>();
-        made.Items.Add((rule, target));
+        made.Items.Add((rule, target, l0, l1));
         batches.Add(made);
     }
 
@@ -53,19 +53,19 @@ internal sealed class TensorPlan
         where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        public List<(TRule Rule, StepTarget Target)> Items { get; } = [];
+        public List<(TRule Rule, StepTarget Target, List<StateTensor>? L0, List<StateTensor>? L1)> Items { get; } = [];
 
         public override void Clear() => Items.Clear();
 
         public override void Run(TensorMath math)
         {
-            foreach (var (rule, target) in Items)
+            foreach (var (rule, target, l0, l1) in Items)
             {
                 if (target.Parameter.Count == 0)
                     continue;
                 try
                 {
-                    Run(rule, target, math);
+                    Run(rule, target, new(math, l0), new(math, l1), math);
                 }
                 finally
                 {
@@ -75,7 +75,7 @@ internal sealed class TensorPlan
         }
 
         /// <summary>In place where memory is the host's and of the compute type; else through scratch memory.</summary>
-        static void Run(TRule rule, in StepTarget target, TensorMath math)
+        static void Run(TRule rule, in StepTarget target, MatrixList<T> l0, MatrixList<T> l1, TensorMath math)
         {
             var parameter = target.Parameter;
             nint count = (nint)parameter.Numbers;
@@ -104,6 +104,8 @@ internal sealed class TensorPlan
                     S3 = Open(target.States.S3, parts, math),
                     S4 = Open(target.States.S4, parts, math),
                     S5 = Open(target.States.S5, parts, math),
+                    L0 = l0,
+                    L1 = l1,
                 };
                 rule.Update(x, math);
                 Close(target.States.S0, x.S0);
