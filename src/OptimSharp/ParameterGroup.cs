@@ -84,8 +84,8 @@ public abstract class ParameterGroup
     /// <summary>What the group had before new schedulers wrote to it; null when something else was written since.</summary>
     internal GroupContent? BeforeSchedulers => beforeSchedulers;
 
-    /// <summary>Writes the options under PyTorch's names.</summary>
-    internal abstract void SaveOptions(StateDict to);
+    /// <summary>Writes the options under PyTorch's names, but for those that are saved only where they differ from <paramref name="standard"/>.</summary>
+    internal abstract void SaveOptions(StateDict to, OptimizerOptions standard);
 
     /// <summary>Reads and checks options, all but those to be kept, and changes nothing. What older checkpoints may lack is as in <paramref name="standard"/>.</summary>
     internal abstract OptimizerOptions ReadOptions(StateDict from, OptimizerOptions basis, LoadStateOptions loading, OptimizerOptions standard);
@@ -203,10 +203,10 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     /// <inheritdoc/>
     public override bool HasOption(string key) => OptionSchema<TOptions>.Find(key) is not null;
 
-    internal override void SaveOptions(StateDict to)
+    internal override void SaveOptions(StateDict to, OptimizerOptions standard)
     {
         var saved = Options.ToSave();
-        foreach (var option in OptionSchema<TOptions>.Options)
+        foreach (var option in OptionSchema<TOptions>.Options.Where(o => o.IsSaved(saved, standard)))
             to[option.Key] = option.Get(saved) is object?[] parts ? new StateTuple(parts) : option.Get(saved);
     }
 

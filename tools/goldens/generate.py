@@ -29,8 +29,8 @@ def optimizer_case(o, scenario, dtype):
     least = (float("inf"), "")
     for attempt in range(ATTEMPTS):
         case = inputs(o, scenario, dtype, attempt) | {"torch": TORCH}
-        if o.name in REFERENCES:
-            case["reference"] = str(REFERENCES[o.name])
+        if o.reference in REFERENCES:
+            case["reference"] = str(REFERENCES[o.reference])
         outcomes = list(replay(case))
         if repr(outcomes) != repr(list(replay(case))):
             raise RuntimeError(f"{case['name']}: a second run gives other numbers")
@@ -47,7 +47,7 @@ def cases():
     for o in optimizers.OPTIMIZERS:
         for scenario in scenarios(o):
             for dtype in scenario.dtypes:
-                yield f"{o.name.lower()}/{scenario.name}_{dtype}", lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
+                yield o.case(scenario.name, dtype), lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
     yield from lbfgs.cases()
     yield from schedule_run.cases()
     yield from gradients.cases()

@@ -21,18 +21,37 @@ class Reference:
     kind: str = ""                                 # the class, when it is not called as ours
     fixed: dict = field(default_factory=dict)      # arguments that choose among its implementations
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
-    renamed: dict = field(default_factory=dict)    # of an option that it has in another form: name, and how it is made of ours
+    renamed: dict = field(default_factory=dict)    # options that it has in another form: how its arguments are made of ours
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
+    group: dict = field(default_factory=dict)      # what each of its groups has beside the options
+    hidden: tuple = ()                             # entries of its state that are no state
+    cast: tuple = ()                               # functions of its file whose result is given the type of their first argument: without that it refuses some types
 
     def arguments(self, options):
         """The options of a case as it calls them."""
-        pairs = [self.renamed[key](value) if key in self.renamed else (key, value) for key, value in options.items()]
-        return dict(pairs) | self.fixed
+        made = {}
+        for key, value in options.items():
+            made |= self.renamed[key](value) if key in self.renamed else {key: value}
+        return made | self.fixed
 
     def __str__(self):
         return f"{self.repository}@{self.commit}:{self.path}"
 
 
+# For five iterations, as modded-nanogpt and microsoft/dion have it; timm's own are for eight.
+POLAR_EXPRESS_5 = [
+    (8.156554524902461, -22.48329292557795, 15.878769915207462), (4.042929935166739, -2.808917465908714, 0.5000178451051316),
+    (3.8916678022926607, -2.772484153217685, 0.5060648178503393), (3.285753657755655, -2.3681294933425376, 0.46449024233003106),
+    (2.3465413258596377, -1.7097828382687081, 0.42323551169305323),
+]
+SCHEDULES = {
+    "constant": {"ns_coefficients": "original"},
+    "quintic": {"ns_coefficients": "quintic"},
+    "polar_express_5": {"ns_coefficients": POLAR_EXPRESS_5, "safety_factor": 1.02},
+    "polar_express_8": {"ns_coefficients": "polar_express", "safety_factor": 1.01},
+}
+
+# By name, or by name and variant: further code of an optimizer that has more than one.
 REFERENCES = {
     "LAMB": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lamb.py", "Lamb", pairs=True),
     "LARS": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lars.py", "Lars"),
@@ -40,14 +59,33 @@ REFERENCES = {
     "AdEMAMix": Reference("apple/ml-ademamix", "c3d73c0", "pytorch/ademamix.py"),
     "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}),
     "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
-        "clip_exponent": lambda c: ("clip_lambda", None if c is None else lambda step: step**c)}),
+        "clip_exponent": lambda c: {"clip_lambda": None if c is None else lambda step: step**c}}),
     "AdaBelief": Reference("juntang-zhuang/Adabelief-Optimizer", "2855178", "pypi_packages/adabelief_pytorch0.2.1/adabelief_pytorch/AdaBelief.py",
                            fixed={"print_change_log": False}, stubs=("tabulate", "colorama")),
+    "Muon/keller": Reference("KellerJordan/Muon", "857d1ad", "muon.py", "SingleDeviceMuon", renamed={
+        "matrix_shape": lambda shape: {}}),  # it tells by the number of dimensions
+    "Muon/timm": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/muon.py", "Muon", group={"use_muon": True}, hidden=("use_muon",), renamed={
+        "matrix_shape": lambda shape: {"conv_mode": {"filters": "flatten"}[shape]},
+        "ns_schedule": lambda schedule: SCHEDULES[schedule],
+        "adjust_lr_fn": lambda kind: {"adjust_lr_fn": "rms_to_rms" if kind == "spectral_unclamped" else kind}}),
+    "NorMuon": Reference("zichongli5/NorMuon", "d45c9a4", "normuon.py", "SingleDeviceNorMuon", cast=("zeropower_via_newtonschulz5",), renamed={
+        "matrix_shape": lambda shape: {}}),
 }
 
 
+def key_of(case):
+    """Where the code of a case stands in REFERENCES, or the name of PyTorch's class."""
+    if "reference" not in case:
+        return case["optimizer"]
+    return next(key for key, reference in REFERENCES.items() if key.split("/")[0] == case["optimizer"] and str(reference) == case["reference"])
+
+
+def given_its_type(function):
+    return lambda x, *rest, **more: function(x, *rest, **more).to(x.dtype)
+
+
 def optimizer_class(name):
-    """The class of an optimizer, and arguments that go with every case."""
+    """The class of an optimizer (or of a variant's), and arguments that go with every case."""
     reference = REFERENCES.get(name)
     if reference is None:
         kind = getattr(torch.optim, name)
@@ -55,7 +93,7 @@ def optimizer_class(name):
     folder = os.environ.get("OPTIMSHARP_REFERENCES")
     if not folder:
         raise RuntimeError(f"PyTorch has no {name}. OPTIMSHARP_REFERENCES must name a folder with {reference}, as {reference.repository}/{reference.path}.")
-    package = f"reference_{name}"
+    package = f"reference_{name.replace('/', '_')}"
     path = pathlib.Path(folder) / reference.repository / reference.path
     module = f"{package}.{path.stem}"
     if module not in sys.modules:  # its folder alone, for what it imports from beside it: without what the whole package would import
@@ -64,11 +102,26 @@ def optimizer_class(name):
         sys.path.insert(0, str(path.parent))
         with mock.patch.dict(sys.modules, {stub: mock.MagicMock() for stub in reference.stubs}):
             loaded = importlib.import_module(module)
+        for function in reference.cast:
+            setattr(loaded, function, given_its_type(getattr(loaded, function)))
         sys.modules[module] = loaded
         sys.path.pop(0)
     kind = getattr(sys.modules[module], reference.kind or name)
 
     def make(groups, **options):
         with contextlib.redirect_stdout(io.StringIO()):  # some greet
-            return kind(groups, **reference.arguments(options))
+            return kind([group | reference.group for group in groups], **reference.arguments(options))
     return make, {}
+
+
+@contextlib.contextmanager
+def products_in(key, dtype):
+    """Has the matrix products of an optimizer's code made in another type than bfloat16."""
+    reference = REFERENCES.get(key)
+    module = reference and sys.modules.get(f"reference_{key.replace('/', '_')}.{pathlib.Path(reference.path).stem}")
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(torch.Tensor, "bfloat16", lambda x: x.to(dtype, copy=True)))
+        for function in vars(module).values() if module else ():
+            if inspect.isfunction(function) and torch.bfloat16 in (function.__defaults__ or ()):
+                patches.enter_context(mock.patch.object(function, "__defaults__", tuple(dtype if d is torch.bfloat16 else d for d in function.__defaults__)))
+        yield

@@ -21,12 +21,12 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     static readonly HashSet<string> OptionsOfAll =
     [
         // <options>
-        "adjust_lr_fn", "alpha", "alpha_warmup", "always_adapt", "amsgrad", "beta2_decay", "beta3_warmup", "betas", "bias_correction", "caution",
-        "centered", "clip_exponent", "corrected_weight_decay", "d", "dampening", "decouple", "decoupled_decay", "decoupled_weight_decay",
+        "adjust_lr_fn", "alpha", "alpha_warmup", "always_adapt", "amsgrad", "beta2", "beta2_decay", "beta3_warmup", "betas", "bias_correction",
+        "caution", "centered", "clip_exponent", "corrected_weight_decay", "d", "dampening", "decouple", "decoupled_decay", "decoupled_weight_decay",
         "degenerated_to_sgd", "eps", "etas", "fixed_decay", "grad_averaging", "history_size", "initial_accumulator_value", "lambd", "line_search_fn",
-        "lr", "lr_decay", "max_eval", "max_grad_norm", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov", "no_prox",
-        "ns_coefficients", "ns_steps", "rectify", "rho", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "trust_clip", "trust_coeff",
-        "weight_decay", "weight_decouple",
+        "lr", "lr_decay", "matrix_shape", "max_eval", "max_grad_norm", "max_iter", "maximize", "momentum", "momentum_decay", "nesterov", "no_prox",
+        "ns_coefficients", "ns_float32", "ns_schedule", "ns_steps", "rectify", "rho", "split_sizes", "step_sizes", "t0", "tolerance_change",
+        "tolerance_grad", "trust_clip", "trust_coeff", "weight_decay", "weight_decouple",
         // </options>
     ];
 

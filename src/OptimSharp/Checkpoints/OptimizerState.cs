@@ -23,7 +23,7 @@ internal static class OptimizerState
                 ids.Add(id++);
             }
             var saved = new StateDict();
-            group.SaveOptions(saved);
+            group.SaveOptions(saved, optimizer.StandardOptions);
             foreach (var (key, value) in group.Numbers.All)
                 saved[key] = value;
             foreach (var (key, value) in group.Extras.Clone())

@@ -48,6 +48,24 @@ public readonly unsafe struct Matrices<T>
         }
     }
 
+    /// <summary>The same numbers, in the same order, as matrices of other sizes: the filters of a convolution as the rows of one matrix, say.</summary>
+    /// <exception cref="ArgumentException">They are not as many.</exception>
+    /// <exception cref="InvalidOperationException">The update that they were for is over.</exception>
+    public Matrices<T> As(nint batch, nint rows, nint columns) => batch >= 0 && rows >= 0 && columns >= 0 && checked(batch * rows * columns) == Count
+        ? new(math!, Start, batch, rows, columns)
+        : throw new ArgumentException($"{Batch} matrices of {Rows} × {Columns} can't be seen as {batch} of {rows} × {columns}: there would not be as many numbers.");
+
+    /// <summary>Some rows as a matrix of their own, which shares their numbers. They are counted through all matrices, as those of <see cref="Row"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are no such rows.</exception>
+    /// <exception cref="InvalidOperationException">The update that they were for is over.</exception>
+    public Matrices<T> RowRange(nint first, nint count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Batch * Rows - first);
+        return new(math!, Start + first * Columns, 1, count, Columns);
+    }
+
     /// <summary>A row, counted through all matrices: row i of matrix b is b · <see cref="Rows"/> + i. Rows longer than a span can be are an error.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     /// <exception cref="InvalidOperationException">The update that it was for is over.</exception>

@@ -29,6 +29,12 @@ public sealed class OptionAttribute(string key) : Attribute
     /// <summary>Whether older checkpoints lack it. Those of all yes-or-no options may.</summary>
     public bool AddedLater { get; init; }
 
+    /// <summary>
+    /// Whether it is saved only where it is not what the record has by default. For options that the reference implementation does not have: as long as none of them is used,
+    /// states have that one's keys alone, and it can read them. A state without it stands for the default.
+    /// </summary>
+    public bool OnlyIfSet { get; init; }
+
     /// <summary>PyTorch's strings for the members of an enumeration, in their order. The first one is also read for <c>None</c>.</summary>
     public string?[] Choices { get; init; } = [];
 

@@ -82,6 +82,13 @@ public sealed class StateEntry
             throw new InvalidOperationException($"State '{Key}' is a number for each {(needed == 1 ? "row" : "column")}, but parameter {parameter} has {shape.Length} dimensions; it needs {needed}.");
         if (Shape == StateShape.Scalar)
             shape = [];
+        if (Shape == StateShape.Outputs && shape.Length > 0)
+        {
+            long[] outputs = new long[shape.Length];
+            Array.Fill(outputs, 1);
+            outputs[0] = shape[0];
+            shape = outputs;
+        }
         if (needed == 0)
             return parameter.Backend.CreateState(parameter, shape, type);
         Span<long> reduced = shape.Length <= 16 ? stackalloc long[shape.Length] : new long[shape.Length];
@@ -108,6 +115,9 @@ public enum StateShape
 
     /// <summary>One number, without dimensions.</summary>
     Scalar,
+
+    /// <summary>A number for each index of the first dimension, an output or a filter: the parameter's first size, with 1 for all others.</summary>
+    Outputs,
 }
 
 /// <summary>What kind of thing an entry of a parameter's state is.</summary>

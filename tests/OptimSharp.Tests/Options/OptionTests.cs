@@ -18,7 +18,9 @@ public class OptionTests
         string[] keys = PyTorchOptions.Of[optimizer];
         using var made = Make(optimizer);
         var group = made.ParameterGroups[0];
-        Assert.Equal(keys.Order(StringComparer.Ordinal), group.OptionKeys);
+        string[] beyond = PyTorchOptions.Beyond.GetValueOrDefault(optimizer, []);
+        Assert.Equal(keys.Concat(beyond).Order(StringComparer.Ordinal), group.OptionKeys);
+        Assert.DoesNotContain(made.StateDict().GetDicts("param_groups")[0].Keys, key => beyond.Contains(key.Name));
         foreach (string key in keys)
         {
             Assert.True(group.HasOption(key));
@@ -139,6 +141,9 @@ public class OptionTests
         { "LBFGS", "line_search_fn", 1 },
         { "Muon", "ns_coefficients", new[] { 1.0, 2.0 } },
         { "Muon", "adjust_lr_fn", "none" },
+        { "Muon", "split_sizes", 3 },
+        { "Muon", "split_sizes", new[] { 1.5 } },
+        { "Muon", "split_sizes", new object?[] { 1, null } },
     };
 
     [Theory]
@@ -169,6 +174,8 @@ public class OptionTests
         { "LBFGS", "max_eval", 7L, 7 },
         { "LBFGS", "line_search_fn", "strong_wolfe", "strong_wolfe" },
         { "LBFGS", "line_search_fn", LineSearch.StrongWolfe, "strong_wolfe" },
+        { "Muon", "split_sizes", new List<object> { 3, 2.0 }, new object[] { 3L, 2L } },
+        { "Muon", "split_sizes", WholeNumbers.Of([3, 2]), new object[] { 3L, 2L } },
     };
 
     [Theory]

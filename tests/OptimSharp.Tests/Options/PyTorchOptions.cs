@@ -25,6 +25,12 @@ static class PyTorchOptions
         ["SparseAdam"] = ["lr", "betas", "eps", "maximize"],
     };
 
+    /// <summary>What ours have beside them: a state that PyTorch is to read has none of them.</summary>
+    public static IReadOnlyDictionary<string, string[]> Beyond { get; } = new Dictionary<string, string[]>
+    {
+        ["Muon"] = ["matrix_shape", "ns_float32", "ns_schedule", "split_sizes"],
+    };
+
     /// <summary>Their defaults, where they are numbers or flags.</summary>
     public static IReadOnlyDictionary<string, object> Default(string optimizer) => new Dictionary<string, object>
     {
