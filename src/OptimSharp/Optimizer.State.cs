@@ -98,6 +98,9 @@ public abstract partial class Optimizer
     {
     }
 
+    /// <summary>Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have with these options.</summary>
+    internal abstract void CheckParameter(Parameter parameter, OptimizerOptions options);
+
     /// <summary>Whether one state is for all parameters together, in their order.</summary>
     internal virtual bool SharesState => false;
 

@@ -92,6 +92,8 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         foreach (var parameter in group.Parameters)
             CheckParameter(parameter);
         var resolved = group.Resolve(Defaults, groups.Count);
+        foreach (var parameter in group.Parameters)
+            CheckParameter(parameter, resolved);
         group.Attach(resolved, groups.Count, GroupEntries);
         foreach (var parameter in group.Parameters)
             placed.Add(parameter.Identity, (parameter, groups.Count));
@@ -180,12 +182,24 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     {
     }
 
+    /// <summary>
+    /// Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have with these options. It is asked where parameters or a state dict come in; where options are changed by
+    /// hand, it is not: ask it in <see cref="Update{T}"/>, too.
+    /// </summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="options">The options of its group.</param>
+    protected virtual void CheckParameter(Parameter parameter, TOptions options)
+    {
+    }
+
+    internal override void CheckParameter(Parameter parameter, OptimizerOptions options) => CheckParameter(parameter, (TOptions)options);
+
     /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have, beside those that are in <see cref="ParameterGroups"/>.</summary>
     protected virtual void CheckGroup(ParameterGroup<TOptions> group)
     {
     }
 
-    /// <summary>Throws <see cref="ArgumentException"/> for a complex parameter; for use in <see cref="CheckParameter"/>.</summary>
+    /// <summary>Throws <see cref="ArgumentException"/> for a complex parameter; for use in <see cref="CheckParameter(Parameter)"/>.</summary>
     /// <param name="parameter">The parameter.</param>
     /// <param name="alternative">The name of an optimizer that takes it.</param>
     protected void RefuseComplex(Parameter parameter, string alternative)

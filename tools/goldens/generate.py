@@ -29,8 +29,8 @@ def optimizer_case(o, scenario, dtype):
     least = (float("inf"), "")
     for attempt in range(ATTEMPTS):
         case = inputs(o, scenario, dtype, attempt) | {"torch": TORCH}
-        if o.name in REFERENCES:
-            case["reference"] = str(REFERENCES[o.name])
+        if o.reference in REFERENCES:
+            case["reference"] = str(REFERENCES[o.reference])
         if scenario.warm:
             case = started(case, scenario.warm)
         outcomes = list(replay(case))
@@ -49,7 +49,7 @@ def cases():
     for o in optimizers.OPTIMIZERS:
         for scenario in scenarios(o):
             for dtype in scenario.dtypes:
-                yield f"{o.name.lower()}/{scenario.name}_{dtype}", lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
+                yield o.case(scenario.name, dtype), lambda o=o, s=scenario, d=dtype: optimizer_case(o, s, d)
     yield from lbfgs.cases()
     yield from schedule_run.cases()
     yield from gradients.cases()

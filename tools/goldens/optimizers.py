@@ -9,7 +9,7 @@ ADAM_HALF = {"f16": {"eps": 0.1}}  # 1e-8 is zero in float16
 
 @dataclass(frozen=True)
 class Optimizer:
-    name: str                       # PyTorch's class
+    name: str                       # the class
     sets: dict                      # option sets by name; each runs in every type
     usual: dict                     # the options of all other cases
     groups: tuple                   # what the second and third group override
@@ -32,6 +32,16 @@ class Optimizer:
     overflows: tuple = ()  # types in which the square of 1e30 is infinite and spoils the step: leave it out
     special: dict = field(default_factory=dict)    # options of other cases that the usual ones do not suit, by name
     dense: bool = True              # false: it takes sparse gradients only
+    variant: str = ""               # which further code of references.py it is run with, when its class has more than one
+
+    @property
+    def reference(self):
+        """Where its code stands in references.py."""
+        return f"{self.name}/{self.variant}" if self.variant else self.name
+
+    def case(self, scenario, dtype):
+        """The name of a case."""
+        return f"{self.name.lower()}/{self.variant + '_' if self.variant else ''}{scenario}_{dtype}"
 
 
 OPTIMIZERS = (
@@ -283,6 +293,8 @@ OPTIMIZERS = (
             "match_rms_adamw": {"lr": 0.05, "adjust_lr_fn": "match_rms_adamw"},
             "spectral_unclamped": {"lr": 0.05, "adjust_lr_fn": "spectral_unclamped"},
             "no_nesterov": {"lr": 0.05, "nesterov": False},
+            "float32": {"lr": 0.05, "ns_float32": True},
+            "float32_options": {"lr": 0.05, "weight_decay": 0.2, "ns_steps": 4, "nesterov": False, "adjust_lr_fn": "match_rms_adamw", "ns_float32": True},
         },
         usual={"lr": 0.05, "momentum": 0.9},
         groups=({"lr": 0.01, "momentum": 0.5}, {"weight_decay": 0.5, "nesterov": False, "adjust_lr_fn": "match_rms_adamw"}),
@@ -295,6 +307,73 @@ OPTIMIZERS = (
         magnitude_steps=3,  # rounding in bfloat16 adds up where the updates are all there is
         overflows=("f32", "f64"),  # its norm is taken in single precision, whatever the type
         without=(("no_nesterov", "bf16"),),  # it divides its momentum buffer in place
+    ),
+    Optimizer(
+        "Muon",
+        variant="keller",  # by dimensions: 3 are a stack, 4 a filter; here of no more rows than columns, as it takes their ratio from the last two dimensions
+        sets={
+            "stacks": (stacks := {"lr": 0.3, "weight_decay": 0.1, "momentum": 0.9, "matrix_shape": "stacks", "ns_float32": True}),
+            "stacks_momentum": stacks | {"momentum": 0.5},
+            "stacks_no_wd": stacks | {"weight_decay": 0},
+            "stacks_bfloat16": {"lr": 0.05, "weight_decay": 0.1, "momentum": 0.9, "matrix_shape": "stacks"},
+        },
+        usual=stacks,
+        groups=({"lr": 0.1, "momentum": 0.5}, {"weight_decay": 0.5}),
+        changes=((2, 0, {"lr": 0.2}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25})),
+        dtypes=REAL,
+        shapes=([3, 4, 4], [2, 6, 2], [4, 2, 5], [3, 3], [1, 3, 4]),
+        sizes=([1, 1, 1], [3, 1, 7], [2, 8, 8], [5, 9, 7], [2, 16, 4]),
+        large=([5, 20, 10],),
+        special={"batches": {"lr": 0.3, "weight_decay": 0.1, "momentum": 0.9, "matrix_shape": "filters", "ns_float32": True}},
+        batches=([4, 3, 2, 2], [2, 3, 1, 1], [6, 2, 3, 3], [8, 8, 1, 1]),
+        without=tuple((case, dtype) for case in ("null_gradients", "magnitudes") for dtype in REAL),  # it gives a parameter without a gradient one of zeros
+    ),
+    Optimizer(
+        "Muon",
+        variant="timm",
+        sets={
+            "filters": (filters := {"lr": 0.3, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True, "matrix_shape": "filters", "adjust_lr_fn": "original",
+                                    "ns_schedule": "constant", "ns_float32": True}),  # its defaults are others
+            "bfloat16": {key: value for key, value in filters.items() if key != "ns_float32"} | {"lr": 0.05, "ns_schedule": "quintic"},
+            "quintic": filters | {"ns_schedule": "quintic"},
+            "polar_express_5": filters | {"ns_schedule": "polar_express_5"},
+            "polar_express_8": filters | {"ns_schedule": "polar_express_8", "ns_steps": 9},
+            "polar_express_8_short": filters | {"ns_schedule": "polar_express_8", "ns_steps": 4},
+            "match_rms_adamw": filters | {"adjust_lr_fn": "match_rms_adamw"},
+            "spectral_unclamped": filters | {"adjust_lr_fn": "spectral_unclamped", "ns_schedule": "quintic"},
+            "no_nesterov": filters | {"nesterov": False, "weight_decay": 0},
+        },
+        usual=filters,
+        groups=({"lr": 0.1, "momentum": 0.5}, {"weight_decay": 0.5, "nesterov": False}),
+        changes=((2, 0, {"lr": 0.2}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25}), (8, 0, {"ns_steps": 4, "nesterov": False})),
+        dtypes=REAL,
+        shapes=([4, 2, 2, 2], [8, 1, 2, 2], [12, 2, 2, 1], [3, 3], [5, 3, 2]),
+        sizes=([1, 1, 1, 1], [7, 1, 1, 1], [2, 3, 3, 3], [9, 7, 1], [16, 2, 2], [3, 1, 2, 2, 2]),
+        large=([20, 5, 3, 3],),
+        without=tuple(("magnitudes", dtype) for dtype in REAL),
+    ),
+    Optimizer(
+        "NorMuon",  # rounding to bfloat16 moves its averages of squares by several percent, in any order: so all are without it, and Muon's cases have it
+        sets={
+            "default": {"ns_float32": True},
+            "lr": {"lr": 0.05, "ns_float32": True},
+            "wd": {"lr": 0.05, "weight_decay": 0.2, "ns_float32": True},
+            "momentum": {"lr": 0.05, "momentum": 0.8, "ns_float32": True},
+            "beta2": {"lr": 0.05, "beta2": 0.5, "ns_float32": True},
+            "no_memory": {"lr": 0.05, "momentum": 0.5, "beta2": 0.0, "ns_float32": True},
+            "options": {"lr": 0.05, "weight_decay": 0.2, "momentum": 0.8, "beta2": 0.9, "ns_float32": True},
+            "stacks": {"lr": 0.05, "weight_decay": 0.1, "matrix_shape": "stacks", "ns_float32": True},
+        },
+        usual={"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01, "ns_float32": True},
+        groups=({"lr": 0.01, "momentum": 0.5}, {"weight_decay": 0.5, "beta2": 0.8}),
+        changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"beta2": 0.5})),
+        dtypes=REAL,
+        shapes=([4, 4], [6, 2], [2, 5], [3, 3], [1, 4], [5, 1]),
+        sizes=([1, 1], [1, 7], [8, 8], [9, 7], [7, 9], [16, 4], [1, 65], [65, 1]),
+        large=([25, 40], [40, 25]),
+        batches=([3, 4, 4], [2, 6, 2], [4, 2, 5], [1, 3, 4]),
+        special={"batches": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1, "matrix_shape": "stacks", "ns_float32": True}},
+        without=(*((case, dtype) for case in ("null_gradients", "magnitudes") for dtype in REAL), ("options", "bf16")),  # it gives a parameter without a gradient one of zeros
     ),
     Optimizer(
         "Lion",  # the reference has no "maximize"

@@ -23,15 +23,20 @@ class Reference:
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
     begin: str = ""                                # its method that training begins with
     count: str = "step"                            # its groups' count of steps, where ours are each parameter's
-    renamed: dict = field(default_factory=dict)    # of an option that it has in another form: its name and value, of ours and of all options
+    renamed: dict = field(default_factory=dict)    # options that it has in another form: how its arguments are made of ours, and of all options
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
+    group: dict = field(default_factory=dict)      # what each of its groups has beside the options
+    hidden: tuple = ()                             # entries of its state that are no state
     unused: object = None                          # (options, shape) -> state that it keeps for such a parameter, and does not use
+    cast: tuple = ()                               # functions of its file whose result is given the type of their first argument: without that it refuses some types
     own_type: bool = False                         # matrices that it keeps or decomposes in single precision whatever the parameters have: they get these' type
 
     def arguments(self, options):
         """The options of a case as it calls them."""
-        pairs = [self.renamed[key](value, options) if key in self.renamed else (key, value) for key, value in options.items()]
-        return dict(pairs) | self.fixed
+        made = {}
+        for key, value in options.items():
+            made |= self.renamed[key](value, options) if key in self.renamed else {key: value}
+        return made | self.fixed
 
     def __str__(self):
         return f"{self.repository}@{self.commit}:{self.path}"
@@ -62,6 +67,20 @@ def computing_in(dtype):
         torch.set_default_dtype(before)
 
 
+# For five iterations, as modded-nanogpt and microsoft/dion have it; timm's own are for eight.
+POLAR_EXPRESS_5 = [
+    (8.156554524902461, -22.48329292557795, 15.878769915207462), (4.042929935166739, -2.808917465908714, 0.5000178451051316),
+    (3.8916678022926607, -2.772484153217685, 0.5060648178503393), (3.285753657755655, -2.3681294933425376, 0.46449024233003106),
+    (2.3465413258596377, -1.7097828382687081, 0.42323551169305323),
+]
+SCHEDULES = {
+    "constant": {"ns_coefficients": "original"},
+    "quintic": {"ns_coefficients": "quintic"},
+    "polar_express_5": {"ns_coefficients": POLAR_EXPRESS_5, "safety_factor": 1.02},
+    "polar_express_8": {"ns_coefficients": "polar_express", "safety_factor": 1.01},
+}
+
+# By name, or by name and variant: further code of an optimizer that has more than one.
 REFERENCES = {
     "LAMB": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lamb.py", "Lamb", pairs=True),
     "LARS": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lars.py", "Lars"),
@@ -70,7 +89,7 @@ REFERENCES = {
     "AdEMAMix": Reference("apple/ml-ademamix", "c3d73c0", "pytorch/ademamix.py"),
     "Adan": Reference("sail-sg/Adan", "2c65bea", "adan.py", fixed={"foreach": False}),
     "ADOPT": Reference("iShohei220/adopt", "6468572", "src/adopt/adopt.py", fixed={"foreach": False}, renamed={
-        "clip_exponent": lambda c, _: ("clip_lambda", None if c is None else lambda step: step**c)}),
+        "clip_exponent": lambda c, _: {"clip_lambda": None if c is None else lambda step: step**c}}),
     "SGDScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/sgd_schedulefree.py", fixed={"foreach": False}, begin="train", pairs=True),
     "AdamWScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/adamw_schedulefree.py", fixed={"foreach": False}, begin="train", count="k"),
     "RAdamScheduleFree": Reference("facebookresearch/schedule_free", "70785b5", "schedulefree/radam_schedulefree.py", fixed={"foreach": False}, begin="train", count="k"),
@@ -79,16 +98,35 @@ REFERENCES = {
     "Prodigy": Reference("konstmish/prodigy", "3efb213", "prodigyopt/prodigy.py", pairs=True),
     "DAdaptAdam": Reference("facebookresearch/dadaptation", "c984980", "dadaptation/dadapt_adam.py", pairs=True),
     "MARS": Reference("AGI-Arena/MARS", "4831e28", "MARS/optimizers/mars.py", unused=mars_unused, renamed={
-        "lr_1d_factor": lambda factor, options: ("lr_1d", factor * options.get("lr", 3e-3))}),
+        "lr_1d_factor": lambda factor, options: {"lr_1d": factor * options.get("lr", 3e-3)}}),
     "StableAdamW": Reference("warner-benjamin/optimi", "17a3d54", "optimi/stableadamw.py", fixed={"kahan_sum": False, "foreach": False, "triton": False},
                              unused=lambda options, shape: {"eps_sq"}, renamed={
-        "beta1": lambda beta, options: ("betas", (beta, options.get("beta2", 0.99))),
-        "beta2": lambda beta, options: ("betas", (options.get("beta1", 0.9), beta))}),
+        "beta1": lambda beta, options: {"betas": (beta, options.get("beta2", 0.99))},
+        "beta2": lambda beta, options: {"betas": (options.get("beta1", 0.9), beta)}}),
+    "Muon/keller": Reference("KellerJordan/Muon", "857d1ad", "muon.py", "SingleDeviceMuon", renamed={
+        "matrix_shape": lambda shape, _: {}}),  # it tells by the number of dimensions
+    "Muon/timm": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/muon.py", "Muon", group={"use_muon": True}, hidden=("use_muon",), renamed={
+        "matrix_shape": lambda shape, _: {"conv_mode": {"filters": "flatten"}[shape]},
+        "ns_schedule": lambda schedule, _: SCHEDULES[schedule],
+        "adjust_lr_fn": lambda kind, _: {"adjust_lr_fn": "rms_to_rms" if kind == "spectral_unclamped" else kind}}),
+    "NorMuon": Reference("zichongli5/NorMuon", "d45c9a4", "normuon.py", "SingleDeviceNorMuon", cast=("zeropower_via_newtonschulz5",), renamed={
+        "matrix_shape": lambda shape, _: {}}),
 }
 
 
+def key_of(case):
+    """Where the code of a case stands in REFERENCES, or the name of PyTorch's class."""
+    if "reference" not in case:
+        return case["optimizer"]
+    return next(key for key, reference in REFERENCES.items() if key.split("/")[0] == case["optimizer"] and str(reference) == case["reference"])
+
+
+def given_its_type(function):
+    return lambda x, *rest, **more: function(x, *rest, **more).to(x.dtype)
+
+
 def optimizer_class(name):
-    """The class of an optimizer, and arguments that go with every case."""
+    """The class of an optimizer (or of a variant's), and arguments that go with every case."""
     reference = REFERENCES.get(name)
     if reference is None:
         kind = getattr(torch.optim, name)
@@ -96,7 +134,7 @@ def optimizer_class(name):
     folder = os.environ.get("OPTIMSHARP_REFERENCES")
     if not folder:
         raise RuntimeError(f"PyTorch has no {name}. OPTIMSHARP_REFERENCES must name a folder with {reference}, as {reference.repository}/{reference.path}.")
-    package = f"reference_{name}"
+    package = f"reference_{name.replace('/', '_')}"
     path = pathlib.Path(folder) / reference.repository / reference.path
     module = f"{package}.{path.stem}"
     if module not in sys.modules:  # its folder alone, for what it imports from beside it: without what the whole package would import
@@ -104,15 +142,17 @@ def optimizer_class(name):
         sys.modules[package].__path__ = [str(path.parent)]
         sys.path[:0] = [str(path.parent), str(pathlib.Path(folder) / reference.repository)]
         sys.modules.update({stub: mock.MagicMock() for stub in reference.stubs})
-        importlib.import_module(module)
+        loaded = importlib.import_module(module)
         for stub in reference.stubs:
             del sys.modules[stub]
+        for function in reference.cast:
+            setattr(loaded, function, given_its_type(getattr(loaded, function)))
         del sys.path[:2]
     kind = getattr(sys.modules[module], reference.kind or name)
 
     def make(groups, **options):
         with contextlib.redirect_stdout(io.StringIO()):  # some greet
-            optimizer = kind(groups, **reference.arguments(options))
+            optimizer = kind([group | reference.group for group in groups], **reference.arguments(options))
         if reference.begin:
             getattr(optimizer, reference.begin)()
         if reference.own_type:
@@ -124,3 +164,16 @@ def optimizer_class(name):
             optimizer.step = step_in_own_type
         return optimizer
     return make, {}
+
+
+@contextlib.contextmanager
+def products_in(key, dtype):
+    """Has the matrix products of an optimizer's code made in another type than bfloat16."""
+    reference = REFERENCES.get(key)
+    module = reference and sys.modules.get(f"reference_{key.replace('/', '_')}.{pathlib.Path(reference.path).stem}")
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(torch.Tensor, "bfloat16", lambda x: x.to(dtype, copy=True)))
+        for function in vars(module).values() if module else ():
+            if inspect.isfunction(function) and torch.bfloat16 in (function.__defaults__ or ()):
+                patches.enter_context(mock.patch.object(function, "__defaults__", tuple(dtype if d is torch.bfloat16 else d for d in function.__defaults__)))
+        yield

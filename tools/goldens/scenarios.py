@@ -91,8 +91,8 @@ def sparse_gradient(rng, shape, dtype, low, high, scale, zeros, empty):
 
 def inputs(o, scenario, dtype_name, attempt):
     """The case as the format has it, up to what PyTorch answers."""
-    name = f"{o.name.lower()}/{scenario.name}_{dtype_name}"
-    seed = zlib.crc32(f"{o.name}/{scenario.name}".encode()) % 2**24 + attempt
+    name = o.case(scenario.name, dtype_name)
+    seed = zlib.crc32(f"{o.reference}/{scenario.name}".encode()) % 2**24 + attempt
     rng, dtype = random.Random(seed), DTYPES[dtype_name]
     low, high, zeros = (0.5, 1.5, 0.0) if dtype in HALF else (0.1, 2.0, 0.05)
     scale = scenario.scale or (lambda p: (1.0, 1.0))

@@ -32,7 +32,10 @@ internal static class CaseTypes
     };
 
     /// <summary>By how much of the largest magnitude in a parameter, and in a state tensor, a number may differ.</summary>
-    public static (double Parameter, double State) Tolerance(this ElementType type, string optimizer)
+    /// <param name="type">The type.</param>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="inSingle">Whether an optimizer that makes matrices orthogonal does it in single precision.</param>
+    public static (double Parameter, double State) Tolerance(this ElementType type, string optimizer, bool inSingle = false)
     {
         var (parameter, state) = type switch
         {
@@ -41,7 +44,7 @@ internal static class CaseTypes
             ElementType.Float16 => (1.0 / 512, 1.0 / 256),
             _ => (1e-5, 1e-5),
         };
-        double least = optimizer == "Muon" ? 2e-2 : 0; // it multiplies in bfloat16
+        double least = optimizer is not ("Muon" or "NorMuon") ? 0 : inSingle ? 1e-4 : 2e-2; // they multiply in bfloat16, unless they are told not to
         return (Math.Max(parameter, least), Math.Max(state, least));
     }
 }

@@ -29,6 +29,8 @@ internal sealed class OptimizerLoad
         var states = dict.GetDict("state");
         matched = ParameterMatching.Match(optimizer, dict, saved, options);
         Groups = options.RebuildGroups && !optimizer.SharesState ? Rebuilt() : InPlace();
+        foreach (var (i, group) in Groups.Index())
+            CheckOptions(group, i);
         if (options.Unexpected == UnexpectedState.Refuse)
         {
             foreach (var key in Stray(states))
@@ -49,6 +51,23 @@ internal sealed class OptimizerLoad
     public string? Nothing => matched.Length > 0 && Array.TrueForAll(matched, m => m.From is null)
         ? $"{optimizer.GetType().Name} has loaded no parameter's state: no name in the state dict is one of its own{StatePrefix.Advice(saved.SelectMany(g => g.Parameters).Select(p => p.Text), matched.Select(m => m.Parameter.Name))}."
         : null;
+
+    void CheckOptions(LoadedGroup loaded, int index)
+    {
+        if (loaded.Content is not { } content)
+            return;
+        foreach (var parameter in loaded.Group.Parameters)
+        {
+            try
+            {
+                optimizer.CheckParameter(parameter, content.Options);
+            }
+            catch (ArgumentException e)
+            {
+                throw new StateDictException($"param_groups[{index}]", $"has options that do not fit the optimizer's parameters ({nameof(LoadStateOptions.Keep)} leaves options as they are): {e.Message.Split(" (Parameter '")[0].TrimEnd('.')}");
+            }
+        }
+    }
 
     /// <summary>The optimizer's groups, each with the options of the group that its parameters were in.</summary>
     LoadedGroup[] InPlace()

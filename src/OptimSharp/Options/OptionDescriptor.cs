@@ -28,11 +28,11 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
                 return "it has no init";
             if (type.IsEnum)
                 return attribute.Choices.Length == Enum.GetValuesAsUnderlyingType(type).Length ? null : $"Choices must name each member of {type.Name}, as it is in files";
-            return Types.Contains(type) ? null : $"its type is {Type.Name}; it may be double, float, int, long, bool, string, an enumeration, or a tuple of two or three doubles";
+            return Types.Contains(type) ? null : $"its type is {Type.Name}; it may be double, float, int, long, bool, string, an enumeration, a tuple of two or three doubles, or {nameof(WholeNumbers)}";
         }
     }
 
-    static readonly Type[] Types = [typeof(double), typeof(float), typeof(int), typeof(long), typeof(bool), typeof(string), typeof((double, double)), typeof((double?, double)), typeof((double, double, double))];
+    static readonly Type[] Types = [typeof(double), typeof(float), typeof(int), typeof(long), typeof(bool), typeof(string), typeof((double, double)), typeof((double?, double)), typeof((double, double, double)), typeof(WholeNumbers)];
 
     /// <summary>Whether older checkpoints may lack it.</summary>
     public bool MayBeMissing => attribute.AddedLater || attribute.OnlyIfSet || Type == typeof(bool);
@@ -44,6 +44,7 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
     public object? Get(OptimizerOptions options) => property.GetValue(options) switch
     {
         Enum member => attribute.Choices[System.Convert.ToInt32(member, CultureInfo.InvariantCulture)],
+        WholeNumbers numbers => numbers.Select(n => (object?)n).ToArray(),
         ITuple tuple => Enumerable.Range(0, tuple.Length).Select(i => tuple[i]).ToArray(),
         var value => value,
     };
@@ -111,6 +112,8 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
             return choice >= 0 ? Enum.ToObject(type, choice) : type.IsInstanceOfType(value) ? value
                 : throw new InvalidCastException("No such choice.");
         }
+        if (value is null && type == typeof(WholeNumbers))
+            return WholeNumbers.None;
         if (Nullable.GetUnderlyingType(type) is { } inner)
             return value is null ? null : Convert(value, inner);
         if (value is null)
@@ -118,6 +121,8 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
         if (type.IsInstanceOfType(value))
             return value;
         var numbers = value is System.Collections.IEnumerable list and not string ? list.Cast<object?>().ToArray() : null;
+        if (type == typeof(WholeNumbers) && numbers is not null)
+            return WholeNumbers.Of([.. numbers.Select(n => (long)Convert(n, typeof(long))!)]);
         if (type == typeof((double, double)) && numbers is [var a, var b])
             return (Number(a), Number(b));
         if (type == typeof((double?, double)) && numbers is [var first, var second])

@@ -60,6 +60,17 @@ public readonly unsafe struct Matrices<T>
         return new(math!, Start, batch, rows, columns);
     }
 
+    /// <summary>Some rows as a matrix of their own, which shares their numbers. They are counted through all matrices, as those of <see cref="Row"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are no such rows.</exception>
+    /// <exception cref="InvalidOperationException">The update that they were for is over.</exception>
+    public Matrices<T> RowRange(nint first, nint count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Batch * Rows - first);
+        return new(math!, Start + first * Columns, 1, count, Columns);
+    }
+
     /// <summary>A row, counted through all matrices: row i of matrix b is b · <see cref="Rows"/> + i. Rows longer than a span can be are an error.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     /// <exception cref="InvalidOperationException">The update that it was for is over.</exception>

@@ -100,6 +100,13 @@ public sealed class StateEntry
             shape = [];
         if (Shape == StateShape.Flat)
             return parameter.Backend.CreateState(parameter, [parameter.Count], type);
+        if (Shape == StateShape.Outputs && shape.Length > 0)
+        {
+            long[] outputs = new long[shape.Length];
+            Array.Fill(outputs, 1);
+            outputs[0] = shape[0];
+            shape = outputs;
+        }
         if (needed == 0)
             return parameter.Backend.CreateState(parameter, shape, type);
         Span<long> reduced = shape.Length <= 16 ? stackalloc long[shape.Length] : new long[shape.Length];
@@ -129,6 +136,9 @@ public enum StateShape
 
     /// <summary>As many numbers as the parameter has, in one dimension: some reference implementations save it so. Elementwise rules take it as the parameter's.</summary>
     Flat,
+
+    /// <summary>A number for each index of the first dimension, an output or a filter: the parameter's first size, with 1 for all others.</summary>
+    Outputs,
 }
 
 /// <summary>The sizes of a matrix in a list of an optimizer's state.</summary>

@@ -5,7 +5,7 @@ namespace OptimSharp.Tests.Optimizers;
 /// </summary>
 public class PageExamples
 {
-    readonly Parameter<float> weights = Parameter.Of("weights", new float[12], 3, 4), bias = Parameter.Of("bias", new float[3], 3), table = Parameter.Of("table", new float[20], 10, 2);
+    readonly Parameter<float> weights = Parameter.Of("weights", new float[12], 3, 4), bias = Parameter.Of("bias", new float[3], 3), table = Parameter.Of("table", new float[20], 10, 2), filters = Parameter.Of("filters", new float[54], 3, 2, 3, 3);
     readonly float[] gradient = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], rowGradients = [1, 2, 3, 4];
     readonly long[] rowIndices = [7, 2];
 
@@ -177,7 +177,12 @@ public class PageExamples
     [Fact]
     public void Muon_page()
     {
-        using var hidden = new Muon([weights], new() { LearningRate = 2e-4, RateAdjustment = MuonRateAdjustment.MatchRmsAdamW });
+        using var hidden = new Muon(
+            [
+                new([weights]),
+                new([filters], o => o with { Shape = MuonShape.Filters }),
+            ],
+            new() { LearningRate = 2e-4, RateAdjustment = MuonRateAdjustment.MatchRmsAdamW, NewtonSchulzSchedule = NewtonSchulzSchedule.PolarExpress5 });
         using var others = new AdamW([bias, table], new() { LearningRate = 2e-4, WeightDecay = 0.1 });
     }
 
@@ -187,6 +192,13 @@ public class PageExamples
         using var optimizer = new NAdam([weights], new() { LearningRate = 2e-3, DecoupledWeightDecay = true, WeightDecay = 0.01 });
         weights.Gradient = gradient;
         optimizer.Step();
+    }
+
+    [Fact]
+    public void NorMuon_page()
+    {
+        using var hidden = new NorMuon([weights], new() { LearningRate = 0.02, WeightDecay = 0.01 });
+        using var others = new AdamW([bias, table], new() { LearningRate = 3e-4 });
     }
 
     [Fact]

@@ -142,6 +142,9 @@ public class OptionTests
         { "LBFGS", "line_search_fn", 1 },
         { "Muon", "ns_coefficients", new[] { 1.0, 2.0 } },
         { "Muon", "adjust_lr_fn", "none" },
+        { "Muon", "split_sizes", 3 },
+        { "Muon", "split_sizes", new[] { 1.5 } },
+        { "Muon", "split_sizes", new object?[] { 1, null } },
     };
 
     [Theory]
@@ -172,6 +175,8 @@ public class OptionTests
         { "LBFGS", "max_eval", 7L, 7 },
         { "LBFGS", "line_search_fn", "strong_wolfe", "strong_wolfe" },
         { "LBFGS", "line_search_fn", LineSearch.StrongWolfe, "strong_wolfe" },
+        { "Muon", "split_sizes", new List<object> { 3, 2.0 }, new object[] { 3L, 2L } },
+        { "Muon", "split_sizes", WholeNumbers.Of([3, 2]), new object[] { 3L, 2L } },
     };
 
     [Theory]

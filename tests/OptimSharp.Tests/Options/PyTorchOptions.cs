@@ -31,6 +31,7 @@ static class PyTorchOptions
         ["Adam"] = ["caution"],
         ["AdamW"] = ["caution"],
         ["Adamax"] = ["caution"],
+        ["Muon"] = ["matrix_shape", "ns_float32", "ns_schedule", "split_sizes"],
         ["NAdam"] = ["caution"],
         ["RAdam"] = ["caution"],
     };

@@ -21,6 +21,29 @@ public class TensorMathTests
     }
 
     [Fact]
+    public void The_same_numbers_may_be_seen_as_other_matrices()
+    {
+        var x = Filled(2, 3, 4);
+        var tall = x.As(6, 4);
+        Assert.Equal([16, 17, 18, 19], tall.Row(4).ToArray());
+        Assert.Equal([8, 9, 10, 11, 12, 13, 14, 15], x.As(1, 8, batch: 3).Row(1).ToArray());
+        var rows = x.RowRange(2, 3); // over the border of the two
+        Assert.Equal((1, 3, 4), ((int)rows.Batch, (int)rows.Rows, (int)rows.Columns));
+        Assert.Equal([12, 13, 14, 15], rows.Row(1).ToArray());
+        rows.Row(1)[0] = 7;
+        Assert.Equal(7, x[1].Row(0)[0]);
+        Assert.Equal(0, (int)x.RowRange(6, 0).Count);
+        Assert.Throws<ArgumentException>(() => x.As(7, 4).Count);
+        Assert.Throws<ArgumentException>(() => x.As(-6, 4, batch: -1).Count);
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.RowRange(4, 3).Count);
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.RowRange(-1, 1).Count);
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.RowRange(0, -1).Count);
+        math.End();
+        Assert.Contains("is over", Assert.Throws<InvalidOperationException>(() => x.RowRange(0, 1).Count).Message, StringComparison.Ordinal);
+        Assert.Contains("is over", Assert.Throws<InvalidOperationException>(() => x.As(6, 4).Count).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void After_the_update_there_is_nothing_left_to_reach()
     {
         var x = Filled(1, 2, 2);

@@ -17,6 +17,7 @@ sealed class OptimizerRoundTrip(string of, string name, JsonObject json, Element
         where PyTorchOptions.Of.ContainsKey(optimizer.Name) // of the others PyTorch has none to take turns with
         from sparse in new[] { false, true }
         from set in (sparse ? OptimizerSamples.SparseOptionSets(optimizer) : OptimizerSamples.OptionSets(optimizer)).Index()
+        where set.Item.All(o => PyTorchOptions.Of[optimizer.Name].Contains(o.Key)) // of options that PyTorch does not have it knows nothing
         from type in new[] { ElementType.Float64, ElementType.Float32 }
         where type == ElementType.Float64 || OptimizerSamples.StepsAlone(optimizer) // L-BFGS's goldens are in double precision: its directions are differences of numbers nearly equal
         select Make(optimizer, set.Index, set.Item, type, sparse);
