@@ -2,7 +2,7 @@ using OptimSharp;
 
 namespace Snippets; // as in a program of one's own, not below OptimSharp
 
-/// <summary>The code of docs/wrappers.md, and of the Schedule-Free optimizers' pages.</summary>
+/// <summary>The code of docs/wrappers.md.</summary>
 public class WrapperSnippets
 {
     readonly float[] values = [1, -2, 3];
@@ -50,25 +50,6 @@ public class WrapperSnippets
         optimizer.Step();
         Assert.Equal(1, lookahead.StepsAhead);
     }
-
-    [Fact]
-    public void ScheduleFree()
-    {
-        using var optimizer = new AdamWScheduleFree([weights, bias]);
-        double[] model = [0];
-        for (int i = 0; i < 3; i++)
-        {
-            Backward();
-            optimizer.Step();
-        }
-        float[] y = [.. values];
-        using (optimizer.EvalView())
-            Evaluate(model);
-        Assert.NotEqual(y[0], model[0]);
-        Assert.Equal(y, values);
-    }
-
-    void Evaluate(double[] model) => model[0] = values[0];
 
     double Backward()
     {

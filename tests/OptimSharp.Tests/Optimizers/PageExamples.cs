@@ -70,6 +70,18 @@ public class PageExamples
     }
 
     [Fact]
+    public void AdamWScheduleFree_page()
+    {
+        using var optimizer = new AdamWScheduleFree([weights, bias], new() { LearningRate = 0.0025, WarmupSteps = 100, WeightDecay = 0.01 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+        using (optimizer.EvalView())
+        {
+            // evaluate the model here, or save it for use
+        }
+    }
+
+    [Fact]
     public void Adan_page()
     {
         using var optimizer = new Adan([weights], new() { LearningRate = 1e-2, WeightDecay = 0.02 });
@@ -218,6 +230,18 @@ public class PageExamples
     }
 
     [Fact]
+    public void RAdamScheduleFree_page()
+    {
+        using var optimizer = new RAdamScheduleFree([weights, bias], new() { LearningRate = 0.0025, WeightDecay = 0.01 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+        using (optimizer.EvalView())
+        {
+            // evaluate the model here, or save it for use
+        }
+    }
+
+    [Fact]
     public void RMSprop_page()
     {
         using var optimizer = new RMSprop([weights], new() { LearningRate = 1e-3, Alpha = 0.95, Centered = true });
@@ -239,6 +263,18 @@ public class PageExamples
         using var optimizer = new SGD([weights], new() { LearningRate = 0.1, Momentum = 0.9, Nesterov = true, WeightDecay = 5e-4 });
         weights.Gradient = gradient;
         optimizer.Step();
+    }
+
+    [Fact]
+    public void SGDScheduleFree_page()
+    {
+        using var optimizer = new SGDScheduleFree([weights, bias], new() { LearningRate = 1, WarmupSteps = 100, WeightDecay = 1e-4 });
+        weights.Gradient = gradient;
+        optimizer.Step();
+        using (optimizer.EvalView())
+        {
+            // evaluate the model here, or save it for use
+        }
     }
 
     [Fact]
