@@ -1,0 +1,76 @@
+using OptimSharp.Torch;
+
+namespace OptimSharp.Samples;
+
+/// <summary>One that takes part in the race.</summary>
+/// <param name="Name">What table and pictures call it.</param>
+/// <param name="Rate">Its documented default rate.</param>
+/// <param name="Make">Makes it for the network's parameters, with its rates multiplied: one optimizer, or several that share the parameters.</param>
+sealed record Contender(string Name, double Rate, Func<IReadOnlyList<TorchParameter>, double, Optimizer[]> Make)
+{
+    /// <summary>Whether the rate falls to 0 along a cosine: not for those that do without a schedule.</summary>
+    public bool IsScheduled { get; init; } = true;
+
+    /// <summary>Whether its step asks for gradients by itself, once or more often.</summary>
+    public bool TakesClosure { get; init; }
+
+    /// <summary>For one whose weights to be tested are others than those that it trains: makes them so, until the scope ends.</summary>
+    public Func<Optimizer, IDisposable>? Testing { get; init; }
+}
+
+/// <summary>All that take part. Another one is a line more.</summary>
+static class Contenders
+{
+    public static IReadOnlyList<Contender> All { get; } =
+    [
+        One<AdaBeliefOptions>((p, o) => new AdaBelief(p, o)),
+        One<AdadeltaOptions>((p, o) => new Adadelta(p, o)),
+        One<AdafactorOptions>((p, o) => new Adafactor(p, o)),
+        One<AdagradOptions>((p, o) => new Adagrad(p, o)),
+        One<AdamOptions>((p, o) => new Adam(p, o)),
+        One<AdamaxOptions>((p, o) => new Adamax(p, o)),
+        One<AdamWOptions>((p, o) => new AdamW(p, o)),
+        One<AdanOptions>((p, o) => new Adan(p, o)),
+        One<AdEMAMixOptions>((p, o) => new AdEMAMix(p, o)),
+        One<ADOPTOptions>((p, o) => new ADOPT(p, o)),
+        One<ASGDOptions>((p, o) => new ASGD(p, o)),
+        One<LAMBOptions>((p, o) => new LAMB(p, o)),
+        One<LARSOptions>((p, o) => new LARS(p, o), o => o with { Momentum = 0.9, WeightDecay = 1e-4 }),
+        One<LBFGSOptions>((p, o) => new LBFGS(p, o), o => o with { LineSearch = LineSearch.StrongWolfe }) with { TakesClosure = true },
+        One<LionOptions>((p, o) => new Lion(p, o)),
+        WithAdamW<MuonOptions>((p, o) => new Muon(p, o), o => o with { Shape = MuonShape.Filters }),
+        One<NAdamOptions>((p, o) => new NAdam(p, o)),
+        WithAdamW<NorMuonOptions>((p, o) => new NorMuon(p, o), o => o with { Shape = MuonShape.Filters }),
+        One<RAdamOptions>((p, o) => new RAdam(p, o)),
+        One<RMSpropOptions>((p, o) => new RMSprop(p, o)),
+        One<RpropOptions>((p, o) => new Rprop(p, o)),
+        One<SGDOptions>((p, o) => new SGD(p, o)),
+        One<SGDOptions>((p, o) => new SGD(p, o), o => o with { Momentum = 0.9, Nesterov = true }, "SGD, momentum"),
+    ];
+
+    /// <summary>Optimizers of the library that have no line. SparseAdam takes sparse gradients alone, which this network has none of.</summary>
+    public static IEnumerable<string> Missing =>
+        typeof(Optimizer).Assembly.GetExportedTypes().Where(t => t.IsSubclassOf(typeof(Optimizer)) && !t.IsAbstract && t != typeof(SparseAdam))
+            .Select(t => t.Name).Where(name => All.All(c => c.Name != name));
+
+    /// <summary>An optimizer for all parameters.</summary>
+    static Contender One<TOptions>(Func<IReadOnlyList<Parameter>, TOptions, Optimizer> make, Func<TOptions, TOptions>? change = null, string? name = null) where TOptions : OptimizerOptions, new() =>
+        new(name ?? NameOf<TOptions>(), new TOptions().LearningRate, (parameters, multiple) => [make(parameters, Multiplied(change, multiple))]);
+
+    /// <summary>An optimizer for the hidden layers' matrices and filters, and AdamW for the rest: first and last layer, biases.</summary>
+    static Contender WithAdamW<TOptions>(Func<IReadOnlyList<Parameter>, TOptions, Optimizer> make, Func<TOptions, TOptions>? change = null) where TOptions : OptimizerOptions, new() =>
+        new(NameOf<TOptions>(), new TOptions().LearningRate, (parameters, multiple) =>
+        [
+            make([.. parameters.Where(p => Network.HiddenMatrices.Contains(p.Name))], Multiplied(change, multiple)),
+            new AdamW([.. parameters.Where(p => !Network.HiddenMatrices.Contains(p.Name))], Multiplied<AdamWOptions>(null, multiple)),
+        ]);
+
+    static TOptions Multiplied<TOptions>(Func<TOptions, TOptions>? change, double multiple) where TOptions : OptimizerOptions, new()
+    {
+        var options = new TOptions();
+        options = (TOptions)(options with { LearningRate = options.LearningRate * multiple });
+        return change?.Invoke(options) ?? options;
+    }
+
+    static string NameOf<TOptions>() => typeof(TOptions).Name[..^"Options".Length];
+}
