@@ -21,13 +21,14 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     static readonly HashSet<string> OptionsOfAll =
     [
         // <options>
-        "adjust_lr_fn", "alpha", "alpha_warmup", "always_adapt", "amsgrad", "beta2_decay", "beta3_warmup", "betas", "bias_correction", "caution",
-        "centered", "clip_exponent", "correct_bias", "corrected_weight_decay", "d", "dampening", "decouple", "decoupled_decay",
-        "decoupled_weight_decay", "degenerated_to_sgd", "eps", "etas", "fixed_decay", "grad_averaging", "history_size", "initial_accumulator_value",
-        "lambd", "line_search_fn", "lr", "lr_decay", "max_eval", "max_grad_norm", "max_iter", "max_precond_dim", "maximize", "merge_dims",
-        "momentum", "momentum_decay", "nesterov", "no_prox", "normalize_grads", "ns_coefficients", "ns_steps", "precondition_1d",
-        "precondition_frequency", "rectify", "rho", "shampoo_beta", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "trust_clip",
-        "trust_coeff", "weight_decay", "weight_decouple",
+        "adjust_lr_fn", "alpha", "alpha_warmup", "always_adapt", "amsgrad", "beta2_decay", "beta3", "beta3_warmup", "betas", "bias_correction",
+        "caution", "centered", "clip_exponent", "correct_bias", "corrected_weight_decay", "d", "dampening", "decouple", "decoupled_decay",
+        "decoupled_weight_decay", "degenerated_to_sgd", "eps", "epsilon", "etas", "fixed_decay", "grad_averaging", "grafting_beta2",
+        "grafting_epsilon", "grafting_type", "history_size", "initial_accumulator_value", "lambd", "line_search_fn", "lr", "lr_decay", "max_eval",
+        "max_grad_norm", "max_iter", "max_precond_dim", "max_preconditioner_dim", "maximize", "merge_dims", "momentum", "momentum_decay", "nesterov",
+        "no_prox", "normalize_grads", "ns_coefficients", "ns_steps", "precondition_1d", "precondition_frequency", "rectify", "rho", "root_inv_type",
+        "shampoo_beta", "start_preconditioning_step", "step_sizes", "t0", "target_parameter_dimensionality", "tolerance_change", "tolerance_grad",
+        "trust_clip", "trust_coeff", "use_bias_correction", "use_nesterov", "weight_decay", "weight_decay_type", "weight_decouple",
         // </options>
     ];
 
