@@ -41,6 +41,7 @@ public static class Rows
         Of(typeof(Muon)) with { LeavesOut = "1x16M" }, // its 15 products of 4096 × 4096 take minutes
         Of(typeof(SOAP)) with { LeavesOut = "1x16M" }, // the eigenvectors of two matrices of 4,096 rows
         Of(typeof(NorMuon)) with { LeavesOut = "1x16M" },
+        Of(typeof(Shampoo)) with { LeavesOut = "1x16M" }, // those of 32 matrices of 1,024 rows
     ];
 
     public static IReadOnlyList<Row> All { get; } =

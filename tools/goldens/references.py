@@ -3,6 +3,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import logging
 import os
 import pathlib
 import sys
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from unittest import mock
 
 import torch
+
+from encoding import HALF
 
 
 @dataclass(frozen=True)
@@ -23,16 +26,20 @@ class Reference:
     pairs: bool = False                            # it does not take complex numbers: it gets pairs of real ones, as PyTorch's optimizers make of them
     begin: str = ""                                # its method that training begins with
     count: str = "step"                            # its groups' count of steps, where ours are each parameter's
-    renamed: dict = field(default_factory=dict)    # options that it has in another form: how its arguments are made of ours, and of all options
+    renamed: object = field(default_factory=dict)  # options that it has in another form: how its arguments are made of ours, and of all options; or what makes all of all of ours
     stubs: tuple = ()                              # modules that it imports and that do nothing for the numbers
     group: dict = field(default_factory=dict)      # what each of its groups has beside the options
     hidden: tuple = ()                             # entries of its state that are no state
     unused: object = None                          # (options, shape) -> state that it keeps for such a parameter, and does not use
     cast: tuple = ()                               # functions of its file whose result is given the type of their first argument: without that it refuses some types
+    root: str = ""                                 # the folder, within the repository, from which it imports itself
+    state: object = None                           # (its state, parameter, group) -> the state by our names
     own_type: bool = False                         # matrices that it keeps or decomposes in single precision whatever the parameters have: they get these' type
 
     def arguments(self, options):
         """The options of a case as it calls them."""
+        if callable(self.renamed):
+            return self.renamed(options) | self.fixed
         made = {}
         for key, value in options.items():
             made |= self.renamed[key](value, options) if key in self.renamed else {key: value}
@@ -52,6 +59,7 @@ def mars_unused(options, shape):
 @contextlib.contextmanager
 def computing_in(dtype):
     """What is made in the default type, or single numbers of, has this type; of the two signs that an eigenvector can have, it has that with which its largest number is positive."""
+    dtype = torch.float32 if dtype in HALF else dtype
     before, eigh = torch.get_default_dtype(), torch.linalg.eigh
 
     def signed(matrix):
@@ -61,10 +69,50 @@ def computing_in(dtype):
 
     torch.set_default_dtype(dtype)
     try:
-        with mock.patch.object(torch.Tensor, "float", lambda stored: stored.to(dtype)), mock.patch.object(torch.linalg, "eigh", signed):
+        with mock.patch.object(torch.Tensor, "float", lambda stored: stored.to(dtype)), mock.patch.object(torch.linalg, "eigh", signed), mock.patch.object(torch, "float", dtype):
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+def shampoo_options(options):
+    """Ours as the reference's: it has objects for what belongs together."""
+    from distributed_shampoo import shampoo_types as types
+    from distributed_shampoo.preconditioner.matrix_functions_types import CoupledNewtonConfig, DefaultEigenConfig
+    options = dict(options)
+    own = torch.get_default_dtype()
+    grafting = options.pop("grafting_type", "NONE")
+    more = {key: options.pop(f"grafting_{key}") for key in ("beta2", "epsilon") if f"grafting_{key}" in options}
+    options["grafting_config"] = {"NONE": lambda **_: None, "SGD": lambda **_: types.SGDPreconditionerConfig(), "ADAGRAD": types.AdaGradPreconditionerConfig,
+                                  "RMSPROP": types.RMSpropPreconditionerConfig, "ADAM": types.AdamPreconditionerConfig}[grafting](**more)
+    newton = options.pop("root_inv_type", "EIGEN") == "COUPLED_NEWTON"
+    options["preconditioner_config"] = types.RootInvShampooPreconditionerConfig(
+        amortized_computation_config=CoupledNewtonConfig() if newton else DefaultEigenConfig, factor_matrix_dtype=own, inv_factor_matrix_dtype=own)
+    options["distributed_config"] = types.SingleDeviceDistributedConfig(target_parameter_dimensionality=options.pop("target_parameter_dimensionality", 1))
+    if "weight_decay_type" in options:
+        options["weight_decay_type"] = types.WeightDecayType(options["weight_decay_type"])
+    if momentum := options.pop("momentum", 0):
+        options["iterate_averaging_config"] = types.ClassicMomentumConfig(
+            momentum=momentum, dampening=options.pop("dampening", 0), use_nesterov=options.pop("use_nesterov", False))
+    return options
+
+
+def shampoo_state(state, parameter, group):
+    """Its blocks put together; matrices are kept whole."""
+    from distributed_shampoo.preconditioner.shampoo_preconditioner_list import unpack_upper_triangular
+    from distributed_shampoo.utils.shampoo_utils import merge_small_dims, multi_dim_split
+    blocks = [state[key] for key in state if key not in ("step", "train_mode", "lr_sum")]
+    made = {"step": state["step"]}
+    shape = merge_small_dims(tuple(parameter.shape), group["max_preconditioner_dim"], group["distributed_config"].target_parameter_dimensionality)
+    for key in ("filtered_grad", "adagrad", "momentum_buffer"):
+        if key in blocks[0]:
+            whole = torch.zeros(shape, dtype=parameter.dtype)
+            for part, block in zip(multi_dim_split(whole, group["max_preconditioner_dim"]), blocks, strict=True):
+                part.copy_(block[key])
+            made[key] = whole.reshape(parameter.shape)
+    for key in ("factor_matrices", "inv_factor_matrices"):
+        made[key] = [unpack_upper_triangular(matrix, int(matrix.numel()**0.5 * 2**0.5)) for block in blocks for matrix in getattr(block["shampoo"], key)]
+    return made
 
 
 # For five iterations, as modded-nanogpt and microsoft/dion have it; timm's own are for eight.
@@ -82,6 +130,8 @@ SCHEDULES = {
 
 # By name, or by name and variant: further code of an optimizer that has more than one.
 REFERENCES = {
+    "Shampoo": Reference("facebookresearch/optimizers", "f606606", "distributed_shampoo/distributed_shampoo.py", "DistributedShampoo",
+                         renamed=shampoo_options, root=".", state=shampoo_state, own_type=True),
     "LAMB": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lamb.py", "Lamb", pairs=True),
     "LARS": Reference("huggingface/pytorch-image-models", "aa4b585", "timm/optim/lars.py", "Lars"),
     "Lion": Reference("google/automl", "6a54c87", "lion/lion_pytorch.py", pairs=True),
@@ -137,6 +187,10 @@ def optimizer_class(name):
     package = f"reference_{name.replace('/', '_')}"
     path = pathlib.Path(folder) / reference.repository / reference.path
     module = f"{package}.{path.stem}"
+    if reference.root and module not in sys.modules:
+        logging.disable(logging.WARNING)  # it says much
+        sys.path.append(str(pathlib.Path(folder) / reference.repository / reference.root))
+        sys.modules[module] = importlib.import_module(".".join(pathlib.Path(reference.path).with_suffix("").parts))
     if module not in sys.modules:  # its folder alone, for what it imports from beside it: without what the whole package would import
         sys.modules[package] = types.ModuleType(package)
         sys.modules[package].__path__ = [str(path.parent)]
@@ -151,7 +205,10 @@ def optimizer_class(name):
     kind = getattr(sys.modules[module], reference.kind or name)
 
     def make(groups, **options):
-        with contextlib.redirect_stdout(io.StringIO()):  # some greet
+        own = computing_in(groups[0]["params"][0].dtype) if reference.own_type else contextlib.nullcontext()
+        with contextlib.redirect_stdout(io.StringIO()), own:  # some greet
+            if callable(reference.renamed):
+                groups = [{"params": group.pop("params"), **reference.arguments(options | group)} for group in map(dict, groups)]
             optimizer = kind([group | reference.group for group in groups], **reference.arguments(options))
         if reference.begin:
             getattr(optimizer, reference.begin)()

@@ -1,5 +1,6 @@
 """Runs an optimizer case in PyTorch: its inputs in, parameters and state after each step out."""
 import contextlib
+import dataclasses
 import random
 
 import torch
@@ -54,10 +55,13 @@ def started(case, steps):
 
 def tensors_of(state):
     """The state's tensors, those in lists, too; not the count of steps."""
-    for key, value in state.items():
-        for part in value if isinstance(value, list) else [value]:
-            if isinstance(part, torch.Tensor) and key != "step":
-                yield part
+    for key, value in (state if isinstance(state, dict) else vars(state)).items():
+        for part in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(part, torch.Tensor):
+                if key != "step":
+                    yield part
+            elif isinstance(part, dict) or dataclasses.is_dataclass(part):
+                yield from tensors_of(part)
 
 
 def replay(case, dtype=None, settle=None, watch=None):
@@ -89,7 +93,7 @@ def replay(case, dtype=None, settle=None, watch=None):
             groups.append({"params": own_parameters, **options_of(group.get("options", {}))})
             parameters += own_parameters
         optimizer = kind(groups, **options, **fixed)
-        changed = groups + [change for step in case["steps"] for change in step.get("set", [])]
+        changed = ([] if reference and callable(reference.renamed) else groups) + [change for step in case["steps"] for change in step.get("set", [])]
         if unknown := {key for options in changed for key in options} - {"params", "group"} - optimizer.defaults.keys():
             raise ValueError(f"{case['optimizer']} has no option {', '.join(sorted(unknown))}")  # in a group it would be read over
         for parameter, state in zip(parameters, case.get("start", [])):
@@ -116,6 +120,9 @@ def replay(case, dtype=None, settle=None, watch=None):
             if watch:
                 watch(parameters, optimizer)
             state = optimizer.state_dict()["state"]
+            if reference and reference.state:
+                places = [(parameter, group) for group in optimizer.param_groups for parameter in group["params"]]
+                state = {i: reference.state(optimizer.state[parameter], parameter, group) for i, (parameter, group) in enumerate(places)}
             if counted in optimizer.param_groups[0]:
                 state = {i: {"step": float(steps[i]), **entry} for i, entry in state.items()}
             yield {"params": [flat(ours(parameter)) for parameter in parameters],

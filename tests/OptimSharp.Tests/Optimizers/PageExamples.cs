@@ -278,6 +278,21 @@ public class PageExamples
     }
 
     [Fact]
+    public void Shampoo_page()
+    {
+        using var optimizer = new Shampoo([weights], new()
+        {
+            LearningRate = 1e-3,
+            Betas = (0.9, 0.99),
+            Grafting = ShampooGrafting.Adam,
+            PreconditionFrequency = 10,
+            TargetDimensions = 2,
+        });
+        weights.Gradient = gradient;
+        optimizer.Step();
+    }
+
+    [Fact]
     public void SOAP_page()
     {
         using var optimizer = new SOAP(

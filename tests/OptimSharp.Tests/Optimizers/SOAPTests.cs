@@ -69,9 +69,8 @@ public class SOAPTests
     [Fact]
     public void A_turned_problem_is_trained_as_the_problem_itself()
     {
-        double[] u = Rotation(4, 0.3, 1.1), v = Rotation(4, -0.7, 0.4), start = Numbers.Tame(16, 1);
-        double[] plain = Run(p => new SOAP([p], Fast), [4, 4], steps: 9);
-        double[] turned = Run(p => new SOAP([p], Fast), [4, 4], steps: 9, Turned);
+        double[] u = Rotation(4, 0.3, 1.1), v = Rotation(4, -0.7, 0.4);
+        double[] plain = Run(p => new SOAP([p], Fast), [4, 4], steps: 9), turned = Run(p => new SOAP([p], Fast), [4, 4], steps: 9, Turned);
         Assert.Equal(Turned(plain), turned, (a, b) => Math.Abs(a - b) < 1e-10);
         Assert.NotEqual(Turned(Run(p => new Adam([p], new() { LearningRate = 0.05 }), [4, 4], 9)), Run(p => new Adam([p], new() { LearningRate = 0.05 }), [4, 4], 9, Turned), (a, b) => Math.Abs(a - b) < 1e-3);
 
@@ -110,9 +109,7 @@ public class SOAPTests
                 int n = shape[k];
                 double[] q = optimizer.StateOf(w)!.TensorList("Q")[k], gg = optimizer.StateOf(w)!.TensorList("GG")[k];
                 Assert.Equal(n * n, q.Length);
-                double[] identity = Product(Transposed(q, n, n), q, n);
-                for (int j = 0; j < identity.Length; j++)
-                    Assert.Equal(j % (n + 1) == 0 ? 1 : 0, identity[j], 1e-13);
+                Assert.All(Product(Transposed(q, n, n), q, n).Index(), x => Assert.Equal(x.Index % (n + 1) == 0 ? 1 : 0, x.Item, 1e-13));
                 Assert.Equal(Transposed(gg, n, n), gg);
             }
         }
@@ -200,9 +197,9 @@ public class SOAPTests
 
         static void Step(SOAP optimizer, Parameter<float> parameter, int from, int to)
         {
-            for (int i = from; i < to; i++)
+            for (; from < to; from++)
             {
-                parameter.Gradient = Array.ConvertAll(Gradient(20, i), x => (float)x);
+                parameter.Gradient = Array.ConvertAll(Gradient(20, from), x => (float)x);
                 optimizer.Step();
             }
         }
