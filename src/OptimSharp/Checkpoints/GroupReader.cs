@@ -23,13 +23,15 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         // <options>
         "adjust_lr_fn", "alpha", "alpha_warmup", "always_adapt", "amsgrad", "beta1", "beta2", "beta2_decay", "beta3", "beta3_warmup", "betas",
         "betas_1d", "bias_correction", "caution", "centered", "clip_exponent", "correct_bias", "corrected_weight_decay", "d", "d0", "d_coef",
-        "dampening", "decouple", "decouple_lr", "decoupled_decay", "decoupled_weight_decay", "degenerated_to_sgd", "eps", "etas", "fixed_decay",
-        "gamma", "grad_averaging", "growth_rate", "history_size", "initial_accumulator_value", "inner_momentum", "lambd", "layer_scale",
-        "line_search_fn", "lr", "lr_1d_factor", "lr_decay", "mars_type", "matrix_shape", "max_eval", "max_grad_norm", "max_iter", "max_precond_dim",
-        "maximize", "merge_dims", "momentum", "momentum_decay", "nesterov", "no_prox", "normalize_grads", "ns_coefficients", "ns_float32",
-        "ns_schedule", "ns_steps", "optimize_1d", "precondition_1d", "precondition_frequency", "r", "rectify", "rho", "safeguard_warmup",
-        "shampoo_beta", "silent_sgd_phase", "split_sizes", "step_sizes", "t0", "tolerance_change", "tolerance_grad", "trust_clip", "trust_coeff",
-        "use_bias_correction", "warmup_steps", "weight_decay", "weight_decay_1d", "weight_decouple", "weight_lr_power",
+        "dampening", "decouple", "decouple_lr", "decoupled_decay", "decoupled_weight_decay", "degenerated_to_sgd", "eps", "epsilon", "etas",
+        "fixed_decay", "gamma", "grad_averaging", "grafting_beta2", "grafting_epsilon", "grafting_type", "growth_rate", "history_size",
+        "initial_accumulator_value", "inner_momentum", "lambd", "layer_scale", "line_search_fn", "lr", "lr_1d_factor", "lr_decay", "mars_type",
+        "matrix_shape", "max_eval", "max_grad_norm", "max_iter", "max_precond_dim", "max_preconditioner_dim", "maximize", "merge_dims", "momentum",
+        "momentum_decay", "nesterov", "no_prox", "normalize_grads", "ns_coefficients", "ns_float32", "ns_schedule", "ns_steps", "optimize_1d",
+        "precondition_1d", "precondition_frequency", "r", "rectify", "rho", "root_inv_type", "safeguard_warmup", "shampoo_beta", "silent_sgd_phase",
+        "split_sizes", "start_preconditioning_step", "step_sizes", "t0", "target_parameter_dimensionality", "tolerance_change", "tolerance_grad",
+        "trust_clip", "trust_coeff", "use_bias_correction", "use_nesterov", "warmup_steps", "weight_decay", "weight_decay_1d", "weight_decay_type",
+        "weight_decouple", "weight_lr_power",
         // </options>
     ];
 
