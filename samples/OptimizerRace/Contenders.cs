@@ -30,22 +30,33 @@ static class Contenders
         One<AdamOptions>((p, o) => new Adam(p, o)),
         One<AdamaxOptions>((p, o) => new Adamax(p, o)),
         One<AdamWOptions>((p, o) => new AdamW(p, o)),
+        One<AdamWOptions>((p, o) => new AdamW(p, o), o => o with { Mask = StepMask.Cautious }, "AdamW, cautious"),
+        One<AdamWOptions>((p, o) => Ahead(new AdamW(p, o)), name: "AdamW, Lookahead"),
+        ScheduleFree<AdamWScheduleFreeOptions>((p, o) => new AdamWScheduleFree(p, o)),
         One<AdanOptions>((p, o) => new Adan(p, o)),
         One<AdEMAMixOptions>((p, o) => new AdEMAMix(p, o)),
         One<ADOPTOptions>((p, o) => new ADOPT(p, o)),
         One<ASGDOptions>((p, o) => new ASGD(p, o)),
+        One<DAdaptAdamOptions>((p, o) => new DAdaptAdam(p, o)),
         One<LAMBOptions>((p, o) => new LAMB(p, o)),
         One<LARSOptions>((p, o) => new LARS(p, o), o => o with { Momentum = 0.9, WeightDecay = 1e-4 }),
         One<LBFGSOptions>((p, o) => new LBFGS(p, o), o => o with { LineSearch = LineSearch.StrongWolfe }) with { TakesClosure = true },
         One<LionOptions>((p, o) => new Lion(p, o)),
+        One<MARSOptions>((p, o) => new MARS(p, o)),
         WithAdamW<MuonOptions>((p, o) => new Muon(p, o), o => o with { Shape = MuonShape.Filters }),
         One<NAdamOptions>((p, o) => new NAdam(p, o)),
         WithAdamW<NorMuonOptions>((p, o) => new NorMuon(p, o), o => o with { Shape = MuonShape.Filters }),
+        One<ProdigyOptions>((p, o) => new Prodigy(p, o)),
         One<RAdamOptions>((p, o) => new RAdam(p, o)),
+        ScheduleFree<RAdamScheduleFreeOptions>((p, o) => new RAdamScheduleFree(p, o)),
         One<RMSpropOptions>((p, o) => new RMSprop(p, o)),
         One<RpropOptions>((p, o) => new Rprop(p, o)),
         One<SGDOptions>((p, o) => new SGD(p, o)),
         One<SGDOptions>((p, o) => new SGD(p, o), o => o with { Momentum = 0.9, Nesterov = true }, "SGD, momentum"),
+        ScheduleFree<SGDScheduleFreeOptions>((p, o) => new SGDScheduleFree(p, o)),
+        One<ShampooOptions>((p, o) => new Shampoo(p, o), o => o with { Betas = (0.9, 0.99), Grafting = ShampooGrafting.Adam, PreconditionFrequency = 10, TargetDimensions = 2 }),
+        One<SOAPOptions>((p, o) => new SOAP(p, o)),
+        One<StableAdamWOptions>((p, o) => new StableAdamW(p, o)),
     ];
 
     /// <summary>Optimizers of the library that have no line. SparseAdam takes sparse gradients alone, which this network has none of.</summary>
@@ -64,6 +75,16 @@ static class Contenders
             make([.. parameters.Where(p => Network.HiddenMatrices.Contains(p.Name))], Multiplied(change, multiple)),
             new AdamW([.. parameters.Where(p => !Network.HiddenMatrices.Contains(p.Name))], Multiplied<AdamWOptions>(null, multiple)),
         ]);
+
+    /// <summary>One that averages instead of a schedule, and is tested at the average.</summary>
+    static Contender ScheduleFree<TOptions>(Func<IReadOnlyList<Parameter>, TOptions, ScheduleFreeOptimizer<TOptions>> make) where TOptions : OptimizerOptions, new() =>
+        One<TOptions>(make) with { IsScheduled = false, Testing = optimizer => ((ScheduleFreeOptimizer<TOptions>)optimizer).EvalView() };
+
+    static AdamW Ahead(AdamW optimizer)
+    {
+        _ = new Lookahead(optimizer, new() { Alpha = 0.5 }); // it lives as long as the optimizer, whose steps it follows
+        return optimizer;
+    }
 
     static TOptions Multiplied<TOptions>(Func<TOptions, TOptions>? change, double multiple) where TOptions : OptimizerOptions, new()
     {

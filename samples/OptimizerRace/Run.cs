@@ -121,6 +121,7 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
 
     Point Measure(Network model, Optimizer[] optimizers)
     {
+        long bytes = optimizers.Sum(o => Bytes(o.StateDict()["state"])), count = model.parameters().Sum(p => p.numel());
         using var _ = no_grad();
         using var scope = contender.Testing?.Invoke(optimizers[0]);
         double loss = 0, right = 0;
@@ -131,7 +132,6 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
             loss += nn.functional.cross_entropy(scores, labels, reduction: nn.Reduction.Sum).item<float>();
             right += scores.argmax(1).eq(labels).sum().item<long>();
         }
-        long bytes = optimizers.Sum(o => Bytes(o.StateDict()["state"])), count = model.parameters().Sum(p => p.numel());
         var point = new Point(gradients, all.Elapsed.TotalSeconds, sum / recent, loss / test.Count, right / test.Count, stepping.Elapsed.TotalMilliseconds / steps, (double)bytes / count);
         (sum, recent) = (0, 0);
         return point;
