@@ -431,6 +431,7 @@ OPTIMIZERS = (
         groups=({"lr": 0.01, "momentum": 0.8}, {"weight_decay": 0.5, "r": 1.0, "warmup_steps": 0}),
         changes=((2, 0, {"lr": 0.02}), (3, 1, {"momentum": 0.5}), (5, 0, {"weight_decay": 0.25}), (6, 1, {"lr": 0.3}),
                  (8, 0, {"momentum": 0.95, "lr": 0.1}), (9, 1, {"weight_lr_power": 0.0})),
+        without=(("default", "bf16"),),  # add_ rounds alpha to bfloat16: at a rate of 1 y passes near zero, where it shows
     ),
     Optimizer(
         "AdamWScheduleFree",

@@ -62,7 +62,7 @@ public sealed partial class AveragedParameters
     {
         turn.Check();
         if (SwapScope.IsOpenFor(models))
-            throw new InvalidOperationException("Averages, or another point, are in the parameters, so these can't be averaged: dispose the scope of SwapIn, EvalView or Perturb first.");
+            throw new InvalidOperationException("Averages, or another point, are swapped into the parameters, so these can't be averaged: dispose the scope of SwapIn, EvalView or Perturb first.");
         foreach (var model in models)
             model.Locate(); // throws for those that can't be used
     }

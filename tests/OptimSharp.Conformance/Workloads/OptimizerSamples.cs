@@ -10,6 +10,10 @@ namespace OptimSharp.Conformance.Workloads;
 /// </summary>
 public static class OptimizerSamples
 {
+    // Matrices to be decomposed are kept small: their time is of the third power.
+    static readonly string[] MatrixLimits = ["max_precond_dim", "max_preconditioner_dim"];
+    const long MostRows = 64;
+
     static readonly Lazy<Dictionary<string, Found>> FromGoldens = new(Read);
 
     /// <summary>Whether each element's step depends on that element alone: its rule, named after it, neither measures nor goes over whole tensors.</summary>
@@ -93,7 +97,14 @@ public static class OptimizerSamples
     public static Func<IReadOnlyList<Parameter>, Optimizer> Create(Type optimizer, KeyValuePair<string, object?>[] options, int iterations = 4)
     {
         var driver = OptimizerDriver.For(optimizer);
-        KeyValuePair<string, object?>[] all = StepsAlone(optimizer) ? options : [.. options, new("max_iter", iterations)]; // each is a step by itself
+        KeyValuePair<string, object?>[] all =
+        [
+            .. options,
+            .. StepsAlone(optimizer) ? [] : (KeyValuePair<string, object?>[])[new("max_iter", iterations)], // each is a step by itself
+            .. from limit in MatrixLimits
+               where driver.Options.Any(o => o.Key == limit) && options.All(o => o.Key != limit)
+               select new KeyValuePair<string, object?>(limit, MostRows),
+        ];
         return parameters => driver.Create(parameters, all);
     }
 

@@ -174,7 +174,7 @@ public class OptimizerStateDictTests
         Refused("State 'state.1' must be the state of a parameter that a group has, but is {step: 2, exp_avg: tensor([2], Float32), exp_avg_sq: tensor([2], Float32)}.", d => { d.GetDicts("param_groups")[1]["params"] = new[] { "b" }; State(d)["step"] = 2; });
         Refused("State 'param_groups[1].param_names' must have 1 names, as many as there are parameters, but has 2.", d => d.GetDicts("param_groups")[1]["param_names"] = new[] { "b", "c" });
         Refused("State 'param_groups[1].param_names' lacks 'b', a parameter of the optimizer's group (Missing says what becomes of it; ByPosition matches without names).", d => d.GetDicts("param_groups")[1]["param_names"] = new[] { "c" });
-        Refused("State 'param_groups[1].momentum' is an option that the optimizer does not have; it has: amsgrad, betas, decoupled_weight_decay, eps, lr, maximize, weight_decay.", d => d.GetDicts("param_groups")[1]["momentum"] = 0.9);
+        Refused("State 'param_groups[1].momentum' is an option that the optimizer does not have; it has: amsgrad, betas, caution, decoupled_weight_decay, eps, lr, maximize, weight_decay.", d => d.GetDicts("param_groups")[1]["momentum"] = 0.9);
         Refused("State 'param_groups[1].lr' is missing.", d => d.GetDicts("param_groups")[1].Remove("lr"));
         Refused("State 'param_groups[1].lr' can't be loaded: LearningRate must be ≥ 0, but is -1.", d => d.GetDicts("param_groups")[1]["lr"] = -1);
         Refused("State 'param_groups[1].betas' can't be loaded: Betas ('betas') is of type ValueTuple`2 and cannot be fast.", d => d.GetDicts("param_groups")[1]["betas"] = "fast");
