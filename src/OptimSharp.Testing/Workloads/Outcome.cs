@@ -46,8 +46,8 @@ internal sealed class Outcome(ElementType type)
         return null;
     }
 
-    /// <summary>Whether values of parameters differ from what they were.</summary>
-    public bool HasMovedFrom(Outcome start) => Difference(Values, tensors[Values], start.tensors[Values], "", "", null) is not null;
+    /// <summary>Whether values of parameters are others than they were; a zero of the other sign is not.</summary>
+    public bool HasMovedFrom(Outcome start) => !tensors[Values].SelectMany(p => p.Numbers).SequenceEqual(start.tensors[Values].SelectMany(p => p.Numbers));
 
     /// <summary>A number that depends on every bit.</summary>
     public ulong Hash()
