@@ -155,7 +155,11 @@ struct MARSRule<T, TCorrects, TAMSGrad>(MARSOptions o, Rounding<T> rounding, dou
     readonly T eps = T.CreateChecked(o.Epsilon * Math.Sqrt(correction2));
     MARSCorrection<T> correction = new(o, rounding);
 
-    public static int Slots => 2 + (TCorrects.IsOn ? 1 : 0) + (TAMSGrad.IsOn ? 1 : 0);
+    public static int Slots
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TCorrects.IsOn && TAMSGrad.IsOn ? 4 : TCorrects.IsOn || TAMSGrad.IsOn ? 3 : 2;
+    }
 
     public static int Sums => 1;
 
@@ -177,11 +181,10 @@ struct MARSRule<T, TCorrects, TAMSGrad>(MARSOptions o, Rounding<T> rounding, dou
         x.S0 = rounding.Of(rounding.Of(L.Of(beta1) * x.S0) + L.Of(w1) * c);     // m ← β₁m + (1 − β₁)c
         x.S1 = rounding.Of(rounding.Of(L.Of(beta2) * x.S1) + L.Of(w2) * c * c); // v ← β₂v + (1 − β₂)c²
         var v = x.S1;
-        if (TAMSGrad.IsOn)
-        {
-            v = L.Max(x.State(Slots - 1), v);                                   // v̂ ← max(v̂, v)
-            x.SetState(Slots - 1, v);
-        }
+        if (TAMSGrad.IsOn && TCorrects.IsOn)
+            v = x.S3 = L.Max(x.S3, v);                                          // v̂ ← max(v̂, v)
+        else if (TAMSGrad.IsOn)
+            v = x.S2 = L.Max(x.S2, v);
         // θ ← θ − η(λθ + m/(1 − β₁ᵗ) / (√v/√(1 − β₂ᵗ) + ε)), the inner fraction multiplied out
         x.Step = L.Of(shrink) * x.Param + L.Of(stepSize) * x.S0 / (L.Sqrt(v) + L.Of(eps));
     }
