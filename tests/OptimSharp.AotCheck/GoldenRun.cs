@@ -9,7 +9,7 @@ namespace OptimSharp.AotCheck;
 static class GoldenRun
 {
     /// <summary>Whether it is a case for here: an optimizer's, in float32 or float64. Options are set by group here, so none that looks at the optimizer's own rate, or whose parameters need an option; and none that begins with a state.</summary>
-    public static bool Takes(JsonElement root) => !root.TryGetProperty("start", out _) && !root.GetRawText().Contains("corrected_weight_decay", StringComparison.Ordinal) && !root.GetRawText().Contains("matrix_shape", StringComparison.Ordinal) &&
+    public static bool Takes(JsonElement root) => !root.TryGetProperty("start", out _) && !root.GetRawText().Contains("corrected_weight_decay", StringComparison.Ordinal) && !root.GetRawText().Contains("decouple_lr", StringComparison.Ordinal) && !root.GetRawText().Contains("matrix_shape", StringComparison.Ordinal) &&
         root.GetProperty("kind").GetString() == "optimizer" && root.GetProperty("dtype").GetString() is "float32" or "float64";
 
     /// <summary>What differs from PyTorch first; null when nothing does.</summary>

@@ -99,7 +99,8 @@ static string? Options(Func<Parameter[][], Optimizer> create)
     if (group.LearningRate != 0.125 || !(group["lr"] is 0.125))
         return "a rate set by name is not read back";
     string text = optimizer.ToString();
-    return group.OptionKeys.FirstOrDefault(key => !text.Contains($"    {key}: ", StringComparison.Ordinal)) is { } missing
+    var saved = optimizer.StateDict().GetDicts("param_groups")[0]; // without options that are neither saved nor shown before they are used
+    return group.OptionKeys.FirstOrDefault(key => saved.ContainsKey(key) && !text.Contains($"    {key}: ", StringComparison.Ordinal)) is { } missing
         ? $"ToString leaves out {missing}" : null;
 }
 
