@@ -46,8 +46,9 @@ internal sealed class Outcome(ElementType type)
         return null;
     }
 
-    /// <summary>Whether values of parameters are others than they were; a zero of the other sign is not.</summary>
-    public bool HasMovedFrom(Outcome start) => !tensors[Values].SelectMany(p => p.Numbers).SequenceEqual(start.tensors[Values].SelectMany(p => p.Numbers));
+    /// <summary>Whether values of parameters are other numbers than they were. A zero of the other sign is not, nor what is not finite.</summary>
+    public bool HasMovedFrom(Outcome start) =>
+        tensors[Values].SelectMany(p => p.Numbers).Zip(start.tensors[Values].SelectMany(p => p.Numbers)).Any(pair => double.IsFinite(pair.First - pair.Second) && pair.First != pair.Second);
 
     /// <summary>A number that depends on every bit.</summary>
     public ulong Hash()
