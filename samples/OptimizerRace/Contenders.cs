@@ -77,7 +77,7 @@ static class Contenders
         ]);
 
     /// <summary>One that averages instead of a schedule, and is tested at the average.</summary>
-    static Contender ScheduleFree<TOptions>(Func<IReadOnlyList<Parameter>, TOptions, ScheduleFreeOptimizer<TOptions>> make) where TOptions : OptimizerOptions, new() =>
+    static Contender ScheduleFree<TOptions>(Func<IReadOnlyList<Parameter>, TOptions, ScheduleFreeOptimizer<TOptions>> make) where TOptions : ScheduleFreeOptions, new() =>
         One<TOptions>(make) with { IsScheduled = false, Testing = optimizer => ((ScheduleFreeOptimizer<TOptions>)optimizer).EvalView() };
 
     static AdamW Ahead(AdamW optimizer)

@@ -21,7 +21,7 @@ namespace OptimSharp;
 /// </remarks>
 /// <typeparam name="TOptions">The optimizer's options.</typeparam>
 public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions> : Optimizer<TOptions>
-    where TOptions : OptimizerOptions, new()
+    where TOptions : ScheduleFreeOptions, new()
 {
     static readonly StateEntry K = StateEntry.WholeNumber("k"), TrainMode = StateEntry.Flag("train_mode"), WeightSum = StateEntry.Number("weight_sum");
     static readonly StateEntry LargestRate = StateEntry.Number("lr_max", initial: -1), ScheduledRate = StateEntry.Number("scheduled_lr");
@@ -56,16 +56,15 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
 
     /// <summary>Counts the group's step, and gives the weight c of its z in the average: wₖ/(w₁ + … + wₖ), with wₖ = kʳ·(the largest rate so far)ᵖ. 0 while rates are.</summary>
     /// <param name="group">The group.</param>
+    /// <param name="options">The group's options, with the powers r and p.</param>
     /// <param name="rate">The rate of this step, ≥ 0, warm-up included.</param>
-    /// <param name="r">The power of the step's number, ≥ 0.</param>
-    /// <param name="weightPower">The power of the rate, ≥ 0.</param>
-    protected static double Average<T>(GroupStep<T> group, double rate, double r, double weightPower)
+    protected static double Average<T>(GroupStep<T> group, TOptions options, double rate)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var numbers = group.Numbers;
         long k = StepOf(group);
         double largest = Math.Max(rate, numbers[LargestRate]);
-        double weight = (r == 0 ? 1 : group.Power(k, r)) * (weightPower == 0 ? 1 : largest == 0 ? 0 : group.Power(largest, weightPower));
+        double weight = (options.R == 0 ? 1 : group.Power(k, options.R)) * (options.WeightPower == 0 ? 1 : largest == 0 ? 0 : group.Power(largest, options.WeightPower));
         double sum = numbers[WeightSum] + weight;
         (numbers[K], numbers[TrainMode], numbers[WeightSum], numbers[LargestRate], numbers[ScheduledRate]) = (k, 1, sum, largest, rate);
         return sum == 0 ? 0 : weight / sum;

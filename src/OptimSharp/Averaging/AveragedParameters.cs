@@ -88,9 +88,6 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <summary>The model's tensors that are averaged, in the order of <see cref="Names"/>.</summary>
     internal ReadOnlySpan<Parameter> Live => live;
 
-    /// <summary>The averages, in the order of <see cref="Names"/>.</summary>
-    internal ReadOnlySpan<StateTensor> Averages => averages;
-
     ReadOnlySpan<Parameter> ISwapSource.Live => live;
 
     /// <summary>A copy of an average.</summary>

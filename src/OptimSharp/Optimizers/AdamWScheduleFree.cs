@@ -5,7 +5,7 @@ using OptimSharp.Rules;
 namespace OptimSharp;
 
 /// <summary>Options of <see cref="AdamWScheduleFree"/>.</summary>
-public sealed record AdamWScheduleFreeOptions : OptimizerOptions
+public sealed record AdamWScheduleFreeOptions : ScheduleFreeOptions
 {
     /// <summary>The learning rate η, ≥ 0: up to ten times that of <see cref="AdamW"/>. Default 0.0025.</summary>
     public override double LearningRate { get; init; } = 0.0025;
@@ -20,29 +20,13 @@ public sealed record AdamWScheduleFreeOptions : OptimizerOptions
     [Option("eps", AtLeast = 0)]
     public double Epsilon { get; init; } = 1e-8;
 
-    /// <summary>The weight decay λ, ≥ 0: of y. Default 0.</summary>
-    [Option("weight_decay", AtLeast = 0)]
-    public double WeightDecay { get; init; }
-
     /// <summary>In how many steps the rate rises to η, ≥ 0. Default 0.</summary>
     [Option("warmup_steps", AtLeast = 0)]
     public int WarmupSteps { get; init; }
 
-    /// <summary>Later points count for more in the average: by the power r of their number, ≥ 0. Default 0: they don't.</summary>
-    [Option("r", AtLeast = 0)]
-    public double R { get; init; }
-
-    /// <summary>Points with a small rate, in a warm-up, count for less in the average: by this power of the largest rate so far, ≥ 0. Default 2.</summary>
-    [Option("weight_lr_power", AtLeast = 0)]
-    public double WeightPower { get; init; } = 2;
-
     /// <summary>The decay of an average of gradients that takes the gradient's place; in [0, 1). Default 0: none, and no memory for it.</summary>
     [Option("inner_momentum", AtLeast = 0, Below = 1, AddedLater = true)]
     public double InnerMomentum { get; init; }
-
-    /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
-    [Option("maximize")]
-    public bool Maximize { get; init; }
 }
 
 /// <summary>Schedule-Free AdamW: averages instead of a schedule.</summary>
@@ -84,7 +68,7 @@ public sealed class AdamWScheduleFree(IEnumerable<ParameterGroup<AdamWScheduleFr
     protected override void Update<T>(GroupStep<T> group, AdamWScheduleFreeOptions options)
     {
         double rate = options.LearningRate * Warmup(group, options.WarmupSteps);
-        double weight = Average(group, rate, options.R, options.WeightPower);
+        double weight = Average(group, options, rate);
         foreach (var x in group)
         {
             long t = x.NextStep();

@@ -85,7 +85,7 @@ public sealed class DAdaptAdam(IEnumerable<ParameterGroup<DAdaptAdamOptions>> gr
     /// <inheritdoc/>
     protected override void Update<T>(GroupStep<T> group, DAdaptAdamOptions options)
     {
-        double rate = CommonRate();
+        double rate = FoundRate.OfAll(this, static (one, other) => one.Agrees(other), "Betas, UseBiasCorrection, D0 and GrowthRate", " LayerScale gives a group a rate of its own.");
         if (options.LearningRate == 0)
             return;
         var numbers = group.SharedNumbers;
@@ -97,22 +97,6 @@ public sealed class DAdaptAdam(IEnumerable<ParameterGroup<DAdaptAdamOptions>> gr
                 correction = Math.Sqrt(1 - x.Power(options.Betas.Beta2, k)) / (1 - x.Power(options.Betas.Beta1, k));
             x.ApplyMeasured(new DAdaptAdamRule<T>(options, x.Rounding, new(options, numbers, rate * correction)), ExpAvg, ExpAvgSq, S);
         }
-    }
-
-    /// <summary>The rate of all groups, but for those with 0.</summary>
-    double CommonRate()
-    {
-        double rate = 0;
-        for (int i = 0; i < ParameterGroups.Count; i++)
-        {
-            var options = ParameterGroups[i].Options;
-            if (!options.Agrees(ParameterGroups[0].Options))
-                throw new InvalidOperationException($"All groups of DAdaptAdam share one estimate, so Betas, UseBiasCorrection, D0 and GrowthRate must be the same in all, but they differ in groups 0 and {i}.");
-            if (options.LearningRate != 0 && rate != 0 && options.LearningRate != rate)
-                throw new InvalidOperationException($"All groups of DAdaptAdam share one estimate, so their rates must be the same, or 0, but that of group {i} differs from those before it. LayerScale gives a group a rate of its own.");
-            rate = Math.Max(rate, options.LearningRate);
-        }
-        return rate;
     }
 }
 

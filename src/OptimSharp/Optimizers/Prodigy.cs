@@ -97,7 +97,7 @@ public sealed class Prodigy(IEnumerable<ParameterGroup<ProdigyOptions>> groups, 
     /// <inheritdoc/>
     protected override void Update<T>(GroupStep<T> group, ProdigyOptions options)
     {
-        double rate = CommonRate();
+        double rate = FoundRate.OfAll(this, static (one, other) => one.Agrees(other), "Betas, Beta3, UseBiasCorrection, D0, DCoefficient and GrowthRate");
         if (options.LearningRate == 0)
             return;
         var numbers = group.SharedNumbers;
@@ -113,22 +113,6 @@ public sealed class Prodigy(IEnumerable<ParameterGroup<ProdigyOptions>> groups, 
             else
                 x.ApplyMeasured(new ProdigyRule<T, Off>(options, x.Rounding, estimate), ExpAvgSq, S, P0);
         }
-    }
-
-    /// <summary>The rate of all groups, but for those with 0.</summary>
-    double CommonRate()
-    {
-        double rate = 0;
-        for (int i = 0; i < ParameterGroups.Count; i++)
-        {
-            var options = ParameterGroups[i].Options;
-            if (!options.Agrees(ParameterGroups[0].Options))
-                throw new InvalidOperationException($"All groups of Prodigy share one estimate, so Betas, Beta3, UseBiasCorrection, D0, DCoefficient and GrowthRate must be the same in all, but they differ in groups 0 and {i}.");
-            if (options.LearningRate != 0 && rate != 0 && options.LearningRate != rate)
-                throw new InvalidOperationException($"All groups of Prodigy share one estimate, so their rates must be the same, or 0, but that of group {i} differs from those before it.");
-            rate = Math.Max(rate, options.LearningRate);
-        }
-        return rate;
     }
 }
 

@@ -5,7 +5,7 @@ using OptimSharp.Rules;
 namespace OptimSharp;
 
 /// <summary>Options of <see cref="RAdamScheduleFree"/>.</summary>
-public sealed record RAdamScheduleFreeOptions : OptimizerOptions
+public sealed record RAdamScheduleFreeOptions : ScheduleFreeOptions
 {
     /// <summary>The learning rate η, ≥ 0: up to ten times that of <see cref="RAdam"/>. Default 0.0025.</summary>
     public override double LearningRate { get; init; } = 0.0025;
@@ -20,25 +20,9 @@ public sealed record RAdamScheduleFreeOptions : OptimizerOptions
     [Option("eps", AtLeast = 0)]
     public double Epsilon { get; init; } = 1e-8;
 
-    /// <summary>The weight decay λ, ≥ 0: of y. Default 0.</summary>
-    [Option("weight_decay", AtLeast = 0)]
-    public double WeightDecay { get; init; }
-
-    /// <summary>Later points count for more in the average: by the power r of their number, ≥ 0. Default 0: they don't.</summary>
-    [Option("r", AtLeast = 0)]
-    public double R { get; init; }
-
-    /// <summary>Points with a small rate count for less in the average: by this power of the largest rate so far, ≥ 0. Default 2.</summary>
-    [Option("weight_lr_power", AtLeast = 0)]
-    public double WeightPower { get; init; } = 2;
-
     /// <summary>Whether parameters rest until enough gradients were seen to trust the denominator; else they take steps of SGD. Default true.</summary>
     [Option("silent_sgd_phase")]
     public bool SilentSGDPhase { get; init; } = true;
-
-    /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
-    [Option("maximize")]
-    public bool Maximize { get; init; }
 }
 
 /// <summary>Schedule-Free RAdam: averages instead of a schedule, and no warm-up to choose.</summary>
@@ -86,7 +70,7 @@ public sealed class RAdamScheduleFree(IEnumerable<ParameterGroup<RAdamScheduleFr
         bool trusted = rho > 4;
         double rectification = trusted ? Math.Sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)) : options.SilentSGDPhase ? 0 : 1;
         double rate = options.LearningRate * rectification;
-        double weight = Average(group, rate, options.R, options.WeightPower);
+        double weight = Average(group, options, rate);
         foreach (var x in group)
         {
             double correction2 = 1 - x.Power(beta2, x.NextStep());

@@ -5,7 +5,7 @@ using OptimSharp.Rules;
 namespace OptimSharp;
 
 /// <summary>Options of <see cref="SGDScheduleFree"/>.</summary>
-public sealed record SGDScheduleFreeOptions : OptimizerOptions
+public sealed record SGDScheduleFreeOptions : ScheduleFreeOptions
 {
     /// <summary>The learning rate η, ≥ 0: ten times and more that of <see cref="SGD"/>. Default 1.</summary>
     public override double LearningRate { get; init; } = 1;
@@ -14,25 +14,9 @@ public sealed record SGDScheduleFreeOptions : OptimizerOptions
     [Option("momentum", Above = 0, Below = 1)]
     public double Momentum { get; init; } = 0.9;
 
-    /// <summary>The weight decay λ, ≥ 0: it is added to the gradient. Default 0.</summary>
-    [Option("weight_decay", AtLeast = 0)]
-    public double WeightDecay { get; init; }
-
     /// <summary>In how many steps the rate rises to η, ≥ 0. Default 0.</summary>
     [Option("warmup_steps", AtLeast = 0)]
     public int WarmupSteps { get; init; }
-
-    /// <summary>Later points count for more in the average: by the power r of their number, ≥ 0. Default 0: they don't.</summary>
-    [Option("r", AtLeast = 0)]
-    public double R { get; init; }
-
-    /// <summary>Points with a small rate, in a warm-up, count for less in the average: by this power of the largest rate so far, ≥ 0. Default 2.</summary>
-    [Option("weight_lr_power", AtLeast = 0)]
-    public double WeightPower { get; init; } = 2;
-
-    /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
-    [Option("maximize")]
-    public bool Maximize { get; init; }
 }
 
 /// <summary>Schedule-Free SGD: averages instead of a schedule.</summary>
@@ -68,7 +52,7 @@ public sealed class SGDScheduleFree(IEnumerable<ParameterGroup<SGDScheduleFreeOp
     protected override void Update<T>(GroupStep<T> group, SGDScheduleFreeOptions options)
     {
         double rate = options.LearningRate * Warmup(group, options.WarmupSteps);
-        double weight = Average(group, rate, options.R, options.WeightPower);
+        double weight = Average(group, options, rate);
         foreach (var x in group)
             x.Apply(new SGDScheduleFreeRule<T>(options, x.Rounding, new(rate, options.Momentum, weight, x.Rounding)), Z);
     }

@@ -74,14 +74,14 @@ public class SOAPTests
         Assert.Equal(Turned(plain), turned, (a, b) => Math.Abs(a - b) < 1e-10);
         Assert.NotEqual(Turned(Run(p => new Adam([p], new() { LearningRate = 0.05 }), [4, 4], 9)), Run(p => new Adam([p], new() { LearningRate = 0.05 }), [4, 4], 9, Turned), (a, b) => Math.Abs(a - b) < 1e-3);
 
-        double[] Turned(double[] x) => Product(Product(u, x, 4), Transposed(v, 4, 4), 4);
+        double[] Turned(double[] x) => Matrix.Product(Matrix.Product(u, x, 4), Matrix.Transposed(v, 4, 4), 4);
     }
 
     [Fact]
     public void A_transposed_matrix_is_trained_as_the_matrix_itself()
     {
-        double[] plain = Run(p => new SOAP([p], Fast), [4, 4], steps: 9), transposed = Run(p => new SOAP([p], Fast), [4, 4], steps: 9, x => Transposed(x, 4, 4));
-        Assert.Equal(Transposed(plain, 4, 4), transposed, (a, b) => Math.Abs(a - b) < 1e-11);
+        double[] plain = Run(p => new SOAP([p], Fast), [4, 4], steps: 9), transposed = Run(p => new SOAP([p], Fast), [4, 4], steps: 9, x => Matrix.Transposed(x, 4, 4));
+        Assert.Equal(Matrix.Transposed(plain, 4, 4), transposed, (a, b) => Math.Abs(a - b) < 1e-11);
     }
 
     [Fact]
@@ -109,8 +109,8 @@ public class SOAPTests
                 int n = shape[k];
                 double[] q = optimizer.StateOf(w)!.TensorList("Q")[k], gg = optimizer.StateOf(w)!.TensorList("GG")[k];
                 Assert.Equal(n * n, q.Length);
-                Assert.All(Product(Transposed(q, n, n), q, n).Index(), x => Assert.Equal(x.Index % (n + 1) == 0 ? 1 : 0, x.Item, 1e-13));
-                Assert.Equal(Transposed(gg, n, n), gg);
+                Assert.All(Matrix.Product(Matrix.Transposed(q, n, n), q, n).Index(), x => Assert.Equal(x.Index % (n + 1) == 0 ? 1 : 0, x.Item, 1e-13));
+                Assert.Equal(Matrix.Transposed(gg, n, n), gg);
             }
         }
     }
@@ -153,7 +153,7 @@ public class SOAPTests
             w.Gradient = Gradient(30, 3);
             optimizer.Step();
             double[] q = optimizer.StateOf(w)!.TensorList("Q")[0], gg = optimizer.StateOf(w)!.TensorList("GG")[0];
-            double[] diagonal = Product(Product(Transposed(q, 5, 5), gg, 5), q, 5);
+            double[] diagonal = Matrix.Product(Matrix.Product(Matrix.Transposed(q, 5, 5), gg, 5), q, 5);
             for (int j = 0; j < 25; j++)
             {
                 if (j % 6 != 0)
@@ -273,27 +273,10 @@ public class SOAPTests
             double[] one = Identity();
             double a = angle + plane * next;
             (one[plane * (n + 1)], one[plane * (n + 1) + 1], one[(plane + 1) * n + plane], one[(plane + 1) * (n + 1)]) = (Math.Cos(a), -Math.Sin(a), Math.Sin(a), Math.Cos(a));
-            all = Product(one, all, n);
+            all = Matrix.Product(one, all, n);
         }
         return all;
 
         double[] Identity() => [.. Enumerable.Range(0, n * n).Select(i => i % (n + 1) == 0 ? 1.0 : 0)];
     }
-
-    /// <summary>Of square matrices.</summary>
-    static double[] Product(double[] a, double[] b, int n)
-    {
-        var c = new double[n * n];
-        for (int i = 0; i < n; i++)
-        {
-            for (int j = 0; j < n; j++)
-            {
-                for (int k = 0; k < n; k++)
-                    c[i * n + j] += a[i * n + k] * b[k * n + j];
-            }
-        }
-        return c;
-    }
-
-    static double[] Transposed(double[] a, int rows, int columns) => [.. Enumerable.Range(0, rows * columns).Select(i => a[i % rows * columns + i / rows])];
 }

@@ -52,8 +52,8 @@ public class ShampooTests
     public void A_transposed_matrix_is_trained_as_the_matrix_itself(ShampooGrafting grafting)
     {
         var options = Usual with { Grafting = grafting };
-        double[] plain = Run(p => new Shampoo([p], options), [3, 5]), transposed = Run(p => new Shampoo([p], options), [5, 3], x => Transposed(x, 3, 5));
-        Near(1e-11, Transposed(plain, 3, 5), transposed);
+        double[] plain = Run(p => new Shampoo([p], options), [3, 5]), transposed = Run(p => new Shampoo([p], options), [5, 3], x => Matrix.Transposed(x, 3, 5));
+        Near(1e-11, Matrix.Transposed(plain, 3, 5), transposed);
     }
 
     [Fact]
@@ -92,11 +92,11 @@ public class ShampooTests
                 double[] a = Array.ConvertAll(optimizer.StateOf(w)!.TensorList("factor_matrices")[k], x => x / (1 - Math.Pow(0.95, t))), p = optimizer.StateOf(w)!.TensorList("inv_factor_matrices")[k];
                 for (int i = 0; i < n; i++)
                     a[i * (n + 1)] += 0.01;
-                double[] identity = Product(Product(Product(Product(a, p, n), p, n), p, n), p, n);
+                double[] identity = Matrix.Product(Matrix.Product(Matrix.Product(Matrix.Product(a, p, n), p, n), p, n), p, n);
                 for (int i = 0; i < identity.Length; i++)
                     Assert.Equal(i % (n + 1) == 0 ? 1 : 0, identity[i], tolerance);
                 if (root == ShampooRoot.Eigen)
-                    Assert.Equal(Transposed(p, n, n), p);
+                    Assert.Equal(Matrix.Transposed(p, n, n), p);
             }
         }
     }
@@ -263,21 +263,4 @@ public class ShampooTests
         for (int i = 0; i < expected.Length; i++)
             Assert.Equal(expected[i], actual[i], tolerance);
     }
-
-    /// <summary>Of square matrices.</summary>
-    static double[] Product(double[] a, double[] b, int n)
-    {
-        var c = new double[n * n];
-        for (int i = 0; i < n; i++)
-        {
-            for (int j = 0; j < n; j++)
-            {
-                for (int k = 0; k < n; k++)
-                    c[i * n + j] += a[i * n + k] * b[k * n + j];
-            }
-        }
-        return c;
-    }
-
-    static double[] Transposed(double[] a, int rows, int columns) => [.. Enumerable.Range(0, rows * columns).Select(i => a[i % rows * columns + i / rows])];
 }

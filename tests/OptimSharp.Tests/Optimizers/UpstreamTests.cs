@@ -43,7 +43,7 @@ public class UpstreamTests
         var driver = OptimizerDriver.For(optimizer);
         var problem = new Linear(driver.Type);
         var groups = problem.Parameters.Select((p, i) => ((IReadOnlyList<Parameter>)[p], i == 0 || HasOneRate(optimizer) ? Array.Empty<KeyValuePair<string, object?>>() : [new("lr", 0.01)]));
-        using var made = driver.Create(groups, Rate(optimizer));
+        using var made = driver.Create(groups, HasOneRate(optimizer) ? Rate(optimizer) : []);
         var scheduler = new StepLR(made, stepSize: 10, gamma: 0.9);
         double first = problem.Backward();
         for (int i = 0; i < 20; i++)
