@@ -39,7 +39,7 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
     protected static StateEntry Z { get; } = StateEntry.CopyOfParameter("z");
 
     /// <summary>Whether parameters hold the average x: within an <see cref="EvalView"/>, or because the state that was loaded was saved so (see <see cref="Train"/>).</summary>
-    public bool IsInEvalView => views > 0 || ParameterGroups.Any(HoldsX);
+    public bool IsInEvalView => views > 0 || AnyHoldsX;
 
     /// <inheritdoc/>
     protected sealed override IReadOnlyList<StateEntry> GroupEntries => Numbers;
@@ -124,8 +124,21 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
 
     internal sealed override void CheckLoaded()
     {
-        if (ParameterGroups.Any(HoldsX))
+        if (AnyHoldsX)
             throw new InvalidOperationException($"The state of {GetType().Name} was saved in evaluation mode, so the parameters hold the average x. Call Train() once model and optimizer are loaded: it takes them to where training goes on.");
+    }
+
+    bool AnyHoldsX // asked at each step: without an enumerator
+    {
+        get
+        {
+            for (int i = 0; i < ParameterGroups.Count; i++)
+            {
+                if (HoldsX(ParameterGroups[i]))
+                    return true;
+            }
+            return false;
+        }
     }
 
     bool HoldsX(ParameterGroup<TOptions> group) => group.Numbers.Get(TrainMode, initial: 1) == 0 && group.Parameters.Any(p => ZOf(p) is not null);
