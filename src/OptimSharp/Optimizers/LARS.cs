@@ -124,6 +124,8 @@ struct LARSRule<T, TMomentum>(LARSOptions o, Rounding<T> rounding, bool first) :
 
     public static int Sums => 2;
 
+    public static int MeasuredSlots => 0;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Measure<L>(ref Cell<L> x, ref CellSums<L> sums) where L : struct, ILane<L, T>
     {

@@ -17,6 +17,9 @@ public interface IMeasuringRule<T> : IUpdateRule<T>
     /// <summary>How many sums the rule needs, in [1, 4]. A constant.</summary>
     static abstract int Sums { get; }
 
+    /// <summary>How many of the slots <see cref="Measure"/> looks at, from <see cref="Cell{L}.S0"/> on; the others are not read from memory, and are zero in it. A constant; all slots, unless the rule says fewer.</summary>
+    static virtual int MeasuredSlots => 6;
+
     /// <summary>What a cell adds to the sums. The cell is a copy: what is written to it is lost, so a rule may run its own <see cref="IUpdateRule{T}.Update"/> to see what will come of it.</summary>
     /// <typeparam name="L">The lane.</typeparam>
     void Measure<L>(ref Cell<L> x, ref CellSums<L> sums) where L : struct, ILane<L, T>;

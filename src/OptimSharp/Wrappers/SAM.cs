@@ -196,6 +196,8 @@ struct AdaptiveAscentRule<T>(double rho) : IMeasuringRule<T>
 
     public static int Sums => 1;
 
+    public static int MeasuredSlots => 0;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Measure<L>(ref Cell<L> x, ref CellSums<L> sums) where L : struct, ILane<L, T>
     {

@@ -5,8 +5,8 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// Takes the sums of a measuring rule over a chunk of host memory. What the rule gives for each element goes to a block in the first-level cache, and is summed
-/// there in the one order of <see cref="Reductions"/>: so neither threads nor the width of vectors show in the sums.
+/// Takes the sums of a measuring rule over a chunk of host memory. What the rule gives for each element is summed in
+/// the one order of <see cref="Reductions"/>: so neither threads nor the width of vectors show in the sums.
 /// </summary>
 internal static unsafe class MeasuringKernel<TRule, T>
     where TRule : struct, IMeasuringRule<T>
@@ -21,7 +21,7 @@ internal static unsafe class MeasuringKernel<TRule, T>
     [SkipLocalsInit]
     public static void Run(in TRule rule, in Work work, nint first, nint last, double* sums, bool wide)
     {
-        T* memory = stackalloc T[(2 + TRule.Slots + TRule.Sums) * Block];
+        T* memory = stackalloc T[(2 + TRule.Slots) * Block + TRule.Sums * Reductions.Lanes];
         double* changed = stackalloc double[Block];
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         {
@@ -45,66 +45,100 @@ internal static unsafe class MeasuringKernel<TRule, T>
     static void RunBlock(in TRule rule, in Work work, Streams at, T* memory, int count, double* sums, bool wide)
     {
         var type = Storage.Of<T>();
-        T* results = memory + (2 + TRule.Slots) * Block;
+        T* sixteen = memory + (2 + TRule.Slots) * Block;
         if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
         {
-            Measure<Off>(rule, at, results, count, wide);
+            Measure<Off>(rule, at, sixteen, count, sums, wide);
         }
         else
         {
             var block = HostKernel<TRule, T>.BlockOf(memory, Block);
             HostKernel<TRule, T>.Load(work, at, block, count);
-            Measure<On>(rule, block, results, count, wide);
+            Measure<On>(rule, block, sixteen, count, sums, wide);
         }
-        for (int k = 0; k < TRule.Sums; k++)
-            sums[k] += Reductions.Run<T, Reductions.Sum>(results + k * Block, results + k * Block, count);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    static void Measure<TRounds>(TRule rule, in Streams at, T* results, int count, bool wide) where TRounds : struct, IChoice
+    static void Measure<TRounds>(in TRule rule, in Streams at, T* sixteen, int count, double* sums, bool wide) where TRounds : struct, IChoice
     {
-        int slots = TRule.Slots, summed = TRule.Sums;
+        Totals totals = default;
+        nint done = wide && Reductions.Running.Takes<T>() ? Vectors<TRounds>(rule, at, count, ref totals) : 0;
+        if (done < count)
+            Rest<TRounds>(rule, at, sixteen, done, count, ref totals);
+        if (TRule.Sums > 0) sums[0] += totals.T0.Total();
+        if (TRule.Sums > 1) sums[1] += totals.T1.Total();
+        if (TRule.Sums > 2) sums[2] += totals.T2.Total();
+        if (TRule.Sums > 3) sums[3] += totals.T3.Total();
+    }
+
+    /// <summary>Goes over as many whole sixteens as there are.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    static nint Vectors<TRounds>(TRule rule, in Streams at, int count, ref Totals totals) where TRounds : struct, IChoice
+    {
+        int slots = Math.Min(TRule.MeasuredSlots, TRule.Slots), summed = TRule.Sums;
         T* param = (T*)at.Param, grad = (T*)at.Grad, s0 = (T*)at.S0, s1 = (T*)at.S1, s2 = (T*)at.S2, s3 = (T*)at.S3, s4 = (T*)at.S4, s5 = (T*)at.S5;
-        T* r0 = results, r1 = results + Block, r2 = results + 2 * Block, r3 = results + 3 * Block;
-        nint i = 0;
-        if (wide && Vector.IsHardwareAccelerated)
+        Reductions.Running t0 = default, t1 = default, t2 = default, t3 = default;
+        nint i = 0, last = count & -Reductions.Lanes;
+        for (; i < last; i += Vector<T>.Count)
         {
-            for (nint last = count - Vector<T>.Count; i <= last; i += Vector<T>.Count)
-            {
-                Cell<WideLane<T, TRounds>> x = default;
-                CellSums<WideLane<T, TRounds>> sums = default;
-                x.Param.Value = Vector.Load(param + i);
-                x.Grad.Value = Vector.Load(grad + i);
-                if (slots > 0) x.S0.Value = Vector.Load(s0 + i);
-                if (slots > 1) x.S1.Value = Vector.Load(s1 + i);
-                if (slots > 2) x.S2.Value = Vector.Load(s2 + i);
-                if (slots > 3) x.S3.Value = Vector.Load(s3 + i);
-                if (slots > 4) x.S4.Value = Vector.Load(s4 + i);
-                if (slots > 5) x.S5.Value = Vector.Load(s5 + i);
-                rule.Measure(ref x, ref sums);
-                if (summed > 0) Vector.Store(sums.Sum0.Value, r0 + i);
-                if (summed > 1) Vector.Store(sums.Sum1.Value, r1 + i);
-                if (summed > 2) Vector.Store(sums.Sum2.Value, r2 + i);
-                if (summed > 3) Vector.Store(sums.Sum3.Value, r3 + i);
-            }
-        }
-        for (; i < count; i++)
-        {
-            Cell<ScalarLane<T, TRounds>> x = default;
-            CellSums<ScalarLane<T, TRounds>> sums = default;
-            x.Param.Value = param[i];
-            x.Grad.Value = grad[i];
-            if (slots > 0) x.S0.Value = s0[i];
-            if (slots > 1) x.S1.Value = s1[i];
-            if (slots > 2) x.S2.Value = s2[i];
-            if (slots > 3) x.S3.Value = s3[i];
-            if (slots > 4) x.S4.Value = s4[i];
-            if (slots > 5) x.S5.Value = s5[i];
+            Cell<WideLane<T, TRounds>> x = default;
+            CellSums<WideLane<T, TRounds>> sums = default;
+            x.Param.Value = Vector.Load(param + i);
+            x.Grad.Value = Vector.Load(grad + i);
+            if (slots > 0) x.S0.Value = Vector.Load(s0 + i);
+            if (slots > 1) x.S1.Value = Vector.Load(s1 + i);
+            if (slots > 2) x.S2.Value = Vector.Load(s2 + i);
+            if (slots > 3) x.S3.Value = Vector.Load(s3 + i);
+            if (slots > 4) x.S4.Value = Vector.Load(s4 + i);
+            if (slots > 5) x.S5.Value = Vector.Load(s5 + i);
             rule.Measure(ref x, ref sums);
-            if (summed > 0) r0[i] = sums.Sum0.Value;
-            if (summed > 1) r1[i] = sums.Sum1.Value;
-            if (summed > 2) r2[i] = sums.Sum2.Value;
-            if (summed > 3) r3[i] = sums.Sum3.Value;
+            if (summed > 0) t0.Add(sums.Sum0.Value);
+            if (summed > 1) t1.Add(sums.Sum1.Value);
+            if (summed > 2) t2.Add(sums.Sum2.Value);
+            if (summed > 3) t3.Add(sums.Sum3.Value);
         }
+        (totals.T0, totals.T1, totals.T2, totals.T3) = (t0, t1, t2, t3);
+        return i;
+    }
+
+    /// <summary>Goes over elements one by one.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    static void Rest<TRounds>(TRule rule, in Streams at, T* sixteen, nint first, int count, ref Totals totals) where TRounds : struct, IChoice
+    {
+        int slots = Math.Min(TRule.MeasuredSlots, TRule.Slots), summed = TRule.Sums;
+        T* param = (T*)at.Param, grad = (T*)at.Grad, s0 = (T*)at.S0, s1 = (T*)at.S1, s2 = (T*)at.S2, s3 = (T*)at.S3, s4 = (T*)at.S4, s5 = (T*)at.S5;
+        T* r0 = sixteen, r1 = r0 + Reductions.Lanes, r2 = r1 + Reductions.Lanes, r3 = r2 + Reductions.Lanes;
+        while (first < count)
+        {
+            int n = (int)nint.Min(Reductions.Lanes, count - first);
+            for (int k = 0; k < n; k++)
+            {
+                nint i = first + k;
+                Cell<ScalarLane<T, TRounds>> x = default;
+                CellSums<ScalarLane<T, TRounds>> sums = default;
+                x.Param.Value = param[i];
+                x.Grad.Value = grad[i];
+                if (slots > 0) x.S0.Value = s0[i];
+                if (slots > 1) x.S1.Value = s1[i];
+                if (slots > 2) x.S2.Value = s2[i];
+                if (slots > 3) x.S3.Value = s3[i];
+                if (slots > 4) x.S4.Value = s4[i];
+                if (slots > 5) x.S5.Value = s5[i];
+                rule.Measure(ref x, ref sums);
+                if (summed > 0) r0[k] = sums.Sum0.Value;
+                if (summed > 1) r1[k] = sums.Sum1.Value;
+                if (summed > 2) r2[k] = sums.Sum2.Value;
+                if (summed > 3) r3[k] = sums.Sum3.Value;
+            }
+            if (summed > 0) totals.T0.Add(r0, n);
+            if (summed > 1) totals.T1.Add(r1, n);
+            if (summed > 2) totals.T2.Add(r2, n);
+            if (summed > 3) totals.T3.Add(r3, n);
+            first += n;
+        }
+    }
+
+    struct Totals
+    {
+        public Reductions.Running T0, T1, T2, T3;
     }
 }

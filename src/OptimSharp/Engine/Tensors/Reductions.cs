@@ -19,7 +19,8 @@ internal interface IReduction
 /// </summary>
 internal static unsafe class Reductions
 {
-    const int Lanes = 16;
+    /// <summary>How many accumulators there are.</summary>
+    public const int Lanes = 16;
 
     /// <summary>Over one chunk, on one thread.</summary>
     public static double Run<T, TReduction>(T* x, T* y, nint count)
@@ -48,6 +49,59 @@ internal static unsafe class Reductions
         return TReduction.Combine(
             TReduction.Combine(Across<TReduction>(a), Across<TReduction>(b)),
             TReduction.Combine(Across<TReduction>(c), Across<TReduction>(d)));
+    }
+
+    /// <summary>A sum in the order of <see cref="Run{T, TReduction}"/> of numbers that come a vector at a time, and never were in memory.</summary>
+    /// <remarks>The accumulator that comes next is <c>a</c>: after as many vectors as make sixteen numbers, all are in their places again.</remarks>
+    public struct Running
+    {
+        Vector256<double> a, b, c, d;
+
+        /// <summary>Whether this processor's vectors fill whole accumulators.</summary>
+        public static bool Takes<T>() => Vector.IsHardwareAccelerated && Vector<T>.Count is 4 or 8 or 16;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add<T>(Vector<T> x) where T : unmanaged
+        {
+            if (typeof(T) == typeof(double))
+            {
+                if (Vector<T>.Count == 4)
+                    (a, b, c, d) = (b, c, d, a + x.As<T, double>().AsVector256());
+                else if (Vector<T>.Count == 8)
+                    (a, b, c, d) = (c, d, a + x.As<T, double>().AsVector512().GetLower(), b + x.As<T, double>().AsVector512().GetUpper());
+            }
+            else if (Vector<T>.Count == 4)
+            {
+                (a, b, c, d) = (b, c, d, a + Vector256.WidenLower(x.As<T, float>().AsVector128().ToVector256Unsafe()));
+            }
+            else if (Vector<T>.Count == 8)
+            {
+                var all = x.As<T, float>().AsVector256();
+                (a, b, c, d) = (c, d, a + Vector256.WidenLower(all), b + Vector256.WidenUpper(all));
+            }
+            else if (Vector<T>.Count == 16)
+            {
+                Vector256<float> low = x.As<T, float>().AsVector512().GetLower(), high = x.As<T, float>().AsVector512().GetUpper();
+                a += Vector256.WidenLower(low);
+                b += Vector256.WidenUpper(low);
+                c += Vector256.WidenLower(high);
+                d += Vector256.WidenUpper(high);
+            }
+        }
+
+        /// <summary>Adds up to sixteen numbers; those behind <paramref name="count"/>, which are overwritten, count as zeros. All must be in their places.</summary>
+        public void Add<T>(T* sixteen, int count) where T : unmanaged
+        {
+            for (int i = count; i < Lanes; i++)
+                sixteen[i] = default;
+            a += Load(sixteen);
+            b += Load(sixteen + 4);
+            c += Load(sixteen + 8);
+            d += Load(sixteen + 12);
+        }
+
+        /// <summary>The sum. All must be in their places.</summary>
+        public readonly double Total() => Across<Sum>(a) + Across<Sum>(b) + (Across<Sum>(c) + Across<Sum>(d));
     }
 
     /// <summary>sums[i] += x[i]².</summary>

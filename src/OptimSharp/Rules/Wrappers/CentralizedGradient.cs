@@ -25,6 +25,9 @@ public struct CentralizedGradient<TRule, T>(TRule rule) : IMeasuringRule<T>
     public static int Sums => 1;
 
     /// <inheritdoc/>
+    public static int MeasuredSlots => 0;
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Measure<L>(ref Cell<L> x, ref CellSums<L> sums) where L : struct, ILane<L, T> => sums.Sum0 = x.Grad;
 
