@@ -16,15 +16,16 @@ public sealed class SharedNumbers
     /// <exception cref="InvalidOperationException">The optimizer's <see cref="Optimizer{TOptions}.GroupEntries"/> do not list it.</exception>
     public double this[StateEntry entry]
     {
-        get => context.NumbersOf(0)[entry];
+        get => context.NumbersOf(context.Groups.First)[entry];
         set
         {
-            for (int i = 0; i < context.GroupCount; i++)
+            var (first, last) = context.Groups;
+            for (int i = first; i < last; i++)
                 context.NumbersOf(i)[entry] = value;
         }
     }
 
     /// <summary>A number as it was before this step, or what it starts with, when that depends on options.</summary>
     /// <exception cref="InvalidOperationException">The optimizer's <see cref="Optimizer{TOptions}.GroupEntries"/> do not list it.</exception>
-    public double Get(StateEntry entry, double initial) => context.NumbersOf(0).Get(entry, initial);
+    public double Get(StateEntry entry, double initial) => context.NumbersOf(context.Groups.First).Get(entry, initial);
 }
