@@ -41,7 +41,9 @@ public static class Rows
         Of(typeof(Muon)) with { LeavesOut = "1x16M" }, // its 15 products of 4096 × 4096 take minutes
         Of(typeof(SOAP)) with { LeavesOut = "1x16M" }, // the eigenvectors of two matrices of 4,096 rows
         Of(typeof(NorMuon)) with { LeavesOut = "1x16M" },
-        Of(typeof(Shampoo)) with { LeavesOut = "1x16M" }, // those of 32 matrices of 1,024 rows
+        // Its authors' example; a step without decompositions, which are due every hundredth. Of 1x16M they would be of 32 matrices of 1,024 rows.
+        new("Shampoo", p => new Shampoo(p, new() { MaxPreconditionerDimension = 1024, PreconditionFrequency = 100, StartPreconditioningStep = 100, Grafting = ShampooGrafting.Adam }), Elementwise: false) { LeavesOut = "1x16M" },
+        new("LARS", p => new LARS(p, new() { Momentum = 0.9, WeightDecay = 1e-4 })), // without decay it is SGD
     ];
 
     public static IReadOnlyList<Row> All { get; } =

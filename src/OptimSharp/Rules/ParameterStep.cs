@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using OptimSharp.Engine;
 
 namespace OptimSharp.Rules;
@@ -103,11 +104,19 @@ public readonly ref struct ParameterStep<T>
     /// <param name="maximize">Whether the rule goes up the gradient.</param>
     /// <param name="states">The tensors of the state that the rule has.</param>
     /// <inheritdoc cref="Apply{TRule}(in TRule, ReadOnlySpan{StateEntry})" path="/exception"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // it is nothing without a mask
     public void Apply<TRule>(in TRule rule, StepMask mask, bool maximize, params ReadOnlySpan<StateEntry> states) where TRule : struct, IUpdateRule<T>
     {
         if (mask == StepMask.None)
             Apply(rule, states);
-        else if (mask == StepMask.Cautious)
+        else
+            ApplyMasked(rule, mask, maximize, states);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    void ApplyMasked<TRule>(in TRule rule, StepMask mask, bool maximize, ReadOnlySpan<StateEntry> states) where TRule : struct, IUpdateRule<T>
+    {
+        if (mask == StepMask.Cautious)
             ApplyMeasured(new Cautious<TRule, T>(rule, maximize), states);
         else
             Apply(new Grams<TRule, T>(rule, maximize), states);
