@@ -47,7 +47,7 @@ public abstract partial class Optimizer
         MemoryOverlap.Refuse(taken.Concat(besides), nameof(parameters));
 
         foreach (var part in Parts)
-            part.Rebind(byName);
+            part.PutInPlace(byName);
         Context.Forget();
         string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name))];
         if (leftOut.Length > 0)
@@ -57,7 +57,7 @@ public abstract partial class Optimizer
     /// <summary>Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have, whatever its options.</summary>
     internal abstract void CheckKind(Parameter parameter);
 
-    void Rebind(Dictionary<string, Parameter> byName)
+    void PutInPlace(Dictionary<string, Parameter> byName)
     {
         var states = new Dictionary<object, ParameterState>();
         foreach (var group in Groups)

@@ -4,31 +4,33 @@ namespace OptimSharp.Tests;
 
 public class CombinedOptimizerTests
 {
-    static readonly LawOptions AnyShape = new() { Elementwise = false };
-
     // Every law that an optimizer keeps by itself: among them threads, all or nothing, no allocation, exact resume through files, one-pass steps.
     [Fact]
     public void Two_elementwise_optimizers_keep_all_laws_together() =>
-        OptimizerLaws.Check(parameters => Alternating(parameters, p => new AdamW(p, new() { WeightDecay = 0.1 }), p => new Lion(p)), new() { Elementwise = true });
+        OptimizerLaws.Check(parameters => Halves(parameters, p => new AdamW(p, new() { WeightDecay = 0.1 }), p => new Lion(p)), new() { Elementwise = true });
 
-    [Fact]
-    public void Muon_with_AdamW_keeps_all_laws() => OptimizerLaws.Check(Routed, AnyShape);
+    // But for that of groups: one that is added is the first optimizer's, whatever its shapes.
+    [Theory]
+    [MemberData(nameof(LawsWithoutGroups))]
+    public void Muon_with_AdamW_keeps_all_laws(string law) => OptimizerLaws.Named(law).Check(Routed, new() { Elementwise = false });
+
+    public static TheoryData<string> LawsWithoutGroups => [.. OptimizerLaws.All.Where(law => law != OptimizerLaws.Groups).Select(law => law.Name)];
 
     // Both take sums over all their parameters, and their own only.
     [Fact]
     public void Measuring_optimizers_keep_all_laws_together() => OptimizerLaws.Check(
-        parameters => Alternating(parameters, p => new LAMB(p), p => new Prodigy(p)), new() { Elementwise = false, SumsOverAll = true, ElementTypes = [ElementType.Float32] });
+        parameters => Halves(parameters, p => new LAMB(p), p => new Prodigy(p)), new() { Elementwise = false, SumsOverAll = true, ElementTypes = [ElementType.Float32] });
 
-    static CombinedOptimizer Alternating(IReadOnlyList<Parameter> parameters, Func<Parameter[], Optimizer> even, Func<Parameter[], Optimizer> odd)
+    static CombinedOptimizer Halves(IReadOnlyList<Parameter> parameters, Func<Parameter[], Optimizer> one, Func<Parameter[], Optimizer> other)
     {
-        Parameter[] first = [.. parameters.Where((_, i) => i % 2 == 0)], second = [.. parameters.Where((_, i) => i % 2 == 1)];
-        return second.Length == 0 ? new(even(first)) : new(even(first), odd(second));
+        int half = (parameters.Count + 1) / 2; // in their order: a norm over all adds them up in it
+        return parameters.Count == 1 ? new(one([parameters[0]])) : new(one([.. parameters.Take(half)]), other([.. parameters.Skip(half)]));
     }
 
     static Optimizer Routed(IReadOnlyList<Parameter> parameters)
     {
         Parameter[] matrices = [.. parameters.Where(p => p.Shape.Length == 2 && p.ElementType is ElementType.Float32 or ElementType.Float64)], rest = [.. parameters.Except(matrices)];
-        return matrices.Length == 0 ? new CombinedOptimizer(new AdamW(rest)) : rest.Length == 0 ? new CombinedOptimizer(new Muon(matrices)) : new CombinedOptimizer(new Muon(matrices), new AdamW(rest));
+        return matrices.Length == 0 ? new CombinedOptimizer(new AdamW(rest)) : rest.Length == 0 ? new CombinedOptimizer(new Muon(matrices)) : new CombinedOptimizer(new AdamW(rest), new Muon(matrices));
     }
 
     public static TheoryData<string> Pairs => ["Muon+AdamW", "LAMB+Prodigy", "Prodigy+Prodigy", "SGD+Adagrad", "AdamW+AdamW", "Adafactor+SOAP", "AdamWScheduleFree+SGD"];
@@ -42,7 +44,7 @@ public class CombinedOptimizerTests
         {
             "Muon" => new Muon(parameters, new() { LearningRate = rate }),
             "AdamW" => new AdamW(parameters, new() { LearningRate = rate }),
-            "LAMB" => new LAMB(parameters, new() { LearningRate = rate, MaxGradNorm = 0.5 }),
+            "LAMB" => new LAMB(parameters, new() { LearningRate = rate, MaxGradientNorm = 0.5 }),
             "Prodigy" => new Prodigy(parameters, new() { LearningRate = rate * 100 }),
             "SGD" => new SGD(parameters, new() { LearningRate = rate, Momentum = 0.9 }),
             "Adagrad" => new Adagrad(parameters, new() { LearningRate = rate }),
@@ -125,7 +127,7 @@ public class CombinedOptimizerTests
                 second.Step();
                 foreach (var scheduler in schedulers)
                     scheduler.Step();
-                Assert.Equal(norm, training.Step().GradientNorm);
+                Assert.Equal(norm, training.Step().Norm);
                 Assert.Equal(apart.Values, together.Values);
             }
             Assert.Equal([first.ParameterGroups[0].LearningRate, second.ParameterGroups[0].LearningRate], combined.ParameterGroups.Select(g => g.LearningRate));
@@ -157,11 +159,11 @@ public class CombinedOptimizerTests
         model.GiveGradients(0);
         combined.Step();
         var state = combined.StateDict();
-        Assert.Equal([0L, 1, 2, 3], state.GetDict("state").Keys.Select(key => key.Number!.Value));
+        Assert.Equal([0L, 1, 2, 3], state.GetDict("state").Keys.Select(key => key.Number));
         var groups = state.GetDicts("param_groups").ToArray();
         Assert.Equal(["Muon", "AdamW"], groups.Select(g => g.GetString("algorithm")));
-        Assert.Equal([0L, 1], groups[0].GetList("params"));
-        Assert.Equal([2L, 3], groups[1].GetList("params"));
+        Assert.Equal(new object[] { 0L, 1L }, groups[0].GetList("params"));
+        Assert.Equal(new object[] { 2L, 3L }, groups[1].GetList("params"));
         Assert.Equal(["w0", "w1"], groups[0].GetList("param_names"));
         Assert.True(groups[0].ContainsKey("ns_steps") && !groups[0].ContainsKey("betas"));
         Assert.Equal(["momentum_buffer"], state.GetDict("state").GetDict(1L).Keys.Select(k => k.Name));
@@ -209,13 +211,13 @@ public class CombinedOptimizerTests
         model.GiveGradients(0);
         combined.Step();
         var state = combined.StateDict();
-        using var other = new CombinedOptimizer(new AdamW(model.Matrices), new Muon([Parameter.Of("other", new float[6], [2, 3])]));
-        var error = Assert.Throws<StateDictException>(() => other.LoadStateDict(state, new() { Unexpected = UnexpectedState.Drop }));
+        using var other = new CombinedOptimizer(new AdamW(model.Matrices), new SGD(model.Vectors));
+        var error = Assert.Throws<StateDictException>(() => other.LoadStateDict(state));
         Assert.Equal("param_groups[0].algorithm", error.Path);
         Assert.Contains("is Muon, but the optimizer's group 0, which has parameters of it, is stepped by AdamW", error.Message);
 
         using var moved = new CombinedOptimizer(new AdamW(model.Matrices, new() { LearningRate = 0.5 }), new AdamW(model.Vectors));
-        var report = moved.LoadStateDict(state, new() { Missing = MissingState.Fresh });
+        var report = moved.LoadStateDict(state, new() { Missing = MissingState.StartFresh });
         Assert.Equal(0.5, moved.ParameterGroups[0].LearningRate);
         Assert.Equal(0.02, moved.ParameterGroups[1].LearningRate);
         Assert.Null(moved.StateOf(model.Matrices[0]));
@@ -307,7 +309,7 @@ public class CombinedOptimizerTests
         var model = new Model();
         var adam = new AdamW([model.Vectors[0]]);
         using var combined = new CombinedOptimizer(new Muon(model.Matrices), adam);
-        Assert.Contains("Parameter w0 is in parameter group 0 already", Assert.Throws<ArgumentException>(() => adam.AddParameterGroup(new([model.Matrices[0]]))).Message.Replace("'", ""));
+        Assert.Contains("Parameter 'w0' [6, 8] Float32 is in parameter group 0 already", Assert.Throws<ArgumentException>(() => adam.AddParameterGroup(new([model.Matrices[0]]))).Message);
         adam.AddParameterGroup(new([model.Vectors[1]], o => o with { LearningRate = 0.5 }));
         Assert.Equal(3, combined.ParameterGroups.Count);
         model.GiveGradients(0);

@@ -49,7 +49,7 @@ sealed class CombinedChanges : GroupChanges
 
     public override void AddGroup(Optimizer optimizer, IEnumerable<Parameter> parameters, double rate)
     {
-        var last = ((CombinedOptimizer)optimizer).Optimizers[^1];
-        For(last).AddGroup(last, parameters, rate);
+        var first = ((CombinedOptimizer)optimizer).Optimizers[0];
+        For(first).AddGroup(first, parameters, rate);
     }
 }

@@ -11,10 +11,8 @@ internal sealed partial class StepContext
 
     internal GroupNumbers NumbersOf(int group) => groupsOf[group].Numbers;
 
-    /// <summary>The groups of the optimizer that is planning: from, and up to (not included).</summary>
-    internal (int First, int Last) Groups => (parts[part].First, parts[part].Last);
-
-    internal SharedNumbers SharedNumbers => field ??= new(this);
+    /// <summary>The numbers that the groups of the optimizer that is planning share.</summary>
+    internal SharedNumbers SharedNumbers => parts[part].Shared ??= new(this, parts[part].First, parts[part].Last);
 
     internal ref Entry this[int i] => ref entries[i];
 

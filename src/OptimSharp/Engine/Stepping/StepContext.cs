@@ -62,6 +62,7 @@ internal sealed partial class StepContext
         public Optimizer Optimizer;
         public Dictionary<object, ParameterState>? States; // that the entries' are from
         public int First, Last; // its groups: from, and up to (not included)
+        public SharedNumbers? Shared; // of these groups
     }
 
     struct Group
