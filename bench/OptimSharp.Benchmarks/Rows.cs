@@ -49,7 +49,7 @@ public static class Rows
     public static IReadOnlyList<Row> All { get; } =
     [
         .. from type in typeof(Optimizer).Assembly.GetExportedTypes()
-           where type.IsSubclassOf(typeof(Optimizer)) && !type.IsAbstract && type != typeof(SparseAdam)
+           where type.IsSubclassOf(typeof(Optimizer)) && !type.IsAbstract && type != typeof(SparseAdam) && type != typeof(CombinedOptimizer)
            orderby type.Name
            select special.FirstOrDefault(row => row.Optimizer == type.Name) ?? Of(type)
     ];

@@ -37,7 +37,7 @@ var ways = new List<Way>();
 var seen = new HashSet<Type>();
 foreach (var (label, make) in all)
     ways.AddRange(valleys.Select(valley => Go(label, valley, label == "Muon" ? [1, 2] : [2], p => make(p, valley))));
-foreach (var type in typeof(Optimizer).Assembly.GetExportedTypes().Where(t => t.IsSubclassOf(typeof(Optimizer)) && !t.IsAbstract && !seen.Contains(t)))
+foreach (var type in typeof(Optimizer).Assembly.GetExportedTypes().Where(t => t.IsSubclassOf(typeof(Optimizer)) && !t.IsAbstract && t != typeof(CombinedOptimizer) && !seen.Contains(t)))
     ways.AddRange(valleys.Select(valley => rates.Select(rate => Go(type.Name, valley, [1, 2], p => WithDefaults(type, p, rate))).MinBy(way => way.Value)!));
 foreach (var way in ways)
 {

@@ -10,7 +10,7 @@ public abstract partial class Optimizer
     public ParameterState? StateOf(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        return States.TryGetValue(parameter.Identity, out var state) && !state.IsEmpty ? state : null;
+        return StateOf(parameter.Identity) is { IsEmpty: false } state ? state : null;
     }
 
     /// <summary>
@@ -57,16 +57,8 @@ public abstract partial class Optimizer
         }
         Turn.GoTo(Stage.Working);
         var load = new OptimizerLoad(this, state, options);
-        foreach (var group in load.Groups)
-            group.Group.Load(group, keepsRate: options.Keep.Contains("lr"));
-        if (!Groups.SequenceEqual(load.Groups.Select(g => g.Group)))
-            SetGroups([.. load.Groups.Select(g => g.Group)]);
-        foreach (var (identity, old) in States)
-        {
-            if (!load.States.TryGetValue(identity, out var kept) || kept != old)
-                old.Dispose();
-        }
-        States = load.States;
+        foreach (var part in Parts)
+            part.Take([.. load.Groups.Where(g => g.Part == part)], load.States, keepsRate: options.Keep.Contains("lr"));
         Context.Forget();
         Turn.GoTo(Stage.After);
         StateLoaded?.Invoke(this, EventArgs.Empty);
@@ -76,6 +68,39 @@ public abstract partial class Optimizer
     }
 
     void IStateful.LoadStateDict(StateDict state) => LoadStateDict(state);
+
+    /// <summary>The state of the parameter with an identity; null when there is none yet.</summary>
+    internal ParameterState? StateOf(object identity)
+    {
+        foreach (var part in Parts)
+        {
+            if (part.States.TryGetValue(identity, out var state))
+                return state;
+        }
+        return null;
+    }
+
+    /// <summary>Takes over what was loaded of its own.</summary>
+    void Take(LoadedGroup[] loaded, Dictionary<object, ParameterState> all, bool keepsRate)
+    {
+        foreach (var group in loaded)
+            group.Group.Load(group, keepsRate);
+        if (!Groups.SequenceEqual(loaded.Select(g => g.Group)))
+            SetGroups([.. loaded.Select(g => g.Group)]);
+        var states = new Dictionary<object, ParameterState>();
+        foreach (var parameter in Groups.SelectMany(g => g.Parameters))
+        {
+            if (all.TryGetValue(parameter.Identity, out var state))
+                states.Add(parameter.Identity, state);
+        }
+        foreach (var (identity, old) in States)
+        {
+            if (!states.TryGetValue(identity, out var kept) || kept != old)
+                old.Dispose();
+        }
+        States = states;
+        Context.Forget();
+    }
 
     /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
     internal abstract IReadOnlyList<StateEntry> EntriesOf(Parameter parameter);
@@ -89,7 +114,10 @@ public abstract partial class Optimizer
     /// <summary>Throws when parameters hold something else than what is trained, so that the call would save or change the wrong thing.</summary>
     internal void CheckHeld(string call)
     {
-        if (Held is { } scope)
+        var scope = Held ?? CombinedIn?.Held;
+        foreach (var part in Parts)
+            scope ??= part.Held;
+        if (scope is not null)
             throw new InvalidOperationException($"{call} was called {scope}. Dispose that first.");
     }
 

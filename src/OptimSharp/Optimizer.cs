@@ -21,9 +21,13 @@ namespace OptimSharp;
 public abstract partial class Optimizer : IStateful, IDisposable
 {
     private protected readonly StepContext Context = new();
-    private protected Dictionary<object, ParameterState> States = [];
+    readonly Optimizer[] self;
 
-    private protected Optimizer() => Turn = new(this, "an optimizer", Free);
+    private protected Optimizer()
+    {
+        self = [this];
+        Turn = new(this, "an optimizer", Free);
+    }
 
     /// <summary>Raised before each step of any optimizer, first of all.</summary>
     public static event EventHandler? AnyStepping;
@@ -53,10 +57,19 @@ public abstract partial class Optimizer : IStateful, IDisposable
     public IReadOnlyList<ParameterGroup> ParameterGroups => Groups;
 
     /// <summary>Whether a step was ever taken, or left out because it was not finite. Schedulers warn when none was.</summary>
-    internal bool HasStepped { get; set; }
+    internal virtual bool HasStepped { get; set; }
 
     /// <summary>Who is inside, and what may be called from there.</summary>
-    internal Turn Turn { get; }
+    internal Turn Turn { get; private set; }
+
+    /// <summary>What is remembered, by the parameters' identity.</summary>
+    internal Dictionary<object, ParameterState> States { get; private protected set; } = [];
+
+    /// <summary>The optimizers that step together in a step of this one: itself, unless it is one of several.</summary>
+    internal virtual ReadOnlySpan<Optimizer> Parts => self;
+
+    /// <summary>The optimizer of several that this one is a part of; null when it is none's.</summary>
+    internal CombinedOptimizer? CombinedIn { get; private set; }
 
     private protected abstract IReadOnlyList<ParameterGroup> Groups { get; }
 
@@ -103,7 +116,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
             CheckHeld("Step");
             CheckLoaded();
             AnyStepping?.Invoke(this, EventArgs.Empty);
-            Stepping?.Invoke(this, EventArgs.Empty);
+            RaiseStepping();
             Turn.Check();
         }
         catch
@@ -143,9 +156,13 @@ public abstract partial class Optimizer : IStateful, IDisposable
     {
         Turn.GoTo(Stage.After);
         HasStepped = true;
-        Stepped?.Invoke(this, EventArgs.Empty);
+        RaiseStepped();
         AnyStepped?.Invoke(this, EventArgs.Empty);
     }
+
+    internal virtual void RaiseStepping() => Stepping?.Invoke(this, EventArgs.Empty);
+
+    internal virtual void RaiseStepped() => Stepped?.Invoke(this, EventArgs.Empty);
 
     /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
     internal TLoss Evaluate<TLoss>(Func<TLoss> closure)
@@ -189,9 +206,10 @@ public abstract partial class Optimizer : IStateful, IDisposable
         text.Append(CultureInfo.InvariantCulture, $"{GetType().Name} (\n");
         for (int i = 0; i < Groups.Count; i++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : "\n")}Parameter Group {i}\n");
             var group = Groups[i];
-            var shown = group.OptionKeys.Where(key => group.Saves(key, StandardOptions)).Select(key => (Key: key, Value: group[key])).Concat(group.Numbers.All.Select(n => (n.Key, (object?)n.Value))).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
+            var part = PartOf(group);
+            text.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : "\n")}Parameter Group {i}{(part == this ? "" : $" of {part.GetType().Name}")}\n");
+            var shown = group.OptionKeys.Where(key => group.Saves(key, part.StandardOptions)).Select(key => (Key: key, Value: group[key])).Concat(group.Numbers.All.Select(n => (n.Key, (object?)n.Value))).Concat(group.Extras.Select(e => (Key: e.Key.ToString(), e.Value)));
             foreach (var (key, value) in shown.OrderBy(entry => entry.Key, StringComparer.Ordinal))
                 text.Append(CultureInfo.InvariantCulture, $"    {key}: {OptionDescriptor.Text(value)}\n");
         }
@@ -206,6 +224,12 @@ public abstract partial class Optimizer : IStateful, IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Makes it a part of another optimizer: they are used one at a time, and whichever is disposed, all are.</summary>
+    internal void JoinTo(CombinedOptimizer combined) => (CombinedIn, Turn) = (combined, combined.Turn);
+
+    /// <summary>The optimizer that a group's parameters are stepped by.</summary>
+    internal virtual Optimizer PartOf(ParameterGroup group) => this;
+
     /// <summary>The options as they are when nobody says otherwise.</summary>
     internal abstract OptimizerOptions StandardOptions { get; }
 
@@ -219,12 +243,34 @@ public abstract partial class Optimizer : IStateful, IDisposable
     internal abstract ParameterGroup MakeGroup(IEnumerable<Parameter> parameters, OptimizerOptions options);
 
     /// <summary>Takes other groups of the same parameters.</summary>
-    private protected abstract void SetGroups(IReadOnlyList<ParameterGroup> to);
+    internal abstract void SetGroups(IReadOnlyList<ParameterGroup> to);
 
-    internal bool Has(object identity, ParameterState state) => States.TryGetValue(identity, out var present) && present == state;
+    /// <summary>Why a gradient of this kind can't be used in a group, and what can; null when it can.</summary>
+    internal abstract string? WhyRefused(bool sparse, ParameterGroup group);
+
+    /// <summary>Gives parameters their rules.</summary>
+    /// <param name="context">The step.</param>
+    /// <param name="first">The number that the first group has in it.</param>
+    internal abstract void Plan(StepContext context, int first);
 
     /// <summary>One step over all groups, without hooks.</summary>
-    private protected abstract void Update();
+    private protected virtual void Update()
+    {
+        Turn.GoTo(Stage.Working);
+        try
+        {
+            Context.Begin(Parts);
+            if (!Context.GoesOn())
+                return;
+            for (int i = 0; i < Parts.Length; i++)
+                Parts[i].Plan(Context, Context.GoTo(i));
+            Context.Run();
+        }
+        finally
+        {
+            Context.End();
+        }
+    }
 
     /// <summary>The closure, then one step. An optimizer that needs the loss several times overrides it.</summary>
     private protected virtual TLoss UpdateWith<TLoss>(Func<TLoss> closure)
@@ -247,7 +293,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
         return null;
     }
 
-    void Free()
+    internal virtual void Free()
     {
         Context.Forget();
         foreach (var state in States.Values)

@@ -52,7 +52,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         return made;
     }
 
-    private protected override void SetGroups(IReadOnlyList<ParameterGroup> to)
+    internal override void SetGroups(IReadOnlyList<ParameterGroup> to)
     {
         foreach (var old in groups.Where(group => !to.Contains(group)))
             old.Detach();
@@ -73,8 +73,9 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
     {
         ArgumentNullException.ThrowIfNull(group);
         using var turn = Turn.Enter("AddParameterGroup", within: Stage.Before | Stage.After);
-        MemoryOverlap.Refuse(groups.SelectMany(g => g.Parameters).Concat(group.Parameters).DistinctBy(p => p.Identity), nameof(group));
-        Add(group, groups.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity));
+        IReadOnlyList<ParameterGroup> present = CombinedIn?.ParameterGroups ?? groups;
+        MemoryOverlap.Refuse(present.SelectMany(g => g.Parameters).Concat(group.Parameters).DistinctBy(p => p.Identity), nameof(group));
+        Add(group, present.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity));
     }
 
     /// <param name="group">The group.</param>
@@ -98,67 +99,6 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         foreach (var parameter in group.Parameters)
             placed.Add(parameter.Identity, (parameter, groups.Count));
         groups.Add(group);
-    }
-
-    /// <summary>
-    /// Puts other parameters in the place of those with the same names, with their state and options. For use after
-    /// <c>module.to(…)</c>, which leaves a TorchSharp module with new parameters:
-    /// <c>optimizer.Rebind(model.Parameters())</c>. State moves to the new parameters' device and type.
-    /// </summary>
-    /// <exception cref="ArgumentException">Names are missing or not unique, a shape differs, or parameters are the same tensor or share memory. Nothing was changed.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of a <see cref="ClosureOptimizer{TOptions}"/>. Nothing was changed.</exception>
-    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
-    /// <remarks>Parameters that the optimizer does not have are left out, and a warning (<see cref="Warnings"/>) names them: weights that were tied may have come apart when the module was moved.</remarks>
-    public void Rebind(IEnumerable<Parameter> parameters)
-    {
-        ArgumentNullException.ThrowIfNull(parameters);
-        using var turn = Turn.Enter("Rebind", within: Stage.Before | Stage.After);
-        CheckHeld("Rebind");
-        var byName = new Dictionary<string, Parameter>();
-        foreach (var parameter in parameters)
-        {
-            if (parameter is null)
-                throw new ArgumentNullException(nameof(parameters), "A parameter is null.");
-            if (parameter.Name.Length == 0 || !byName.TryAdd(parameter.Name, parameter))
-                throw new ArgumentException($"Parameters are matched by name, but {parameter} has none, or one that came before.", nameof(parameters));
-        }
-        var old = groups.SelectMany(g => g.Parameters).ToArray();
-        if (old.GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1 || g.Key.Length == 0) is { } unclear)
-            throw new ArgumentException($"Parameters are matched by name, but the optimizer has {unclear.Count()} with the name '{unclear.Key}'.", nameof(parameters));
-        foreach (var parameter in old)
-        {
-            if (!byName.TryGetValue(parameter.Name, out var match))
-                throw new ArgumentException($"The optimizer's parameter {parameter} has no match of its name.", nameof(parameters));
-            if (!match.Shape.SequenceEqual(parameter.Shape))
-                throw new ArgumentException($"Parameter {parameter} can't be replaced by {match}: the shape differs.", nameof(parameters));
-            CheckParameter(match);
-        }
-        Parameter[] taken = [.. old.Select(p => byName[p.Name])];
-        if (taken.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            throw new ArgumentException($"Parameters {string.Join(" and ", twice)} are the same tensor: it would be stepped twice.", nameof(parameters));
-        MemoryOverlap.Refuse(taken, nameof(parameters));
-
-        var states = new Dictionary<object, ParameterState>();
-        foreach (var group in groups)
-        {
-            for (int i = 0; i < group.ParameterArray.Length; i++)
-            {
-                ref var place = ref group.ParameterArray[i];
-                var match = byName[place.Name];
-                if (States.TryGetValue(place.Identity, out var state))
-                {
-                    if (match.Backend != place.Backend || match.ElementType != place.ElementType)
-                        state.MoveTo(match, group.Options.StatePrecision);
-                    states[match.Identity] = state;
-                }
-                place = match;
-            }
-        }
-        States = states;
-        Context.Forget();
-        string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name))];
-        if (leftOut.Length > 0)
-            Warnings.Raise(this, $"Rebind was given parameters that the optimizer does not have and does not train: {string.Join(", ", leftOut)}. If they were tied to others before, tie them again first; else give the optimizer's own only.");
     }
 
     /// <summary>What the optimizer remembers of a parameter, in the order in which state dicts have it. Everything that its rules use is in it.</summary>
@@ -194,6 +134,8 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     internal override void CheckParameter(Parameter parameter, OptimizerOptions options) => CheckParameter(parameter, (TOptions)options);
 
+    internal override void CheckKind(Parameter parameter) => CheckParameter(parameter);
+
     /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have, beside those that are in <see cref="ParameterGroups"/>.</summary>
     protected virtual void CheckGroup(ParameterGroup<TOptions> group)
     {
@@ -225,30 +167,18 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
 
     internal override (StateEntry Entry, string Problem)? WrongTogether(Parameter parameter, StateDict state) => CheckState(parameter, state);
 
-    internal string? WhyRefused(bool sparse, TOptions options) => Refuses(sparse, options);
+    internal override string? WhyRefused(bool sparse, ParameterGroup group) => Refuses(sparse, ((ParameterGroup<TOptions>)group).Options);
 
     internal override IReadOnlyList<StateEntry> EntriesOf(Parameter parameter) => StateEntries(parameter);
 
-    private protected override void Update()
+    internal override void Plan(StepContext context, int first)
     {
-        Turn.GoTo(Stage.Working);
-        try
+        for (int i = 0; i < groups.Count; i++)
         {
-            Context.Begin(this, groups, States);
-            if (!Context.GoesOn())
-                return;
-            for (int i = 0; i < groups.Count; i++)
-            {
-                if (Context.Has<float>(i))
-                    Update(new GroupStep<float>(Context, i), groups[i].Options);
-                if (Context.Has<double>(i))
-                    Update(new GroupStep<double>(Context, i), groups[i].Options);
-            }
-            Context.Run();
-        }
-        finally
-        {
-            Context.End();
+            if (context.Has<float>(first + i))
+                Update(new GroupStep<float>(context, first + i), groups[i].Options);
+            if (context.Has<double>(first + i))
+                Update(new GroupStep<double>(context, first + i), groups[i].Options);
         }
     }
 

@@ -14,7 +14,7 @@ public abstract class OptimizerDriver
     public static IReadOnlyList<Type> PublicOptimizers { get; } =
     [
         .. from type in typeof(Optimizer).Assembly.GetExportedTypes()
-           where !type.IsAbstract && type.IsSubclassOf(typeof(Optimizer))
+           where !type.IsAbstract && type.IsSubclassOf(typeof(Optimizer)) && type != typeof(CombinedOptimizer)
            orderby type.Name
            select type
     ];

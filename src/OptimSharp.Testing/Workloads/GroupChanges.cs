@@ -5,6 +5,8 @@ internal abstract class GroupChanges
 {
     public static GroupChanges For(Optimizer optimizer)
     {
+        if (optimizer is CombinedOptimizer)
+            return new CombinedChanges();
         for (var type = optimizer.GetType(); type is not null; type = type.BaseType)
         {
             if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Optimizer<>))
@@ -34,5 +36,20 @@ sealed class GroupChanges<TOptions> : GroupChanges
         var typed = (Optimizer<TOptions>)optimizer;
         var precision = typed.ParameterGroups[0].Options.StatePrecision;
         typed.AddParameterGroup(new(parameters, defaults => defaults with { LearningRate = rate, StatePrecision = precision }));
+    }
+}
+
+sealed class CombinedChanges : GroupChanges
+{
+    public override void SetPrecision(Optimizer optimizer, StatePrecision precision)
+    {
+        foreach (var part in ((CombinedOptimizer)optimizer).Optimizers)
+            For(part).SetPrecision(part, precision);
+    }
+
+    public override void AddGroup(Optimizer optimizer, IEnumerable<Parameter> parameters, double rate)
+    {
+        var first = ((CombinedOptimizer)optimizer).Optimizers[0];
+        For(first).AddGroup(first, parameters, rate);
     }
 }

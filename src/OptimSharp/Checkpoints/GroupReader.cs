@@ -12,7 +12,7 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     public static readonly string[] SchedulerKeys = ["initial_lr", "max_lr", "min_lr", "swa_lr", "max_momentum", "base_momentum"];
 
     /// <summary>What says which parameters a group has.</summary>
-    static readonly string[] Structure = ["params", "param_names"];
+    static readonly string[] Structure = ["params", "param_names", SavedGroup.Algorithm];
 
     /// <summary>PyTorch's choices of an implementation. They change no result, and we have none of them.</summary>
     static readonly string[] Implementation = ["foreach", "fused", "capturable", "differentiable"];
@@ -35,8 +35,6 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         // </options>
     ];
 
-    readonly OptimizerOptions standard = optimizer.StandardOptions;
-
     /// <summary>Whether a name can be an extra's: it is neither an option nor what says which parameters a group has.</summary>
     public static bool CanBeExtra(ParameterGroup group, StateKey key) =>
         key.Name is not { } name || !(group.HasOption(name) || group.Numbers.Has(name) || OptionsOfAll.Contains(name) || Structure.Contains(name) || Implementation.Contains(name));
@@ -48,17 +46,18 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         {
             if (!groups.Any(g => g.HasOption(key) || g.Numbers.Has(key) || g.Extras.ContainsKey(key)) && !SchedulerKeys.Contains(key))
             {
-                string[] known = [.. groups[0].OptionKeys, .. SchedulerKeys, .. groups.SelectMany(g => g.Extras.Keys).Select(k => k.ToString()).Except(SchedulerKeys)];
+                string[] known = [.. groups.SelectMany(g => g.OptionKeys).Distinct(), .. SchedulerKeys, .. groups.SelectMany(g => g.Extras.Keys).Select(k => k.ToString()).Except(SchedulerKeys)];
                 throw new ArgumentException($"There is no option '{key}' to keep; there are: {string.Join(", ", known)}.", nameof(options));
             }
         }
     }
 
     /// <summary>A saved group on top of one of the optimizer's, as it would be.</summary>
-    /// <param name="group">The optimizer's group.</param>
+    /// <param name="part">The optimizer whose group it is.</param>
+    /// <param name="group">The group.</param>
     /// <param name="basis">What that has, or had before new schedulers wrote to it: where options to be kept come from.</param>
     /// <param name="from">The saved group.</param>
-    public GroupContent Read(ParameterGroup group, GroupContent basis, StateDict from)
+    public GroupContent Read(Optimizer part, ParameterGroup group, GroupContent basis, StateDict from)
     {
         foreach (var key in from.Keys)
         {
@@ -68,8 +67,8 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
                     + string.Join(", ", group.OptionKeys));
             }
         }
-        var read = group.ReadOptions(from, basis.Options, options, standard);
-        return new(read, ReadExtras(group, basis, from), basis.Numbers.Read(from, options.Keep));
+        var read = group.ReadOptions(from, basis.Options, options, part.StandardOptions);
+        return new(read, ReadExtras(part, group, basis, from), basis.Numbers.Read(from, options.Keep));
     }
 
     /// <summary>Notes the options that one side alone has.</summary>
@@ -93,13 +92,13 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
         static string Text(StateDict dict, StateKey key) => dict.TryGetValue(key, out object? value) ? StateDict.Text(value, most: 100) : "missing";
     }
 
-    StateDict ReadExtras(ParameterGroup group, GroupContent basis, StateDict from)
+    StateDict ReadExtras(Optimizer part, ParameterGroup group, GroupContent basis, StateDict from)
     {
         var read = new StateDict();
         bool keepsStart = options.Keep.Contains("lr") && !options.Keep.Contains("initial_lr");
         foreach (var (key, value) in from.Clone())
         {
-            if (!CanBeExtra(group, key) || IsCount(group, key) || key.Name is { } kept && options.Keep.Contains(kept))
+            if (!CanBeExtra(group, key) || IsCount(part, group, key) || key.Name is { } kept && options.Keep.Contains(kept))
                 continue;
             if (value is null && SchedulerKeys.Contains(key.Name))
                 continue; // not a scheduler's, but an option of another library's that is not set
@@ -117,7 +116,7 @@ internal sealed class GroupReader(Optimizer optimizer, LoadStateOptions options,
     }
 
     /// <summary>Whether it is a count of steps for the whole group, which becomes each parameter's own.</summary>
-    bool IsCount(ParameterGroup group, StateKey key) => key == StateEntry.Step.Key && group.Parameters.Any(p => optimizer.EntriesOf(p).Any(e => e.Kind == StateKind.Step));
+    static bool IsCount(Optimizer part, ParameterGroup group, StateKey key) => key == StateEntry.Step.Key && group.Parameters.Any(p => part.EntriesOf(p).Any(e => e.Kind == StateKind.Step));
 
     static bool IsForeign(ParameterGroup group, StateKey key) => key.Name is { } name && OptionsOfAll.Contains(name) && !group.HasOption(name) && !group.Numbers.Has(name);
 }

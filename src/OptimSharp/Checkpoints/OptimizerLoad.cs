@@ -4,9 +4,10 @@ namespace OptimSharp;
 
 /// <summary>What a group of an optimizer becomes.</summary>
 /// <param name="Group">The group: one of the optimizer's, or a new one.</param>
+/// <param name="Part">The optimizer whose group it is or will be.</param>
 /// <param name="Content">What is loaded into it; null: nothing.</param>
 /// <param name="BeforeSchedulers">The same without what new schedulers wrote, if they wrote the last.</param>
-internal sealed record LoadedGroup(ParameterGroup Group, GroupContent? Content, GroupContent? BeforeSchedulers);
+internal sealed record LoadedGroup(ParameterGroup Group, Optimizer Part, GroupContent? Content, GroupContent? BeforeSchedulers);
 
 /// <summary>A state dict that was read and checked, and is ready to be taken over: until then nothing has changed.</summary>
 internal sealed class OptimizerLoad
@@ -52,7 +53,7 @@ internal sealed class OptimizerLoad
         ? $"{optimizer.GetType().Name} has loaded no parameter's state: no name in the state dict is one of its own{StatePrefix.Advice(saved.SelectMany(g => g.Parameters).Select(p => p.Text), matched.Select(m => m.Parameter.Name))}."
         : null;
 
-    void CheckOptions(LoadedGroup loaded, int index)
+    static void CheckOptions(LoadedGroup loaded, int index)
     {
         if (loaded.Content is not { } content)
             return;
@@ -60,7 +61,7 @@ internal sealed class OptimizerLoad
         {
             try
             {
-                optimizer.CheckParameter(parameter, content.Options);
+                loaded.Part.CheckParameter(parameter, content.Options);
             }
             catch (ArgumentException e)
             {
@@ -79,16 +80,24 @@ internal sealed class OptimizerLoad
             int[] from = [.. places[i].Distinct()];
             if (from.Length == 0 && group.Parameters.Count == 0 && byPosition)
                 from = [i];
-            return from.Length == 0 ? new LoadedGroup(group, null, null) : Read(group, i, from);
+            return from.Length == 0 ? new LoadedGroup(group, optimizer.PartOf(group), null, null) : Read(group, i, from);
         })];
     }
 
     LoadedGroup Read(ParameterGroup group, int index, int[] from)
     {
-        GroupContent present = new(group.CurrentOptions, group.Extras, group.Numbers), content = reader.Read(group, present, saved[from[0]].Dict);
+        var part = optimizer.PartOf(group);
+        if (from.FirstOrDefault(i => saved[i].IsOfOther(part), -1) is >= 0 and var foreign)
+        {
+            if (options.Missing == MissingState.Refuse)
+                throw new StateDictException(OptimizerState.PathIn(saved[foreign].Dict, SavedGroup.Algorithm), $"is {saved[foreign].Name}, but the optimizer's group {index}, which has parameters of it, is stepped by {part.GetType().Name} (Missing says what becomes of it)");
+            entries.Add(new($"param_groups[{index}]", LoadOutcome.Kept, Group: index, FromGroup: foreign, Reason: $"it was stepped by {saved[foreign].Name}, and is by {part.GetType().Name}"));
+            return new(group, part, null, null);
+        }
+        GroupContent present = new(group.CurrentOptions, group.Extras, group.Numbers), content = reader.Read(part, group, present, saved[from[0]].Dict);
         foreach (int other in from.Skip(1))
         {
-            var second = reader.Read(group, present, saved[other].Dict);
+            var second = reader.Read(part, group, present, saved[other].Dict);
             if (content.Options == second.Options && content.Extras.ToString() == second.Extras.ToString() && content.Numbers.IsLike(second.Numbers))
                 continue;
             string difference = reader.Difference(saved[from[0]].Dict, saved[other].Dict);
@@ -98,10 +107,10 @@ internal sealed class OptimizerLoad
                     $"has parameters of the optimizer's group {index}, of which others are in the state's group {from[0]}: {difference}. RebuildGroups makes the state's groups; Keep leaves such options as they are");
             }
             entries.Add(new($"param_groups[{index}]", LoadOutcome.Kept, Group: index, Reason: $"its parameters come from groups {from[0]} and {other}, of which {difference}"));
-            return new(group, null, null);
+            return new(group, part, null, null);
         }
         reader.Report(group, index, saved[from[0]]);
-        return new(group, content, group.BeforeSchedulers is { } before && options.Keep.Count > 0 ? reader.Read(group, before, saved[from[0]].Dict) : null);
+        return new(group, part, content, group.BeforeSchedulers is { } before && options.Keep.Count > 0 ? reader.Read(part, group, before, saved[from[0]].Dict) : null);
     }
 
     /// <summary>The state dict's groups, and after them what only the optimizer has.</summary>
@@ -117,26 +126,31 @@ internal sealed class OptimizerLoad
             MatchedParameter[] mine = [.. from.Parameters.Where(byPlace.ContainsKey).Select(p => byPlace[p])];
             int[] basis = [.. mine.Select(m => m.Group).Distinct()];
             var group = groups[basis.Length > 0 ? basis[0] : Math.Min(from.Number, groups.Count - 1)];
+            var part = optimizer.PartOf(group);
+            if (from.IsOfOther(part))
+                throw new StateDictException(OptimizerState.PathIn(from.Dict, SavedGroup.Algorithm), $"is {from.Name}, but its parameters are stepped by {part.GetType().Name}: such a group can't be rebuilt");
             foreach (int other in basis.Skip(1))
             {
+                if (optimizer.PartOf(groups[other]) is var second && second != part)
+                    throw new StateDictException(OptimizerState.PathIn(from.Dict, from.NamesKey), $"has parameters that are stepped by {part.GetType().Name} and by {second.GetType().Name}: such a group can't be rebuilt");
                 if (options.Keep.FirstOrDefault(key => Kept(group, key) != Kept(groups[other], key)) is { } different)
                     throw new StateDictException(OptimizerState.PathIn(from.Dict, from.NamesKey), $"has parameters of the optimizer's groups {basis[0]} and {other}, of which '{different}' can't both be kept: it is {Kept(group, different)} and {Kept(groups[other], different)}");
             }
             var target = Target(group, [.. mine.Select(m => m.Parameter)]);
             reader.Report(group, made.Count, from);
-            made.Add(new(target, reader.Read(group, new(group.CurrentOptions, group.Extras, group.Numbers), from.Dict),
-                group.BeforeSchedulers is { } before && options.Keep.Count > 0 ? reader.Read(group, before, from.Dict) : null));
+            made.Add(new(target, part, reader.Read(part, group, new(group.CurrentOptions, group.Extras, group.Numbers), from.Dict),
+                group.BeforeSchedulers is { } before && options.Keep.Count > 0 ? reader.Read(part, group, before, from.Dict) : null));
         }
         foreach (var (i, group) in groups.Index())
         {
             Parameter[] left = [.. matched.Where(m => m.Group == i && m.From is null).Select(m => m.Parameter)];
             if (left.Length > 0)
-                made.Add(Target(group, left) is var target && target == group ? new(group, null, null) : new(target, new(group.CurrentOptions, group.Extras, group.Numbers), group.BeforeSchedulers));
+                made.Add(Target(group, left) is var target && target == group ? new(group, optimizer.PartOf(group), null, null) : new(target, optimizer.PartOf(group), new(group.CurrentOptions, group.Extras, group.Numbers), group.BeforeSchedulers));
         }
         return [.. made];
 
         ParameterGroup Target(ParameterGroup group, Parameter[] parameters) =>
-            group.Parameters.SequenceEqual(parameters) && !made.Exists(m => m.Group == group) ? group : optimizer.MakeGroup(parameters, group.CurrentOptions);
+            group.Parameters.SequenceEqual(parameters) && !made.Exists(m => m.Group == group) ? group : optimizer.PartOf(group).MakeGroup(parameters, group.CurrentOptions);
 
         static string Kept(ParameterGroup group, string key) =>
             group.HasOption(key) ? OptionDescriptor.Text(group[key]) : group.Extras.TryGetValue(key, out object? value) ? StateDict.Text(value, most: 100) : "none";
@@ -144,7 +158,6 @@ internal sealed class OptimizerLoad
 
     Dictionary<object, ParameterState> ReadStates(StateDict states)
     {
-        var stateReader = new StateReader(optimizer, options, entries);
         var made = new Dictionary<object, ParameterState>();
         var places = Groups.SelectMany((g, i) => g.Group.Parameters.Select(p => (p.Identity, i))).ToDictionary(x => x.Identity, x => x.i);
         try
@@ -154,7 +167,11 @@ internal sealed class OptimizerLoad
                 int group = places[parameter.Identity];
                 string name = parameter.Name.Length > 0 ? parameter.Name : k.ToString(CultureInfo.InvariantCulture);
                 string? misfit = null;
-                if (from is not null)
+                if (from is not null && saved[from.Group].IsOfOther(Groups[group].Part))
+                {
+                    misfit = $"it is of {saved[from.Group].Name}, not of {Groups[group].Part.GetType().Name}";
+                }
+                else if (from is not null)
                 {
                     if (!states.ContainsKey(from.Key) || states.GetDict(from.Key) is not { Count: > 0 } entry)
                     {
@@ -164,7 +181,7 @@ internal sealed class OptimizerLoad
                     var state = new ParameterState();
                     made.Add(parameter.Identity, state);
                     var precision = (Groups[group].Content?.Options ?? Groups[group].Group.CurrentOptions).StatePrecision;
-                    misfit = stateReader.Read(parameter, entry, saved[from.Group].Dict, precision, state);
+                    misfit = new StateReader(Groups[group].Part, options, entries).Read(parameter, entry, saved[from.Group].Dict, precision, state);
                     if (misfit is null)
                     {
                         entries.Add(new(name, LoadOutcome.Loaded, from.Text, group, from.Group));
@@ -183,7 +200,7 @@ internal sealed class OptimizerLoad
         {
             foreach (var (identity, state) in made)
             {
-                if (!optimizer.Has(identity, state))
+                if (optimizer.StateOf(identity) != state)
                     state.Dispose();
             }
             throw;

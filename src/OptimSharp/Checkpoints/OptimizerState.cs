@@ -16,14 +16,17 @@ internal static class OptimizerState
         foreach (var group in optimizer.ParameterGroups)
         {
             var ids = new List<long>();
+            var part = optimizer.PartOf(group);
             foreach (var parameter in group.Parameters)
             {
-                if (optimizer.StateOf(parameter) is { } state)
-                    states.Add(id, Save(state, optimizer.EntriesOf(parameter)));
+                if (part.StateOf(parameter) is { } state)
+                    states.Add(id, Save(state, part.EntriesOf(parameter)));
                 ids.Add(id++);
             }
             var saved = new StateDict();
-            group.SaveOptions(saved, optimizer.StandardOptions);
+            if (part != optimizer)
+                saved[SavedGroup.Algorithm] = part.GetType().Name;
+            group.SaveOptions(saved, part.StandardOptions);
             foreach (var (key, value) in group.Numbers.All)
                 saved[key] = value;
             foreach (var (key, value) in group.Extras.Clone())

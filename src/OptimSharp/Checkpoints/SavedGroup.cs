@@ -12,6 +12,9 @@ internal sealed record SavedParameter(StateKey Key, string? Name, int Group)
 /// <summary>A group as a state dict has it.</summary>
 internal sealed class SavedGroup
 {
+    /// <summary>The key that says by which optimizer of several the group is stepped.</summary>
+    public const string Algorithm = "algorithm";
+
     public SavedGroup(StateDict dict, int number)
     {
         Dict = dict;
@@ -29,6 +32,12 @@ internal sealed class SavedGroup
     public StateDict Dict { get; }
 
     public int Number { get; }
+
+    /// <summary>The optimizer of several that the group was stepped by; null when there was one only.</summary>
+    public string? Name => Dict.TryGetValue(Algorithm, out object? value) ? value as string : null;
+
+    /// <summary>Whether another one of several stepped it.</summary>
+    public bool IsOfOther(Optimizer optimizer) => optimizer.CombinedIn is not null && Name is { } name && !name.Equals(optimizer.GetType().Name, StringComparison.OrdinalIgnoreCase);
 
     public SavedParameter[] Parameters { get; }
 

@@ -54,7 +54,7 @@ public sealed record TrainingStepOptions
             throw Refused(nameof(MicroBatches), $"{optimizer.GetType().Name} evaluates its closure several times a step: go through the MicroBatches inside the closure.");
         foreach (var scheduler in Schedulers ?? throw Refused(nameof(Schedulers), "Schedulers must be a list, but is null."))
         {
-            if (scheduler?.Optimizer != optimizer)
+            if (scheduler is null || scheduler.Optimizer != optimizer && scheduler.Optimizer.CombinedIn != optimizer)
                 throw Refused(nameof(Schedulers), scheduler is null ? "A scheduler is null." : $"{scheduler.GetType().Name} sets the rates of another optimizer.");
             if (scheduler is ReduceLROnPlateau)
                 throw Refused(nameof(Schedulers), "ReduceLROnPlateau needs a metric: step it yourself.");

@@ -97,7 +97,7 @@ public sealed class Lookahead : IStateful, IDisposable
         StepsAhead = 0;
     }
 
-    /// <summary>Takes the optimizer's parameters anew when they are others: after <see cref="Optimizer{TOptions}.Rebind"/>.</summary>
+    /// <summary>Takes the optimizer's parameters anew when they are others: after <see cref="Optimizer.Rebind"/>.</summary>
     void Follow()
     {
         var present = Present();

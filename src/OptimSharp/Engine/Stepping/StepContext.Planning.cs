@@ -11,9 +11,8 @@ internal sealed partial class StepContext
 
     internal GroupNumbers NumbersOf(int group) => groupsOf[group].Numbers;
 
-    internal int GroupCount => groupsOf.Length;
-
-    internal SharedNumbers SharedNumbers => field ??= new(this);
+    /// <summary>The numbers that the groups of the optimizer that is planning share.</summary>
+    internal SharedNumbers SharedNumbers => parts[part].Shared ??= new(this, parts[part].First, parts[part].Last);
 
     internal ref Entry this[int i] => ref entries[i];
 
@@ -64,7 +63,8 @@ internal sealed partial class StepContext
     internal void CheckDeclared(ref Entry entry, StateEntry state)
     {
         StateEntry? listed = null;
-        foreach (var other in optimizer!.EntriesOf(entry.Parameter))
+        var optimizer = parts[part].Optimizer;
+        foreach (var other in optimizer.EntriesOf(entry.Parameter))
         {
             if (other.Key != state.Key)
                 continue;
@@ -90,7 +90,7 @@ internal sealed partial class StepContext
         entry.Memory = entry.Memory with { Gradient = new(full) };
     }
 
-    /// <summary>The 2-norm of all gradients of the step as rules will see them. Those that are sparse were changed before rules are planned, the others are changed with them.</summary>
+    /// <summary>The 2-norm of all gradients of the optimizer's step as rules will see them. Those that are sparse were changed before rules are planned, the others are changed with them.</summary>
     internal double GradientNorm()
     {
         if (gradientNorm is { } known)
@@ -105,7 +105,8 @@ internal sealed partial class StepContext
         norms ??= new();
         try
         {
-            foreach (ref var entry in entries.AsSpan())
+            int first = groupsOf[parts[part].First].First, last = groupsOf[parts[part].Last - 1].Last;
+            foreach (ref var entry in entries.AsSpan(first, last - first))
             {
                 if (entry.Present && entry.Memory.Rows is not null == sparse)
                     norms.Add(entry.Parameter, entry.Memory, entry.Rows, entry.GradType);

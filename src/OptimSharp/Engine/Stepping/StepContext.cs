@@ -3,7 +3,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// One step of one optimizer: which parameters take part, what is planned for them, and the way back when something
+/// One step of an optimizer, or of several that step together: which parameters take part, what is planned for them, and the way back when something
 /// fails. Kept between steps, so that its lists are allocated once.
 /// </summary>
 internal sealed partial class StepContext
@@ -49,16 +49,25 @@ internal sealed partial class StepContext
     int sparseCount, denseCount;
     Entry[] entries = [];
     Group[] groupsOf = [];
-    Dictionary<object, ParameterState>? bound; // the states that the entries' are from
-    Optimizer? optimizer; // whose step it is
+    Part[] parts = []; // the optimizers whose step it is
+    int part; // the one that is planning
     int version;
     bool done;   // there is nothing to take back
     bool counts; // the step was taken
     GradientPass? norms;
     double? gradientNorm; // of this step's gradients, once a rule asked
 
+    struct Part
+    {
+        public Optimizer Optimizer;
+        public Dictionary<object, ParameterState>? States; // that the entries' are from
+        public int First, Last; // its groups: from, and up to (not included)
+        public SharedNumbers? Shared; // of these groups
+    }
+
     struct Group
     {
+        public ParameterGroup Source;
         public Parameter[] Parameters;
         public GroupNumbers Numbers;
         public int First, Last; // its entries: from, and up to (not included)
@@ -72,77 +81,116 @@ internal sealed partial class StepContext
     public Powers Powers { get; } = new();
 
     /// <summary>Opens every parameter that has a gradient. Throws, with nothing changed, when one can't take part.</summary>
-    public void Begin<TOptions>(Optimizer<TOptions> optimizer, List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
-        where TOptions : OptimizerOptions, new()
+    /// <param name="optimizers">The optimizers that step together.</param>
+    public void Begin(ReadOnlySpan<Optimizer> optimizers)
     {
         done = counts = false;
-        gradientNorm = null;
-        this.optimizer = optimizer;
-        Bind(groups, states);
+        Bind(optimizers);
         opening.Run(entries, Execution.ThreadCount, Frame?.Use ?? GradientUse.Read);
-        for (int i = 0; i < groups.Count; i++)
+        foreach (ref var of in parts.AsSpan())
         {
-            ref var group = ref groupsOf[i];
-            (group.HasFloat, group.HasDouble) = (false, false);
-            var options = groups[i].Options;
-            string? refusal = optimizer.WhyRefused(sparse: false, options);
-            foreach (ref var entry in entries.AsSpan(group.First, group.Last - group.First))
+            for (int i = of.First; i < of.Last; i++)
+                Begin(of, ref groupsOf[i]);
+        }
+    }
+
+    void Begin(in Part of, ref Group group)
+    {
+        (group.HasFloat, group.HasDouble) = (false, false);
+        string? refusal = of.Optimizer.WhyRefused(sparse: false, group.Source);
+        foreach (ref var entry in entries.AsSpan(group.First, group.Last - group.First))
+        {
+            if (!entry.Present)
+                continue;
+            if ((entry.Memory.Rows is null ? refusal : of.Optimizer.WhyRefused(sparse: true, group.Source)) is { } reason)
+                throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
+            entry.GradType = entry.Type;
+            entry.Precision = group.Source.CurrentOptions.StatePrecision;
+            (entry.Counts, entry.Fused, entry.Ruled) = (false, false, false);
+            if (entry.GradType.Compute() == ElementType.Float64)
+                group.HasDouble = true;
+            else
+                group.HasFloat = true;
+            if (entry.Memory.Rows is { } rows)
             {
-                if (!entry.Present)
-                    continue;
-                if ((entry.Memory.Rows is null ? refusal : optimizer.WhyRefused(sparse: true, options)) is { } reason)
-                    throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
-                entry.GradType = entry.Type;
-                entry.Precision = options.StatePrecision;
-                (entry.Counts, entry.Fused, entry.Ruled) = (false, false, false);
-                if (entry.GradType.Compute() == ElementType.Float64)
-                    group.HasDouble = true;
-                else
-                    group.HasFloat = true;
-                if (entry.Memory.Rows is { } rows)
-                {
-                    if (sparseCount == sparse.Count)
-                        sparse.Add(new());
-                    (entry.Rows = sparse[sparseCount++]).Collect(entry.Parameter, rows);
-                }
-                if (entry.State is null && !states.TryGetValue(entry.Parameter.Identity, out entry.State))
-                    states.Add(entry.Parameter.Identity, entry.State = new ParameterState());
+                if (sparseCount == sparse.Count)
+                    sparse.Add(new());
+                (entry.Rows = sparse[sparseCount++]).Collect(entry.Parameter, rows);
             }
+            if (entry.State is null && !of.States!.TryGetValue(entry.Parameter.Identity, out entry.State))
+                of.States.Add(entry.Parameter.Identity, entry.State = new ParameterState());
         }
     }
 
     /// <summary>Makes the entries anew when groups, parameters or states were exchanged since the last step.</summary>
-    void Bind<TOptions>(List<ParameterGroup<TOptions>> groups, Dictionary<object, ParameterState> states)
-        where TOptions : OptimizerOptions, new()
+    void Bind(ReadOnlySpan<Optimizer> optimizers)
     {
-        bool same = bound == states && groupsOf.Length == groups.Count;
-        for (int i = 0; same && i < groups.Count; i++)
-            same = groupsOf[i].Parameters == groups[i].ParameterArray;
-        if (same)
+        if (IsBound(optimizers))
             return;
-        groupsOf = new Group[groups.Count];
-        int count = 0;
-        for (int i = 0; i < groups.Count; i++)
+        parts = new Part[optimizers.Length];
+        groupsOf = new Group[CountGroups(optimizers)];
+        int count = 0, last = 0;
+        for (int k = 0; k < parts.Length; k++)
         {
-            var parameters = groups[i].ParameterArray;
-            groupsOf[i] = new() { Parameters = parameters, Numbers = groups[i].Numbers, First = count, Last = count += parameters.Length };
+            var groups = optimizers[k].ParameterGroups;
+            parts[k] = new() { Optimizer = optimizers[k], States = optimizers[k].States, First = last, Last = last + groups.Count };
+            for (int i = 0; i < groups.Count; i++)
+            {
+                var parameters = groups[i].ParameterArray;
+                groupsOf[last++] = new() { Source = groups[i], Parameters = parameters, Numbers = groups[i].Numbers, First = count, Last = count += parameters.Length };
+            }
         }
         entries = new Entry[count];
-        for (int i = 0; i < groups.Count; i++)
+        foreach (ref var group in groupsOf.AsSpan())
         {
-            for (int j = groupsOf[i].First; j < groupsOf[i].Last; j++)
+            for (int j = group.First; j < group.Last; j++)
             {
-                var parameter = groupsOf[i].Parameters[j - groupsOf[i].First];
+                var parameter = group.Parameters[j - group.First];
                 entries[j] = new() { Parameter = parameter, Type = parameter.ElementType, OnHost = parameter.Backend is HostBackend };
             }
         }
-        bound = states;
+    }
+
+    bool IsBound(ReadOnlySpan<Optimizer> optimizers)
+    {
+        if (parts.Length != optimizers.Length || groupsOf.Length != CountGroups(optimizers))
+            return false;
+        int group = 0;
+        for (int k = 0; k < parts.Length; k++)
+        {
+            var groups = optimizers[k].ParameterGroups;
+            if (parts[k].States != optimizers[k].States || parts[k].Last - parts[k].First != groups.Count)
+                return false;
+            for (int i = 0; i < groups.Count; i++)
+            {
+                if (groupsOf[group++].Source != groups[i])
+                    return false;
+            }
+        }
+        return true;
+    }
+
+    static int CountGroups(ReadOnlySpan<Optimizer> optimizers)
+    {
+        int count = 0;
+        foreach (var optimizer in optimizers)
+            count += optimizer.ParameterGroups.Count;
+        return count;
+    }
+
+    /// <summary>Lets an optimizer plan: what rules ask for over all parameters is over its own. Gives the number of its first group.</summary>
+    public int GoTo(int part)
+    {
+        this.part = part;
+        gradientNorm = null;
+        plan.BeginSums();
+        return parts[part].First;
     }
 
     /// <summary>Forgets what it keeps of parameters and states.</summary>
     public void Forget()
     {
-        bound = null;
+        parts = [];
         groupsOf = [];
         entries = [];
         plan.Forget();

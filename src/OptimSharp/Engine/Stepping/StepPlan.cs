@@ -21,6 +21,7 @@ internal sealed class StepPlan : ISharedWork
     readonly List<Batch> batches = [];
     readonly List<Action> others = [];
     readonly List<IMeasured> measured = [];
+    readonly List<int> together = []; // where in it each begins whose sums are added up together
     readonly WorkerTeam team;
     double[] sums = []; // of each measured parameter
     long total;
@@ -87,6 +88,9 @@ internal sealed class StepPlan : ISharedWork
         others.Add(work);
     }
 
+    /// <summary>What is measured from here on is added up apart from what came before.</summary>
+    public void BeginSums() => together.Add(measured.Count);
+
     /// <summary>Does everything that was added, with up to <paramref name="threads"/> threads, and forgets it.</summary>
     public void Run(int threads)
     {
@@ -116,6 +120,7 @@ internal sealed class StepPlan : ISharedWork
             batch.Clear(borrows);
         others.Clear();
         measured.Clear();
+        together.Clear();
         total = 0;
         borrows = measures = false;
     }
@@ -155,9 +160,15 @@ internal sealed class StepPlan : ISharedWork
         measures = false;
         if (sums.Length < measured.Count * MostSums)
             sums = new double[measured.Count * MostSums];
+        for (int i = 0; i < together.Count; i++)
+            AddUp(together[i], i + 1 < together.Count ? together[i + 1] : measured.Count);
+    }
+
+    void AddUp(int first, int last)
+    {
         Span<double> all = stackalloc double[MostSums];
         all.Clear();
-        for (int i = 0; i < measured.Count; i++)
+        for (int i = first; i < last; i++)
         {
             var own = sums.AsSpan(i * MostSums, MostSums);
             own.Clear();
@@ -165,7 +176,7 @@ internal sealed class StepPlan : ISharedWork
             for (int k = 0; k < MostSums; k++)
                 all[k] += own[k];
         }
-        for (int i = 0; i < measured.Count; i++)
+        for (int i = first; i < last; i++)
             measured[i].Take(sums.AsSpan(i * MostSums, MostSums), all);
     }
 
