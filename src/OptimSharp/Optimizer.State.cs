@@ -58,7 +58,7 @@ public abstract partial class Optimizer
         Turn.GoTo(Stage.Working);
         var load = new OptimizerLoad(this, state, options);
         foreach (var group in load.Groups)
-            group.Group.Load(group, keepsRate: options.Keep.Contains("lr"));
+            group.Group.Load(group, keepsRate: options.Keep.Contains("lr"), options.Keep);
         if (!Groups.SequenceEqual(load.Groups.Select(g => g.Group)))
             SetGroups([.. load.Groups.Select(g => g.Group)]);
         foreach (var (identity, old) in States)
