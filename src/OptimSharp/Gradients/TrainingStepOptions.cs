@@ -36,6 +36,9 @@ public sealed record TrainingStepOptions
     /// <summary>Schedulers of this optimizer's rates and other options that go on, in this order, with each step that changed parameters. Default none.</summary>
     public IReadOnlyList<IScheduler> Schedulers { get; init; } = [];
 
+    /// <summary>Whether reports have <see cref="StepReport.Statistics"/>: norms, ratios, rates and memory of each group. Default false: then nothing of them is computed.</summary>
+    public bool Statistics { get; init; }
+
     /// <summary>Throws when something is out of range or does not go together.</summary>
     internal void Check(Optimizer optimizer)
     {
