@@ -62,7 +62,7 @@ public sealed class StepStatistics
         text.Append(CultureInfo.InvariantCulture, $"{(Skipped ? "left out" : $"step {StepsTaken}")}: gradient {GradientNorm:G4}");
         if (Clipped)
             text.Append(CultureInfo.InvariantCulture, $", clipped by {ClipFactor:G4}");
-        text.Append(CultureInfo.InvariantCulture, $"; of {StepsTaken} steps {StepsClipped} were clipped, {StepsSkipped} more left out");
+        text.Append(CultureInfo.InvariantCulture, $"; in all {StepsTaken} taken, {StepsClipped} clipped, {StepsSkipped} left out");
         foreach (var (i, group) in groups.Index())
             text.Append(CultureInfo.InvariantCulture, $"\n  group {i}: {group}");
         return text.ToString();

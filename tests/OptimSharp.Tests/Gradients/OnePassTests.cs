@@ -40,7 +40,7 @@ public class OnePassTests
     public void With_statistics_it_is_too_and_they_are_the_norms_by_hand(string optimizer, ElementType type)
     {
         var kind = OptimizerDriver.For(optimizer).Type;
-        foreach (var run in OnePasses.Some(kind, type, new HostParameterSource(), every: OptimizerSamples.IsElementwise(kind) ? 7 : 13))
+        foreach (var run in OnePasses.Some(kind, type, new HostParameterSource(), every: OptimizerSamples.IsElementwise(kind) ? 13 : 29))
         {
             if ((run with { Statistics = true, Sizes = [5000, 33, 64] }).Difference() is { } difference)
                 Assert.Fail($"{run}: {difference}");

@@ -49,7 +49,7 @@ public class StepStatisticsTests
         Assert.Equal((16L, 16L, 16L), (second.ParameterBytes, second.GradientBytes, second.StateBytes));
         Assert.Equal((1L, 1L, 0L), (statistics.StepsTaken, statistics.StepsClipped, statistics.StepsSkipped));
         Assert.Equal("""
-            step 1: gradient 10, clipped by 0.5; of 1 steps 1 were clipped, 0 more left out
+            step 1: gradient 10, clipped by 0.5; in all 1 taken, 1 clipped, 0 left out
               group 0: rate 0.25, gradient 6, weights 5, update 0.75 (ratio 0.15); memory 12 B weights, 8 B gradients, 8 B state
               group 1: rate 0.5, gradient 8, weights 0, update 2 (ratio Infinity); memory 16 B weights, 16 B gradients, 16 B state
             """.ReplaceLineEndings("\n"), statistics.ToString());
@@ -73,7 +73,7 @@ public class StepStatisticsTests
         Assert.True(statistics.Skipped && !statistics.Clipped);
         Assert.Equal((double.PositiveInfinity, 0.0, 0.0, double.NaN), (group.GradientNorm, group.UpdateNorm, group.UpdateRatio, group.ParameterNorm));
         Assert.Equal(before, weight.Values.ToArray());
-        Assert.StartsWith("left out: gradient Infinity; of 2 steps 1 were clipped, 2 more left out", statistics.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("left out: gradient Infinity; in all 2 taken, 1 clipped, 2 left out", statistics.ToString(), StringComparison.Ordinal);
         Assert.Equal(1e-3 / 4, Step(1).Statistics!.Groups[0].LearningRate, 1e-12); // the step's own, not the next one's
         Assert.Equal(1e-3 / 8, optimizer.ParameterGroups[0].LearningRate, 1e-12);
 
