@@ -1,6 +1,5 @@
 using OptimSharp.Schedulers;
 using static OptimSharp.Tests.Schedulers.Bench;
-using static OptimSharp.Tests.Schedulers.OptionSchedulerTests;
 
 namespace OptimSharp.Tests.Schedulers;
 

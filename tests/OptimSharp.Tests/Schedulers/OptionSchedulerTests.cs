@@ -8,12 +8,6 @@ namespace OptimSharp.Tests.Schedulers;
 /// <summary>Schedules of other options than the rate: PyTorch's shapes, loops by hand, what is refused.</summary>
 public class OptionSchedulerTests
 {
-    /// <summary>Two groups whose weight decay is what a case has as rates.</summary>
-    internal static SGD Decays(params double[] decays) =>
-        new([.. decays.Select((decay, i) => new ParameterGroup<SGDOptions>([Parameter.Of($"p{i}", new float[] { 1, -2 })], o => o with { WeightDecay = decay }))], new() { LearningRate = 0.1 });
-
-    internal static double[] Values(Optimizer optimizer, string option = "weight_decay") => [.. optimizer.ParameterGroups.Select(g => new OptionPath(option).Read(g, 0))];
-
     public static TheoryData<string> Shapes
     {
         get
