@@ -58,7 +58,7 @@ public abstract partial class Optimizer
         Turn.GoTo(Stage.Working);
         var load = new OptimizerLoad(this, state, options);
         foreach (var part in Parts)
-            part.Take([.. load.Groups.Where(g => g.Part == part)], load.States, keepsRate: options.Keep.Contains("lr"));
+            part.Take([.. load.Groups.Where(g => g.Part == part)], load.States, options.Keep);
         Context.Forget();
         Turn.GoTo(Stage.After);
         StateLoaded?.Invoke(this, EventArgs.Empty);
@@ -81,10 +81,10 @@ public abstract partial class Optimizer
     }
 
     /// <summary>Takes over what was loaded of its own.</summary>
-    void Take(LoadedGroup[] loaded, Dictionary<object, ParameterState> all, bool keepsRate)
+    void Take(LoadedGroup[] loaded, Dictionary<object, ParameterState> all, IReadOnlyCollection<string> keep)
     {
         foreach (var group in loaded)
-            group.Group.Load(group, keepsRate);
+            group.Group.Load(group, keepsRate: keep.Contains("lr"), keep);
         if (!Groups.SequenceEqual(loaded.Select(g => g.Group)))
             SetGroups([.. loaded.Select(g => g.Group)]);
         var states = new Dictionary<object, ParameterState>();

@@ -8,6 +8,7 @@ public abstract class ParameterGroup
 {
     readonly Parameter[] parameters;
     GroupContent? beforeSchedulers;
+    string[]? kept; // what was kept when a state was loaded the last time
     bool isWrittenAsNew;
 
     private protected ParameterGroup(IEnumerable<Parameter> parameters)
@@ -71,7 +72,10 @@ public abstract class ParameterGroup
     public StateDict Extras { get; } = [];
 
     /// <summary>Another object each time that a state was loaded of which the rate was not taken: schedulers then start from the group's rate.</summary>
-    internal object? RateKept { get; private set; }
+    internal object? RateKept { get; set; }
+
+    /// <summary>The same for any option, by PyTorch's name; null when it was taken.</summary>
+    internal object? KeptAt(string key) => kept?.Contains(key) == true ? kept : null;
 
     /// <summary>The rates at which loaded schedulers had left the group; null when none was loaded since the last step of one.</summary>
     internal List<double>? RatesToResume { get; set; }
@@ -97,7 +101,7 @@ public abstract class ParameterGroup
     internal abstract bool MayLack(string key);
 
     /// <summary>Takes over what was read.</summary>
-    internal void Load(LoadedGroup from, bool keepsRate)
+    internal void Load(LoadedGroup from, bool keepsRate, IReadOnlyCollection<string>? keep = null)
     {
         if (from.Content is not var (options, extras, numbers))
             return;
@@ -105,6 +109,7 @@ public abstract class ParameterGroup
         Numbers.CopyFrom(numbers);
         Replace(extras.Clone(), _ => true);
         RateKept = keepsRate ? new object() : null;
+        kept = keep is { Count: > 0 } ? [.. keep] : null;
         beforeSchedulers = from.BeforeSchedulers;
     }
 

@@ -33,6 +33,23 @@ public sealed class ParameterState
     /// <summary>Whether there is nothing in it.</summary>
     public bool IsEmpty => Step == 0 && tensors.Count == 0 && scalars.Count == 0 && lists.Count == 0;
 
+    /// <summary>The memory of its tensors.</summary>
+    internal long Bytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var (_, tensor) in tensors)
+                bytes += tensor.Count * tensor.Type.Size();
+            foreach (var (_, list) in lists)
+            {
+                foreach (var tensor in list)
+                    bytes += tensor.Count * tensor.Type.Size();
+            }
+            return bytes;
+        }
+    }
+
     /// <summary>A copy of a tensor's elements, row by row. A complex element is two numbers: real part, imaginary part.</summary>
     /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
     public double[] Tensor(string key)

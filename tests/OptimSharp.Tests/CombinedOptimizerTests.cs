@@ -135,6 +135,43 @@ public class CombinedOptimizerTests
     }
 
     [Fact]
+    public void An_option_that_only_some_groups_have_is_scheduled_in_them()
+    {
+        var model = new Model();
+        using var combined = Combine(model);
+        var betas = OptionScheduler.Over(combined, "betas[0]", o => new LinearLR(o, 1, 0.5, totalIters: 2));
+        var decay = new OptionScheduler(combined, "weight_decay", (step, start) => start + step);
+        double muon = (double)combined.ParameterGroups[0]["weight_decay"]!;
+        for (int step = 0; step < 2; step++)
+        {
+            model.GiveGradients(step);
+            combined.Step();
+            betas.Step();
+            decay.Step();
+        }
+        Assert.Equal(0.45, ((AdamW)combined.Optimizers[1]).ParameterGroups[0].Options.Betas.Beta1, 1e-15);
+        Assert.Equal([muon + 2, 2.01], combined.ParameterGroups.Select(g => (double)g["weight_decay"]!));
+    }
+
+    [Fact]
+    public void What_a_step_did_is_told_of_the_groups_of_all()
+    {
+        var model = new Model();
+        using var combined = Combine(model);
+        var training = new TrainingStep(combined, new() { Statistics = true, GradientsAfter = GradientsAfter.Kept });
+        double[] before = model.Values;
+        model.GiveGradients(0);
+        var statistics = training.Step().Statistics!;
+        double[] moved = [.. before.Zip(model.Values, (a, b) => b - a)];
+        Assert.Equal(2, statistics.Groups.Count);
+        int matrices = (int)model.Matrices.Sum(m => m.Count);
+        Assert.Equal(Ratio(before[..matrices], moved[..matrices]), statistics.Groups[0].UpdateRatio, 1e-6);
+        Assert.Equal(Ratio(before[matrices..], moved[matrices..]), statistics.Groups[1].UpdateRatio, 1e-6);
+
+        static double Ratio(double[] values, double[] moved) => Math.Sqrt(moved.Sum(x => x * x) / values.Sum(x => x * x));
+    }
+
+    [Fact]
     public void A_step_that_fails_in_the_second_changes_nothing_of_the_first()
     {
         var model = new Model();

@@ -33,4 +33,23 @@ public class OnePassTests
                 Assert.Fail($"{run}: {difference}");
         }
     }
+
+    [Theory]
+    [InlineData("AdamW", ElementType.Float32)]
+    [InlineData("SGD", ElementType.BFloat16)]
+    [InlineData("Adagrad", ElementType.Complex64)]
+    [InlineData("LAMB", ElementType.Float64)]
+    [InlineData("Muon", ElementType.Float32)]
+    [InlineData("LBFGS", ElementType.Float32)]
+    public void With_statistics_it_is_too_and_they_are_the_norms_by_hand(string optimizer, ElementType type)
+    {
+        foreach (bool byPointer in new[] { true, false })
+        {
+            foreach (var run in OnePasses.Some(OptimizerDriver.For(optimizer).Type, type, new TorchParameterSource(byPointer), every: 17))
+            {
+                if ((run with { Statistics = true }).Difference() is { } difference)
+                    Assert.Fail($"{run}: {difference}");
+            }
+        }
+    }
 }

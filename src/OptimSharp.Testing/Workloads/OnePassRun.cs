@@ -12,6 +12,9 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
     /// <summary>What is in a gradient of the second step.</summary>
     public double Poison { get; init; } = double.NaN;
 
+    /// <summary>Whether the training steps have statistics, which are compared with norms by hand.</summary>
+    public bool Statistics { get; init; }
+
     /// <summary>What differs first in some of the combinations with this setting; null when nothing does.</summary>
     public static string? Difference(Setting setting)
     {
@@ -40,7 +43,7 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
         var step = new TrainingStep(together.Made, new()
         {
             MaxNorm = Around.MaxNorm, NormOrder = Around.Order, MaxValue = Around.MaxValue, Scaler = together.Scaler,
-            Averages = together.Averages, GradientsAfter = Around.After, MicroBatches = Around.Batches,
+            Averages = together.Averages, GradientsAfter = Around.After, MicroBatches = Around.Batches, Statistics = Statistics,
         });
         for (int k = 0; k < Steps; k++)
         {
@@ -52,7 +55,8 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
                     return "a step was taken before the last micro-batch";
             }
             StepReport report;
-            double norm = double.NaN;
+            double norm = double.NaN, gradients = double.NaN;
+            double[][] before = [.. together.Parameters.Select(p => p.Values())];
             if (closure)
             {
                 report = step.Step(() => together.SetGradients(k, poisoned), out _);
@@ -73,7 +77,7 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
                 together.SetGradients(k, poisoned);
                 apart.SetGradients(k, poisoned);
                 report = step.Step();
-                norm = Separately(apart, poisoned);
+                (norm, gradients) = Separately(apart, poisoned);
             }
             if (!poisoned)
                 apart.Averages?.Update();
@@ -85,6 +89,8 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
                 return $"{place}it was {report.Outcome}";
             if (!poisoned && Around.MaxNorm is not null && report.Norm != norm)
                 return string.Create(CultureInfo.InvariantCulture, $"{place}the norm is {report.Norm:R}, and {norm:R} by separate calls");
+            if (Wrong(report.Statistics, gradients, before, [.. together.Parameters.Select(p => p.Values())]) is { } wrong)
+                return place + wrong;
             if (poisoned && report.NotFinite != together.Parameters[^1].Parameter)
                 return $"{place}{report.NotFinite} is named as not finite";
             if (Side.Difference(together, apart, gradients: !(poisoned && (closure || Around.After == GradientsAfter.Kept))) is { } difference)
@@ -93,12 +99,33 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
         return null;
     }
 
-    double Separately(Side side, bool poisoned)
+    /// <summary>What is wrong with statistics; null when nothing is.</summary>
+    string? Wrong(StepStatistics? statistics, double gradients, double[][] before, double[][] after)
+    {
+        if (statistics is null)
+            return Statistics ? "there are no statistics" : null;
+        double values = Norm(before), moved = Norm([.. before.Zip(after, (b, a) => b.Zip(a, (x, y) => y - x).ToArray())]);
+        var group = statistics.Groups[0];
+        foreach (var (what, found, expected) in new[] { ("gradients", statistics.GradientNorm, gradients), ("gradients in the group", group.GradientNorm, gradients),
+            ("weights", group.ParameterNorm, statistics.Skipped ? double.NaN : values), ("update", group.UpdateNorm, statistics.Skipped ? 0 : moved) })
+        {
+            bool isKnown = double.IsFinite(expected) || !what.StartsWith("gradients", StringComparison.Ordinal);
+            bool isRounded = Setting.Sparse && Setting.Type.IsHalf() && what.StartsWith("gradients", StringComparison.Ordinal); // sums of a row's parts are
+            if (isKnown && !(found.Equals(expected) || Math.Abs(found - expected) <= (isRounded ? 1e-3 : 1e-9) * expected))
+                return string.Create(CultureInfo.InvariantCulture, $"the norm of the {what} is {found:R}, and {expected:R} by hand");
+        }
+        return null;
+
+        static double Norm(double[][] numbers) => Math.Sqrt(numbers.Sum(n => n.Sum(x => x * x)));
+    }
+
+    (double Norm, double Gradients) Separately(Side side, bool poisoned)
     {
         side.Scaler?.Unscale(side.Made);
         var parameters = side.Parameters.Select(p => p.Parameter);
         if (Around.Batches > 1)
             Gradients.Scale(parameters, 1.0 / Around.Batches);
+        double gradients = Math.Sqrt(side.Parameters.Sum(p => p.GradientNow().Sum(x => x * x)));
         double norm = poisoned ? double.NaN : Clip(side);
         if (side.Scaler is { } scaler)
         {
@@ -109,7 +136,7 @@ internal sealed record OnePassRun(Setting Setting, IParameterSource Source, Arou
         {
             side.Made.Step();
         }
-        return norm;
+        return (norm, gradients);
     }
 
     double Clip(Side side)

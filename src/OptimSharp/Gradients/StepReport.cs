@@ -11,6 +11,9 @@ namespace OptimSharp;
 /// <param name="NotFinite">Of a step that was left out, a parameter whose gradient has a number that is not finite. (None when it was found before, by <see cref="GradScaler.Unscale"/>.)</param>
 public readonly record struct StepReport(StepOutcome Outcome, double Norm, double ClipFactor, double Scale, Parameter? NotFinite)
 {
+    /// <summary>What the step did, where <see cref="TrainingStepOptions.Statistics"/> asks for it; null otherwise, and while micro-batches are gathered.</summary>
+    public StepStatistics? Statistics { get; init; }
+
     /// <summary>Whether parameters were changed: then a scheduler of your own may go on, too.</summary>
     public bool Updated => Outcome == StepOutcome.Updated;
 

@@ -43,6 +43,8 @@ namespace OptimSharp;
 public sealed class TrainingStep
 {
     readonly StepFrame frame = new();
+    StepMeasures? measures;
+    long taken, clipped, skipped; // steps
     TrainingStepOptions options;
 
     /// <param name="optimizer">The optimizer whose steps are taken. It may also be stepped by itself.</param>
@@ -191,6 +193,7 @@ public sealed class TrainingStep
         frame.SkipsNotFinite = options.SkipNotFinite;
         frame.After = options.GradientsAfter;
         frame.Averages = options.Averages;
+        frame.Measures = options.Statistics ? measures ??= new(Optimizer) : null;
         frame.IsScaled = scaled;
         frame.IsLost = scaled && scaler!.IsOverflown(Optimizer);
         frame.Change = (scaled ? scaler!.UnscalingOf(Optimizer, "A step") : GradientChange.None) with
@@ -209,7 +212,10 @@ public sealed class TrainingStep
         Optimizer.HasStepped = true; // so that a scheduler that is stepped next does not warn
         if (!Optimizer.Turn.IsDisposed && (frame.After == GradientsAfter.Dropped || frame.After == GradientsAfter.Zeroed && frame.Skipped))
             Optimizer.ZeroGrad(frame.After == GradientsAfter.Dropped);
+        (taken, clipped, skipped) = frame.Skipped ? (taken, clipped, skipped + 1) : (taken + 1, frame.Change.Clip == 1 ? clipped : clipped + 1, skipped);
         var report = Report(frame.Skipped ? StepOutcome.Skipped : StepOutcome.Updated);
+        if (frame.Measures is { } measured)
+            report = report with { Statistics = new(report, measured, taken, clipped, skipped) };
         if (options.Scaler is { IsEnabled: true } scaler)
         {
             scaler.Record(Optimizer, frame.Skipped);
@@ -233,6 +239,7 @@ public sealed class TrainingStep
     {
         bool evaluated = false;
         var change = frame.Change;
+        frame.Measures?.KeepAll();
         double norm = double.NaN, factor = 1;
         try
         {

@@ -33,8 +33,11 @@ public sealed record TrainingStepOptions
     /// <summary>How many calls make one step, ≥ 1: each call is for one micro-batch, and the step takes the mean of their gradients. Default 1.</summary>
     public int MicroBatches { get; init; } = 1;
 
-    /// <summary>Schedulers of this optimizer that go on with each step that changed parameters. Default none.</summary>
-    public IReadOnlyList<LRScheduler> Schedulers { get; init; } = [];
+    /// <summary>Schedulers of this optimizer's rates and other options that go on, in this order, with each step that changed parameters. Default none.</summary>
+    public IReadOnlyList<IScheduler> Schedulers { get; init; } = [];
+
+    /// <summary>Whether reports have <see cref="StepReport.Statistics"/>: norms, ratios, rates and memory of each group. Default false: then nothing of them is computed.</summary>
+    public bool Statistics { get; init; }
 
     /// <summary>Throws when something is out of range or does not go together.</summary>
     internal void Check(Optimizer optimizer)
@@ -52,12 +55,17 @@ public sealed record TrainingStepOptions
             throw Refused(nameof(GradientsAfter), "With several MicroBatches gradients can't be Kept: the next ones would be added to them.");
         if (MicroBatches > 1 && optimizer.NeedsClosure)
             throw Refused(nameof(MicroBatches), $"{optimizer.GetType().Name} evaluates its closure several times a step: go through the MicroBatches inside the closure.");
+        OptionScheduler? follower = null;
         foreach (var scheduler in Schedulers ?? throw Refused(nameof(Schedulers), "Schedulers must be a list, but is null."))
         {
             if (scheduler is null || scheduler.Optimizer != optimizer && scheduler.Optimizer.CombinedIn != optimizer)
-                throw Refused(nameof(Schedulers), scheduler is null ? "A scheduler is null." : $"{scheduler.GetType().Name} sets the rates of another optimizer.");
+                throw Refused(nameof(Schedulers), scheduler is null ? "A scheduler is null." : $"{scheduler.GetType().Name} sets the {(scheduler is LRScheduler ? "rates" : "options")} of another optimizer.");
             if (scheduler is ReduceLROnPlateau)
                 throw Refused(nameof(Schedulers), "ReduceLROnPlateau needs a metric: step it yourself.");
+            if (scheduler is OptionScheduler { FollowsRate: true } follows)
+                follower ??= follows;
+            else if (follower is not null && scheduler is LRScheduler)
+                throw Refused(nameof(Schedulers), $"The schedule of '{follower.Option}' follows the rate, so it must come after {scheduler.GetType().Name}, which sets that.");
         }
     }
 

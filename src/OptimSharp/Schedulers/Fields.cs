@@ -86,8 +86,8 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
         return found >= 0 ? Enum.GetValues<T>()[found] : throw State.Wrong(key, word, $"one of {string.Join(", ", words.ToArray())}");
     }
 
-    /// <summary>A list of rates, one a group; fewer are allowed where groups were added since.</summary>
-    public double[] Numbers(double[] value, string key, int atMost, bool optional = false)
+    /// <summary>A list of rates, one a group, none below <paramref name="least"/>; fewer are allowed where groups were added since.</summary>
+    public double[] Numbers(double[] value, string key, int atMost, double least = 0, bool optional = false)
     {
         value = Exchange(value, key, optional, State => State.GetDoubles(key));
         if (IsLoading)
@@ -95,15 +95,15 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
             if (value.Length > atMost)
                 throw State.Wrong(key, value.Length, $"a list with at most one number for each of the optimizer's {atMost} parameter groups, by its length");
             foreach (double number in value)
-                Check(number, new(key) { AtLeast = 0 }, key);
+                Check(number, new(key) { AtLeast = least }, key);
         }
         return value;
     }
 
-    /// <inheritdoc cref="Numbers(double[], string, int, bool)"/>
-    public void Numbers(List<double> value, string key, int atMost)
+    /// <inheritdoc cref="Numbers(double[], string, int, double, bool)"/>
+    public void Numbers(List<double> value, string key, int atMost, double least = 0)
     {
-        double[] numbers = Numbers(value.ToArray(), key, atMost);
+        double[] numbers = Numbers(value.ToArray(), key, atMost, least);
         if (!IsLoading)
             return;
         value.Clear();

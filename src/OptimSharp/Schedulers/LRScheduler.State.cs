@@ -60,7 +60,7 @@ public abstract partial class LRScheduler
     /// </summary>
     private protected virtual void Describe(Fields fields)
     {
-        fields.Numbers(baseRates, "base_lrs", Optimizer.ParameterGroups.Count);
+        fields.Numbers(baseRates, "base_lrs", Optimizer.ParameterGroups.Count, LeastRate);
         DescribeProgress(fields);
     }
 
@@ -75,7 +75,7 @@ public abstract partial class LRScheduler
 
     private protected void DescribeLastRates(Fields fields)
     {
-        lastRates = fields.Numbers(lastRates, "_last_lr", Optimizer.ParameterGroups.Count, optional: true);
+        lastRates = fields.Numbers(lastRates, "_last_lr", Optimizer.ParameterGroups.Count, LeastRate, optional: true);
         fields.Ignore("verbose");
     }
 
@@ -92,6 +92,8 @@ public abstract partial class LRScheduler
         var fields = new Fields(FieldsMode.Load, state, this, keep);
         Describe(fields);
         startedFrom.Clear();
+        if (Optimizer is ScheduledOption)
+            fields.Ignore(OptionScheduler.OptionKey);
         fields.ReportUnknown();
         orderChecked = LastEpoch > 0;
     }

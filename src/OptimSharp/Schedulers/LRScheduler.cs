@@ -20,7 +20,7 @@ namespace OptimSharp.Schedulers;
 /// and stay.
 /// </para>
 /// </remarks>
-public abstract partial class LRScheduler : IStateful
+public abstract partial class LRScheduler : IScheduler
 {
     readonly List<double> baseRates = [];
     readonly List<object?> startedFrom = []; // a group's kept rate that the base rate was taken from
@@ -81,11 +81,14 @@ public abstract partial class LRScheduler : IStateful
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(group);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(group, Optimizer.ParameterGroups.Count);
-        return ClosedForm(epoch, group) is { } rate ? RateTable.Valid(rate, this, epoch, group) : Trace().ElementAt(checked((int)epoch)).Rates[group];
+        return ClosedForm(epoch, group) is { } rate ? Valid(rate, epoch, group) : Trace().ElementAt(checked((int)epoch)).Rates[group];
     }
 
     /// <summary>The class and where it stands.</summary>
     public override string ToString() => $"{GetType().Name} (epoch {LastEpoch})";
+
+    /// <summary>Is given each epoch and its rates before they are written. When it throws, the step does, and nothing was changed.</summary>
+    internal Action<long, double[]>? BeforeWriting { get; set; }
 
     /// <summary>The rates before this scheduler's first, for composites that begin anew.</summary>
     internal double[] RatesBefore { get; private protected set; }
@@ -113,6 +116,12 @@ public abstract partial class LRScheduler : IStateful
 
     /// <summary>The momentum (or first beta) at an epoch; null for schedulers that leave it alone.</summary>
     private protected virtual double? Momentum(long epoch, int group) => null;
+
+    /// <summary>What is written for a computed rate.</summary>
+    private protected virtual double Valid(double rate, long epoch, int group) => RateTable.Valid(rate, this, epoch, group);
+
+    /// <summary>What no rate is below; NaN where there is no such bound.</summary>
+    private protected virtual double LeastRate => 0;
 
     /// <summary>The rate at an epoch by closed form, from the base rate; null where there is none.</summary>
     internal virtual double? ClosedForm(long epoch, int group) => null;
@@ -162,6 +171,7 @@ public abstract partial class LRScheduler : IStateful
     {
         var table = new RateTable(Optimizer);
         Evaluate(new(epoch, kind), table);
+        BeforeWriting?.Invoke(epoch, table.Rates);
         table.Write();
         MoveTo(epoch, table.Rates);
     }
@@ -183,7 +193,7 @@ public abstract partial class LRScheduler : IStateful
                 StepKind.Restart => Restart(x),
                 _ => Resume(x),
             };
-            table.Rates[i] = RateTable.Valid(rate, this, at.Epoch, i);
+            table.Rates[i] = Valid(rate, at.Epoch, i);
             if (Momentum(at.Epoch, i) is { } momentum)
                 table.Momenta[i] = momentum;
         }

@@ -10,8 +10,9 @@ internal static class RateChecks
         {
             if (group.RateKept is null && group.RatesToResume is { } expected && !expected.Any(rate => Fits(rate, group.LearningRate)))
             {
-                Warnings.Raise(scheduler, $"{scheduler.GetType().Name} goes on in parameter group {i} from the rate {group.LearningRate:R}, but had left it at {expected[^1]:R}. " +
-                    "Load the optimizer's state, too. (Rates set by hand before saving are reported as well.)");
+                var (number, what, set) = scheduler.Optimizer is ScheduledOption option ? (option.Source(i).Index, $"'{option.Path}' =", "Options") : (i, "the rate", "Rates");
+                Warnings.Raise(scheduler, $"{scheduler.GetType().Name} goes on in parameter group {number} from {what} {group.LearningRate:R}, but had left it at {expected[^1]:R}. " +
+                    $"Load the optimizer's state, too. ({set} set by hand before saving are reported as well.)");
             }
             group.RatesToResume = null;
         }

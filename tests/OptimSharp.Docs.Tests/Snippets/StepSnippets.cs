@@ -54,6 +54,23 @@ public sealed class StepSnippets : IDisposable
     }
 
     [Fact]
+    public void Statistics_of_a_step()
+    {
+        using var optimizer = new AdamW(model.Parameters());
+        var (input, target) = loader[0];
+
+        var step = new TrainingStep(optimizer, new() { MaxNorm = 1.0, Statistics = true });
+        using var loss = lossFunction.forward(model.forward(input), target);
+        loss.backward();
+        StepStatistics statistics = step.Step().Statistics!;
+        Console.WriteLine(statistics);
+        double ratio = statistics.Groups[0].UpdateRatio; // often near 10⁻³ when a rate is right
+
+        Assert.InRange(ratio, 1e-5, 1);
+        Assert.StartsWith("step 1: gradient ", statistics.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Separate_calls()
     {
         using var optimizer = new AdamW(model.Parameters());

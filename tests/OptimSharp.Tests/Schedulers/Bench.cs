@@ -11,6 +11,13 @@ static class Bench
 
     public static Adam Adam(double rate) => new([Parameter.Of("p", new float[1])], new AdamOptions { LearningRate = rate });
 
+    /// <summary>Groups whose weight decay is what is mostly asked of rates.</summary>
+    public static SGD Decays(params double[] decays) =>
+        new([.. decays.Select((decay, i) => new ParameterGroup<SGDOptions>([Parameter.Of($"p{i}", new float[] { 1, -2 })], o => o with { WeightDecay = decay }))], new() { LearningRate = 0.1 });
+
+    /// <summary>An option of all groups.</summary>
+    public static double[] Values(Optimizer optimizer, string option = "weight_decay") => [.. optimizer.ParameterGroups.Select(g => new OptionPath(option).Read(g, 0))];
+
     /// <summary>The first group's rate before each of some steps.</summary>
     public static double[] Run(LRScheduler scheduler, int steps, int group = 0) => [.. RunAll([scheduler], steps).Select(rates => rates[group])];
 

@@ -14,6 +14,40 @@ public class Examples
 
     static double Validate() => 0.5;
 
+    void Backward() => ((Parameter<float>)optimizer.ParameterGroups[0].Parameters[0]).UseGradient().Fill(1);
+
+    [Fact]
+    public void OptionScheduler_runs()
+    {
+        var rate = new CosineAnnealingLR(optimizer, tMax: 100);
+        var decay = OptionScheduler.Over(optimizer, "weight_decay", o => new CosineAnnealingLR(o, tMax: 100, etaMin: 0.4));
+        var momentum = new OptionScheduler(optimizer, "momentum", (step, start) => Math.Min(0.99, start + 0.001 * step));
+        var training = new TrainingStep(optimizer, new() { Schedulers = [rate, decay, momentum] });
+        for (int step = 0; step < 100; step++)
+        {
+            Backward();
+            training.Step();
+        }
+        Assert.Equal(0.4, optimizer.ParameterGroups[0].Options.WeightDecay, 1e-12);
+        Assert.Equal(0.99, optimizer.ParameterGroups[0].Options.Momentum);
+        Assert.Contains("ends at", ScheduleReport.Of("decay", step => decay.ValueAt(step), 100).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OptionScheduler_has_any_shape()
+    {
+        var decay = OptionScheduler.Over(optimizer, "weight_decay", o => Warmup.Cosine(o, warmupSteps: 10, totalSteps: 100));
+        Assert.Equal(0, decay.LastEpoch);
+    }
+
+    [Fact]
+    public void OptionScheduler_follows_the_rate()
+    {
+        var rate = Warmup.Cosine(optimizer, warmupSteps: 10, totalSteps: 100);
+        var decay = OptionScheduler.FollowRate(optimizer, "weight_decay");
+        Assert.Equal(rate.LastEpoch, decay.LastEpoch);
+    }
+
     [Fact]
     public void StepLR_runs()
     {

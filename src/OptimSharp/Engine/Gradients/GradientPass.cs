@@ -52,6 +52,22 @@ internal sealed unsafe partial class GradientPass
     /// <summary>Whether there is no gradient at all.</summary>
     public bool IsEmpty => count == 0;
 
+    /// <summary>How many gradients there are.</summary>
+    public int Count => count;
+
+    /// <summary>Whose a gradient is.</summary>
+    public Parameter ParameterOf(int i) => entries[i].Parameter;
+
+    /// <summary>What a gradient's numbers came to when a norm was taken the last time.</summary>
+    public double GatheredOf(int i) => entries[i].Gathered;
+
+    /// <summary>The memory of a gradient as it came; of a sparse one, of its parts and their indices.</summary>
+    public long BytesOf(int i)
+    {
+        ref var entry = ref entries[i];
+        return entry.Rows is { } rows ? entry.Raw.Count * ((long)rows.RowSize * entry.Type.Real().Size() + sizeof(long)) : (long)entry.Count * entry.Type.Real().Size();
+    }
+
     /// <summary>Adds an open gradient.</summary>
     /// <param name="parameter">The parameter.</param>
     /// <param name="memory">Where values and gradient lie.</param>

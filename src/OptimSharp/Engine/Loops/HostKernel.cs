@@ -21,7 +21,10 @@ internal static unsafe class HostKernel<TRule, T>
         {
             if (work.Frame is not null)
             {
-                FramedKernel<TRule, T>.Run(rule, work, p, g, first, last, wide);
+                if (work.Moved == null)
+                    FramedKernel<TRule, T>.Run(rule, work, p, g, first, last, wide);
+                else
+                    FramedKernel<TRule, T>.RunMeasured(rule, work, p, g, first, last, wide);
                 return;
             }
             if (work.Rows is not { } rows)

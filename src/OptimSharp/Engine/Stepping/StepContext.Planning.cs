@@ -167,7 +167,13 @@ internal sealed partial class StepContext
         var trial = rule;
         trial.Take(new(zeros, default, 1)); // when rows are measured, some are changed already: what a rule can't have is told now
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        entry.Parameter.Backend.PlanByRow<TRule, T>(plan, rule, TargetOf<TRule, T>(ref entry, states));
+        var target = TargetOf<TRule, T>(ref entry, states);
+        if (Frame?.Measures is not null) // rows cut its chunks
+        {
+            entry.Fused = false;
+            target = new(target.Parameter, target.Memory, target.GradType, target.Rows, null, target.States);
+        }
+        entry.Parameter.Backend.PlanByRow<TRule, T>(plan, rule, target);
     }
 
     static void CheckSums<TRule, T>()

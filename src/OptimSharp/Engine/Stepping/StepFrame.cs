@@ -39,6 +39,12 @@ internal sealed class StepFrame
     /// <summary>What is done to each number of the gradients. The clipping's factor comes in when the norm is known.</summary>
     public GradientChange Change { get; set; } = GradientChange.None;
 
+    /// <summary>What the step's numbers come to, for its statistics; null when nobody asked.</summary>
+    public StepMeasures? Measures { get; set; }
+
+    /// <summary>What is done to gradients before they are clipped.</summary>
+    public GradientChange Unclipped => Change with { Clip = 1, Limit = double.PositiveInfinity };
+
     /// <summary>The norm, after unscaling and before clipping; NaN when nothing asked for it.</summary>
     public double Norm { get; private set; }
 
@@ -66,6 +72,7 @@ internal sealed class StepFrame
         (Norm, Skipped, NotFinite, IsTaken, isShared) = (double.NaN, false, null, false, false);
         average = Averages?.Begin(holdsAverages);
         holds = holdsAverages;
+        Measures?.Begin();
         if (average is { } step)
             (averageOfFloats, averageOfDoubles) = (new(step), new(step));
     }
@@ -80,9 +87,10 @@ internal sealed class StepFrame
             if (entry.Present)
                 all.Add(entry.Parameter, entry.Memory, entry.Rows);
         }
+        Measures?.Open(all);
         isShared = Use != GradientUse.Read && all.FindShared() && Use == GradientUse.Write;
         bool goesOn = Decide(all);
-        if (goesOn && !Change.IsNone)
+        if (goesOn && (!Change.IsNone || Measures is not null))
         {
             foreach (ref var entry in entries)
             {
@@ -97,7 +105,11 @@ internal sealed class StepFrame
     /// <summary>Looks at gradients and decides, then changes all of them in place: for an optimizer that evaluates them several times a step.</summary>
     public bool DecideAndChange(GradientPass gradients, bool isFirst)
     {
+        if (isFirst)
+            Measures?.Open(gradients);
         bool goesOn = Decide(gradients);
+        if (isFirst && goesOn)
+            Measure(gradients, isAll: true);
         if (goesOn)
             gradients.Change(Change, keeps: true);
         Skipped &= isFirst; // the optimizer itself knows what to do with a later point that is not finite
@@ -111,6 +123,7 @@ internal sealed class StepFrame
     public void AfterAll(Optimizer optimizer, double norm, double factor)
     {
         (Norm, IsTaken) = (norm, true);
+        Measures?.CompareAll();
         Change = Change with { Clip = factor };
         if (After == GradientsAfter.Zeroed)
             optimizer.ZeroGrad(setToNull: false);
@@ -126,12 +139,14 @@ internal sealed class StepFrame
     /// <summary>Changes the gradients of rules that look at whole tensors or run elsewhere.</summary>
     public void BeforeRules(Span<StepContext.Entry> entries)
     {
-        if (Change.IsNone)
+        if (Change.IsNone && Measures is null)
             return;
         foreach (ref var entry in entries)
         {
             if (entry.Present && !entry.Fused && entry.Memory.Rows is null)
                 separate.Add(entry.Parameter, entry.Memory, null);
+            if (entry.Present && !entry.Fused)
+                Measures?.Keep(entry.Parameter, entry.Memory.Values);
         }
         ChangeSeparately();
     }
@@ -140,8 +155,29 @@ internal sealed class StepFrame
     public void AfterRules(Span<StepContext.Entry> entries)
     {
         IsTaken = true;
+        if (Measures is not null)
+            Compare(entries);
         FinishGradients(entries);
         Averages?.Finish();
+    }
+
+    void Compare(Span<StepContext.Entry> entries)
+    {
+        foreach (ref var entry in entries)
+        {
+            if (entry.Present && !entry.Fused)
+                Measures!.Compare(entry.Parameter, entry.Memory.Values);
+        }
+        Measures!.Sum();
+    }
+
+    /// <summary>Sums the squares of gradients as they are before they are clipped, when that is still to be done.</summary>
+    void Measure(GradientPass gradients, bool isAll)
+    {
+        if (Measures is not { NeedsGradients: true })
+            return;
+        gradients.Norm(new NormOrder(2), Unclipped);
+        Measures.TakeGradients(gradients, isAll);
     }
 
     void FinishGradients(Span<StepContext.Entry> entries)
@@ -202,9 +238,13 @@ internal sealed class StepFrame
         var order = new NormOrder(Order);
         var stored = Change with { Limit = double.PositiveInfinity }; // by value is clipped last
         Norm = gradients.Norm(order, stored);
+        if (Order == 2)
+            Measures?.TakeGradients(gradients, isAll: true);
         if (SkipsNotFinite || IsScaled)
             NotFinite = gradients.FindNotFinite(order, stored);
         Skipped = NotFinite is not null || IsLost;
+        if (Skipped)
+            Measure(gradients, isAll: true);
         if (Clips && !Skipped)
             Change = Change with { Clip = Gradients.ClipFactor(MaxNorm, Norm) };
         return !Skipped;
@@ -212,6 +252,7 @@ internal sealed class StepFrame
 
     void ChangeSeparately()
     {
+        Measure(separate, isAll: false);
         separate.Change(Change, keeps: After != GradientsAfter.Dropped);
         separate.Clear();
     }

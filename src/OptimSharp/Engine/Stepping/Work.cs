@@ -20,6 +20,7 @@ internal unsafe struct Work
     public StepFrame? Frame;
     public byte* Average; // the parameter's, to be updated with it; null for none
     public ElementType AverageType;
+    public double* Moved; // where the sums of StepMeasures go; null for none
 
     // Whose memory it is: then counts, types and state are as they were in its last step. Of none when its gradient was sparse.
     Parameter? parameter;
@@ -53,6 +54,7 @@ internal unsafe struct Work
         var average = frame?.TakeAverage(parameter);
         Average = average is null ? null : (byte*)average.Start;
         AverageType = average?.Type.Real() ?? default;
+        Moved = frame?.Measures is { } measures ? measures.TakeFused(parameter) : null;
     }
 
     void DescribeAnew(in StepContext.Entry entry, int slots) => DescribeAnew(new StepTarget(entry.Parameter, entry.Memory, entry.GradType, null, null, new()

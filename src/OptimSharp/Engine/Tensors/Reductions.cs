@@ -145,6 +145,14 @@ internal static unsafe class Reductions
         public static double Combine(double a, double b) => a + b;
     }
 
+    public readonly struct SquaredDistance : IReduction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<double> Add(Vector256<double> sum, Vector256<double> x, Vector256<double> y) => sum + (x - y) * (x - y);
+
+        public static double Combine(double a, double b) => a + b;
+    }
+
     public readonly struct SumOfSizes : IReduction
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
