@@ -15,7 +15,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
     /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
     /// <param name="groups">The groups, or parameters under rules (<see cref="GroupRules{TOptions}.Of"/>); for parameters that share one set of options, <see cref="Group"/> makes one.</param>
     /// <param name="options">The options of groups that override none; null: the record's defaults.</param>
-    /// <exception cref="ArgumentException">No parameters, one twice, one that the optimizer can't have, or an option out of range.</exception>
+    /// <exception cref="ArgumentException">No parameters, one twice, one that the optimizer can't have, or an option out of range; or a rule that is without effect.</exception>
     protected Optimizer(IEnumerable<ParameterGroup<TOptions>> groups, TOptions? options)
     {
         Defaults = options ?? new TOptions();

@@ -25,7 +25,7 @@ public sealed class OptimizerAudit
     /// <summary>What is probably not meant, in sentences.</summary>
     /// <remarks>
     /// Parameters of fewer than two dimensions that have a weight decay; matrices in <see cref="Muon"/> or <see cref="NorMuon"/> of which a segment of the name begins with "embed", "head" or "lm_head"; frozen parameters
-    /// that have a gradient; and parameters that had a gradient in fewer than half of their group's steps, as far as states tell: <see cref="ParameterState.Step"/>, or that there is none while others of the group have one.
+    /// that have a gradient; and parameters that had a gradient in fewer than half of their group's steps, as far as states tell: <see cref="ParameterState.Step"/>, or that there is none while others of the group have one. A state that was begun anew counts from there.
     /// </remarks>
     public IReadOnlyList<string> Warnings { get; }
 
