@@ -19,9 +19,11 @@ public abstract partial class Optimizer<TOptions>
     {
         ArgumentNullException.ThrowIfNull(parameters);
         using var turn = Turn.Enter("AddParameterGroups", within: Stage.Before | Stage.After);
-        var placed = groups.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity);
-        var ruled = parameters.Resolve(Defaults, p => placed.ContainsKey(p.Identity));
-        MemoryOverlap.Refuse(groups.Concat(ruled.Groups).SelectMany(g => g.Parameters), nameof(parameters));
+        var own = groups.SelectMany(g => g.Parameters).Select(p => p.Identity).ToHashSet();
+        var ruled = parameters.Resolve(Defaults, p => own.Contains(p.Identity));
+        IReadOnlyList<ParameterGroup> present = groups;
+        MemoryOverlap.Refuse(present.Concat(ruled.Groups).SelectMany(g => g.Parameters).DistinctBy(p => p.Identity), nameof(parameters));
+        var placed = present.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity);
         int before = groups.Count;
         try
         {
