@@ -46,10 +46,14 @@ public abstract partial class Optimizer
             throw new ArgumentException($"Parameters {string.Join(" and ", twice)} are the same tensor: it would be stepped twice.", nameof(parameters));
         MemoryOverlap.Refuse(taken.Concat(besides), nameof(parameters));
 
+        var frozenNames = new List<string>();
         foreach (var part in Parts)
+        {
             part.PutInPlace(byName);
+            frozenNames.AddRange(part.RebindFrozen(byName));
+        }
         Context.Forget();
-        string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name))];
+        string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name)).Except(frozenNames)];
         if (leftOut.Length > 0)
             Warnings.Raise(this, $"Rebind was given parameters that the optimizer does not have and does not train: {string.Join(", ", leftOut)}. If they were tied to others before, tie them again first; else give the optimizer's own only.");
     }

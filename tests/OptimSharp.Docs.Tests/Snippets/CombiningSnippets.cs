@@ -13,7 +13,7 @@ public class CombiningSnippets
     {
         OptimSharp.Parameter[] parameters = [.. matrices, .. vectors];
         using var optimizer = new OptimizerRules()
-            .Use(p => p.Shape.Length == 2 && p.Name.StartsWith("layers."), p => new Muon(p, new() { LearningRate = 0.02 }))
+            .Use("layers.**.weight", p => new Muon(p, new() { LearningRate = 0.02 }))
             .Otherwise(p => new AdamW(p, new() { LearningRate = 3e-4 }))
             .Combine(parameters);
         Assert.Equal([0.02, 3e-4], optimizer.ParameterGroups.Select(g => g.LearningRate));

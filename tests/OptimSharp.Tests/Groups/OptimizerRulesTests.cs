@@ -1,4 +1,4 @@
-namespace OptimSharp.Tests;
+namespace OptimSharp.Tests.Groups;
 
 public class OptimizerRulesTests
 {
@@ -23,6 +23,17 @@ public class OptimizerRulesTests
     }
 
     [Fact]
+    public void Names_are_matched_whole_by_patterns_and_expressions()
+    {
+        using var optimizer = new OptimizerRules()
+            .Use("layers.{i}.weight", p => new Muon(p))
+            .Use(new System.Text.RegularExpressions.Regex(".*\\.bias"), p => new SGD(p))
+            .Otherwise(p => new AdamW(p))
+            .Combine(Model);
+        Assert.Equal([2, 2, 1], optimizer.ParameterGroups.Select(g => g.Parameters.Count));
+    }
+
+    [Fact]
     public void Nothing_may_be_left_for_the_last()
     {
         using var optimizer = new OptimizerRules().Use(_ => true, p => new AdamW(p)).Otherwise(p => new SGD(p)).Combine(Model);
@@ -39,11 +50,11 @@ public class OptimizerRulesTests
     [Fact]
     public void Refusals_name_the_rule_and_the_parameters()
     {
-        Assert.StartsWith("The rule 'p => p.Name == \"head\"' matches no parameter. There are: 'embed.weight' [4, 2] Float32, 'layers.0.weight' [2, 2] Float32,",
-            Refusal(new OptimizerRules().Use(p => p.Name == "head", p => new Muon(p)).Otherwise(p => new AdamW(p))));
-        Assert.StartsWith("The rule 'IsHidden' comes too late: an earlier one takes each parameter that it matches.",
+        Assert.StartsWith("The rule 'layer.*.weight' finds no parameter. The nearest names are 'layers.0.weight', 'layers.1.weight', ",
+            Refusal(new OptimizerRules().Use("layer.*.weight", p => new Muon(p)).Otherwise(p => new AdamW(p))));
+        Assert.StartsWith("The rule 'IsHidden' comes too late: earlier ones take each parameter that it finds.",
             Refusal(new OptimizerRules().Use(p => p.Shape.Length == 2, p => new Muon(p)).Use(IsHidden, p => new SGD(p)).Otherwise(p => new AdamW(p))));
-        Assert.StartsWith("No rule matches 'layers.0.bias' [2] Float32, 'layers.1.bias' [3] Float32. Otherwise says what becomes of the rest.",
+        Assert.StartsWith("No rule is for 'layers.0.bias' [2] Float32, 'layers.1.bias' [3] Float32. Otherwise says what becomes of the rest.",
             Refusal(new OptimizerRules().Use(p => p.Shape.Length == 2, p => new Muon(p))));
         Assert.Equal("Otherwise was called twice: one optimizer takes what no rule matches.",
             Assert.Throws<InvalidOperationException>(() => new OptimizerRules().Otherwise(p => new AdamW(p)).Otherwise(p => new AdamW(p))).Message);

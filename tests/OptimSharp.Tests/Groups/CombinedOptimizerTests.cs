@@ -1,6 +1,6 @@
 using OptimSharp.Schedulers;
 
-namespace OptimSharp.Tests;
+namespace OptimSharp.Tests.Groups;
 
 public class CombinedOptimizerTests
 {

@@ -78,6 +78,12 @@ public sealed class CombinedOptimizer : Optimizer
             part.CheckLoaded();
     }
 
+    internal override void Audit(AuditBuilder audit)
+    {
+        foreach (var part in parts)
+            part.Audit(audit);
+    }
+
     internal override void RaiseStepping()
     {
         base.RaiseStepping();

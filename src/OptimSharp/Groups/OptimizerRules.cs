@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+
+namespace OptimSharp;
+
+/// <summary>
+/// Which parameters go to which optimizer, by rules: the first that a parameter matches decides. Makes one optimizer of them all.
+/// </summary>
+/// <example><code>
+/// using var optimizer = new OptimizerRules()
+///     .Use("layers.**.weight", p => new Muon(p, new() { LearningRate = 0.02 }))
+///     .Otherwise(p => new AdamW(p, new() { LearningRate = 3e-4 }))
+///     .Combine(model.Parameters());
+/// </code></example>
+public sealed class OptimizerRules
+{
+    readonly List<(ParameterSelector Which, Func<IReadOnlyList<Parameter>, Optimizer> Make)> rules = [];
+    Func<IReadOnlyList<Parameter>, Optimizer>? otherwise;
+
+    /// <summary>Gives an optimizer the parameters whose names a pattern matches, and no earlier rule.</summary>
+    /// <param name="pattern">The pattern, as <see cref="GroupRules{TOptions}.For(string, Func{TOptions, TOptions})"/> has it: <c>*</c> within a segment of the name, <c>**</c> for any segments, <c>{i}</c> for a number, <c>{a,b}</c> for one of several.</param>
+    /// <param name="make">Makes the optimizer of them. It may leave some out, which are then not trained.</param>
+    /// <returns>These rules.</returns>
+    /// <exception cref="ArgumentException">It is no pattern.</exception>
+    public OptimizerRules Use(string pattern, Func<IReadOnlyList<Parameter>, Optimizer> make) => Add(new(pattern, nameof(pattern)), make);
+
+    /// <summary>Gives an optimizer the parameters whose whole names an expression matches, and no earlier rule.</summary>
+    /// <param name="names">The expression.</param>
+    /// <inheritdoc cref="Use(string, Func{IReadOnlyList{Parameter}, Optimizer})" path="/param[@name='make'] | /returns"/>
+    /// <param name="make">Makes the optimizer of them.</param>
+    public OptimizerRules Use(Regex names, Func<IReadOnlyList<Parameter>, Optimizer> make) => Add(new(names), make);
+
+    /// <summary>Gives an optimizer the parameters that a predicate is true for, and no earlier rule.</summary>
+    /// <param name="which">Whether a parameter is meant, by its name, shape and type.</param>
+    /// <param name="make">Makes the optimizer of them. It may leave some out, which are then not trained.</param>
+    /// <param name="text">What messages call the rule: the predicate's source.</param>
+    /// <returns>These rules.</returns>
+    public OptimizerRules Use(Func<Parameter, bool> which, Func<IReadOnlyList<Parameter>, Optimizer> make, [CallerArgumentExpression(nameof(which))] string text = "") => Add(new(which, text), make);
+
+    OptimizerRules Add(ParameterSelector which, Func<IReadOnlyList<Parameter>, Optimizer> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        rules.Add((which, make));
+        return this;
+    }
+
+    /// <summary>Gives an optimizer the parameters that no rule matches. There may be none.</summary>
+    /// <param name="make">Makes the optimizer of them. It may leave some out, which are then not trained.</param>
+    /// <returns>These rules.</returns>
+    /// <exception cref="InvalidOperationException">It was called before.</exception>
+    public OptimizerRules Otherwise(Func<IReadOnlyList<Parameter>, Optimizer> make)
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        if (otherwise is not null)
+            throw new InvalidOperationException("Otherwise was called twice: one optimizer takes what no rule matches.");
+        otherwise = make;
+        return this;
+    }
+
+    /// <summary>Makes the optimizers, and one of them all. It owns them.</summary>
+    /// <exception cref="ArgumentException">
+    /// A rule finds no parameter, or none that is left; no rule is for a parameter; or an optimizer refuses what it is given. What was made is disposed.
+    /// </exception>
+    public CombinedOptimizer Combine(IEnumerable<Parameter> parameters)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        Parameter[] all = [.. parameters];
+        if (Array.IndexOf(all, null) is >= 0 and var missing)
+            throw new ArgumentNullException(nameof(parameters), $"Parameter {missing} is null.");
+        var routes = all.ToLookup(p => rules.FindIndex(rule => rule.Which.Match(p) is not null));
+        if (otherwise is null && routes.Contains(-1))
+            throw new ArgumentException($"No rule is for {Names(routes[-1])}. Otherwise says what becomes of the rest.", nameof(parameters));
+        foreach (var (_, (which, _)) in rules.Index().Where(rule => !routes.Contains(rule.Index)))
+        {
+            throw new ArgumentException(Array.Exists(all, p => which.Match(p) is not null)
+                ? $"The rule '{which.Text}' comes too late: earlier ones take each parameter that it finds."
+                : $"The rule '{which.Text}' finds no parameter.{which.Advice(all)}", nameof(parameters));
+        }
+        var made = new List<Optimizer>();
+        try
+        {
+            foreach (var route in routes.OrderBy(r => r.Key < 0 ? int.MaxValue : r.Key))
+            {
+                Parameter[] given = [.. route];
+                var (rule, make) = route.Key < 0 ? ("Otherwise", otherwise!) : (rules[route.Key].Which.Text, rules[route.Key].Make);
+                var optimizer = make(given) ?? throw new InvalidOperationException($"The rule '{rule}' made no optimizer: it returned null.");
+                made.Add(optimizer);
+                if (optimizer.ParameterGroups.SelectMany(g => g.Parameters).FirstOrDefault(p => !given.Contains(p)) is { } stray)
+                    throw new InvalidOperationException($"The rule '{rule}' made an optimizer of parameter {stray}, which it was not given.");
+            }
+            return new(made);
+        }
+        catch
+        {
+            foreach (var optimizer in made)
+                optimizer.Dispose();
+            throw;
+        }
+    }
+
+    static string Names(IEnumerable<Parameter> parameters)
+    {
+        const int Most = 10;
+        string[] names = [.. parameters.Take(Most + 1).Select(p => p.ToString())];
+        return string.Join(", ", names.Take(Most)) + (names.Length > Most ? ", …" : "");
+    }
+}
