@@ -20,6 +20,8 @@ var scaling = new Command("scaling", "AdamW's step by the number of tensors and 
 scaling.SetAction(result => Scaling.Run(result.GetValue(seconds)));
 var matrices = new Command("matrices", "Products, eigenvalues, QR and inverse roots of matrices beside libtorch's.") { seconds };
 matrices.SetAction(result => Matrices.Run(result.GetValue(seconds)));
+var combined = new Command("combined", "Two optimizers combined, beside the same two one after the other.") { seconds };
+combined.SetAction(result => Combined.Run(result.GetValue(seconds)));
 var all = new Command("all", "The engine's parts by themselves, with BenchmarkDotNet.");
 all.SetAction(_ => EngineBenchmarks.Run());
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, all, checkpoints }.Parse(args).Invoke();
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, combined, all, checkpoints }.Parse(args).Invoke();

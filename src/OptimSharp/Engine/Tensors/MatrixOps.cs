@@ -65,5 +65,5 @@ internal unsafe partial class TensorOps
 
     /// <summary>A product of parts of matrices.</summary>
     internal void Product<T>(in MatrixProduct<T> product) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        For(product, product.Tiles, MatrixProduct<T>.TileRows * MatrixProduct<T>.TileColumns * product.K);
+        For(product, product.Tiles, nint.Min(product.M, MatrixProduct<T>.TileRows) * nint.Min(product.N, MatrixProduct<T>.TileColumns) * product.K);
 }

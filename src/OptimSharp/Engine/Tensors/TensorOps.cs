@@ -216,7 +216,7 @@ internal sealed class Loop<TBody> : ISharedWork where TBody : struct, ILoopBody
 
     public void Run(in TBody body, nint count, nint cost)
     {
-        int threads = (long)count * cost < 2 * WorthSharing ? 1 : Execution.ThreadCount;
+        int threads = count == 1 || (long)count * cost < 2 * WorthSharing ? 1 : Execution.ThreadCount;
         if (threads == 1)
         {
             var alone = body;
