@@ -92,6 +92,12 @@ public sealed class CombinedOptimizer : Optimizer
         base.RaiseStepped();
     }
 
+    internal override void Audit(AuditBuilder audit)
+    {
+        foreach (var part in parts)
+            part.Audit(audit);
+    }
+
     internal override void Free()
     {
         foreach (var part in parts)

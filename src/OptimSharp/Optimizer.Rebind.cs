@@ -49,7 +49,7 @@ public abstract partial class Optimizer
         foreach (var part in Parts)
             part.PutInPlace(byName);
         Context.Forget();
-        string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name))];
+        string[] leftOut = [.. byName.Keys.Except(old.Select(p => p.Name)).Except(Parts.ToArray().SelectMany(part => part.RebindFrozen(byName)))];
         if (leftOut.Length > 0)
             Warnings.Raise(this, $"Rebind was given parameters that the optimizer does not have and does not train: {string.Join(", ", leftOut)}. If they were tied to others before, tie them again first; else give the optimizer's own only.");
     }

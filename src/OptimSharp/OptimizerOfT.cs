@@ -7,13 +7,13 @@ namespace OptimSharp;
 
 /// <summary>An optimizer whose groups have options of one kind.</summary>
 /// <typeparam name="TOptions">The optimizer's options.</typeparam>
-public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions> : Optimizer
+public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions> : Optimizer
     where TOptions : OptimizerOptions, new()
 {
     readonly List<ParameterGroup<TOptions>> groups = [];
 
     /// <summary>For groups of parameters with options of their own; what a group does not override is taken from <paramref name="options"/>.</summary>
-    /// <param name="groups">The groups; for parameters that share one set of options, <see cref="Group"/> makes one.</param>
+    /// <param name="groups">The groups, or parameters under rules (<see cref="GroupRules{TOptions}.Of"/>); for parameters that share one set of options, <see cref="Group"/> makes one.</param>
     /// <param name="options">The options of groups that override none; null: the record's defaults.</param>
     /// <exception cref="ArgumentException">No parameters, one twice, one that the optimizer can't have, or an option out of range.</exception>
     protected Optimizer(IEnumerable<ParameterGroup<TOptions>> groups, TOptions? options)
@@ -23,7 +23,7 @@ public abstract class Optimizer<[DynamicallyAccessedMembers(DynamicallyAccessedM
         try
         {
             var placed = new Dictionary<object, (Parameter, int)>();
-            foreach (var group in NotEmpty(groups))
+            foreach (var group in NotEmpty(FromRules(groups), nameof(groups)))
                 Add(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."), placed);
             MemoryOverlap.Refuse(this.groups.SelectMany(g => g.Parameters), nameof(groups));
         }

@@ -84,6 +84,12 @@ public abstract class ParameterGroup
     /// <summary>What the group had before new schedulers wrote to it; null when something else was written since.</summary>
     internal GroupContent? BeforeSchedulers => beforeSchedulers;
 
+    /// <summary>The options that it was made with; null before.</summary>
+    internal abstract OptimizerOptions? AsMade { get; }
+
+    /// <summary>An option of any record of its kind, in plain terms. <see cref="OptimizerOptions.StatePrecision"/>, which states don't have, is one by its name.</summary>
+    internal abstract object? ValueIn(OptimizerOptions options, string key);
+
     /// <summary>Whether an option is saved: unless it is one that is saved only where it differs from <paramref name="standard"/>.</summary>
     internal abstract bool Saves(string key, OptimizerOptions standard);
 
@@ -160,7 +166,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     where TOptions : OptimizerOptions
 {
     readonly Func<TOptions, TOptions> overrides;
-    TOptions? options;
+    TOptions? options, asMade;
     int index;
 
     /// <summary>A group whose options are the optimizer's, but for what <paramref name="overrides"/> changes.</summary>
@@ -213,6 +219,11 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
             to[option.Key] = option.Get(saved) is object?[] parts ? new StateTuple(parts) : option.Get(saved);
     }
 
+    internal override OptimizerOptions? AsMade => asMade;
+
+    internal override object? ValueIn(OptimizerOptions options, string key) =>
+        key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString() : Option(key).Get(options);
+
     internal override bool Saves(string key, OptimizerOptions standard) => Option(key).IsSaved(Options, standard);
 
     internal override bool MayLack(string key) => Option(key).MayBeMissing;
@@ -262,6 +273,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     internal void Attach(TOptions resolved, int asIndex, IReadOnlyList<StateEntry> entries)
     {
         Numbers = new(entries);
+        asMade = resolved;
         Attach(resolved, asIndex);
     }
 

@@ -21,6 +21,7 @@ Check("CosineAnnealingLR keeps to its formula", () => Schedule(o => new CosineAn
 Check("CosineAnnealingLR goes on from its state", Resume);
 Check("checkpoints are saved and loaded", Checkpoints);
 Check("averages keep to their formulas, are saved and swapped in", Averages);
+Check("rules make groups, and an audit tells of them", Rules);
 Console.WriteLine($"{passed} passed, {failed} failed");
 return passed > 0 && failed == 0 ? 0 : 1;
 
@@ -42,6 +43,16 @@ void Check(string name, Func<string?> problem)
     else
         failed++;
     Console.WriteLine(found is null ? $"passed  {name}" : $"FAILED  {name}: {found}");
+}
+
+static string? Rules()
+{
+    var rules = new GroupRules<AdamWOptions>().NoDecayOnVectors().LayerDecay(0.5, "h{i}.*", last: "head.*").Freeze("embed");
+    using var optimizer = new AdamW(rules.Of([Parameter.Of("embed", new float[4], 2, 2), Parameter.Of("h0.weight", new float[4], 2, 2), Parameter.Of("h0.bias", new float[2]), Parameter.Of("head.bias", new float[2])]), new() { LearningRate = 1 });
+    string found = string.Join("; ", optimizer.Audit().Rows);
+    const string Expected = "'h0.weight' [2, 2]: AdamW, group 0, lr 0.5 (LayerDecay(0.5, h{i}.*)); 'h0.bias' [2]: AdamW, group 1, lr 0.5 (LayerDecay(0.5, h{i}.*)), weight_decay 0 (NoDecayOnVectors()); "
+        + "'head.bias' [2]: AdamW, group 2, lr 1 (the optimizer's options), weight_decay 0 (NoDecayOnVectors()); 'embed' [2, 2]: frozen (Freeze(embed))";
+    return found == Expected ? null : found;
 }
 
 static string? Averages()

@@ -38,6 +38,8 @@ static class DisposedDoors
         Refused<ObjectDisposedException>(() => optimizer.StateDict(), "Adam");
         Refused<ObjectDisposedException>(() => optimizer.LoadStateDict(other.StateDict()), "Adam");
         Refused<ObjectDisposedException>(() => optimizer.AddParameterGroup(new([Ones("v", 2)])), "Adam");
+        Refused<ObjectDisposedException>(() => optimizer.AddParameterGroups(new GroupRules<AdamOptions>().Of([Ones("v", 2)])), "Adam");
+        Refused<ObjectDisposedException>(() => optimizer.Audit(), "Adam");
         Refused<ObjectDisposedException>(() => optimizer.Rebind([parameter]), "Adam");
         Same<ParameterState?>(null, optimizer.StateOf(parameter));
         Same(true, parameter.HasGradient);

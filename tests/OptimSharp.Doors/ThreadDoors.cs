@@ -56,6 +56,7 @@ static class ThreadDoors
         [
             ("Step", optimizer.Step), ("Step", () => optimizer.Step(() => 0)), ("ZeroGrad", () => optimizer.ZeroGrad()), ("StateDict", () => optimizer.StateDict()),
             ("LoadStateDict", () => optimizer.LoadStateDict(state)), ("AddParameterGroup", () => optimizer.AddParameterGroup(new([Ones("v", 2)]))),
+            ("AddParameterGroups", () => optimizer.AddParameterGroups(new GroupRules<AdamOptions>().Of([Ones("u", 2)]))), ("Audit", () => optimizer.Audit()),
             ("Rebind", () => optimizer.Rebind([parameter])), ("GradScaler.Unscale", () => scaler.Unscale(optimizer)), ("Step", () => step.Step()), ("Dispose", optimizer.Dispose),
         ];
         foreach (string within in new[] { "Stepping", "closure", "Stepped" })

@@ -20,6 +20,15 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
 
     public static OptionDescriptor? Find(string key) => Options.FirstOrDefault(o => o.Key == key);
 
+    /// <summary>The keys of the options in which two records differ. <see cref="OptimizerOptions.StatePrecision"/>, which states don't have, is one by its name.</summary>
+    public static IEnumerable<string> Difference(TOptions one, TOptions other) =>
+    [
+        .. from option in Options
+           where OptionDescriptor.Text(option.Get(one)) != OptionDescriptor.Text(option.Get(other))
+           select option.Key,
+        .. one.StatePrecision == other.StatePrecision ? [] : (string[])[nameof(OptimizerOptions.StatePrecision)],
+    ];
+
     static bool isSound;
 
     /// <summary>Throws <see cref="ArgumentException"/> naming option, value, range and place when something is out of range; or when the record has options that can't be.</summary>
