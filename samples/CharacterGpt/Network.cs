@@ -7,7 +7,7 @@ namespace OptimSharp.Samples;
 /// <summary>A small GPT: characters in, the scores of the next ones out. Its head has the weights of its embedding.</summary>
 sealed class Network : Module<Tensor, Tensor>
 {
-    public const int Layers = 6, Context = 64, Width = 128;
+    public const int Layers = 6, Context = 64, Width = 96;
     const int Heads = 4;
 
     readonly Embedding tokens, positions = Embedding(Context, Width);

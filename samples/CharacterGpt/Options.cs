@@ -22,7 +22,7 @@ sealed record Options(int Steps, int Seed, double LayerDecay, DirectoryInfo Chec
     /// <returns>The exit code.</returns>
     public static int Invoke(string[] args, Func<Options, int> run)
     {
-        var steps = new Option<int>("--steps") { Description = $"how many batches to train on, ≥ {FewestSteps}", DefaultValueFactory = _ => 800 };
+        var steps = new Option<int>("--steps") { Description = $"how many batches to train on, ≥ {FewestSteps}", DefaultValueFactory = _ => 1000 };
         var seed = new Option<int>("--seed") { Description = "the same seed gives the same result", DefaultValueFactory = _ => 1 };
         var layerDecay = new Option<double>("--layer-decay") { Description = "a layer's learning rate, divided by that of the next, > 0 and ≤ 1", DefaultValueFactory = _ => 1 };
         var checkpoints = new Option<DirectoryInfo>("--checkpoints") { Description = "where the state is saved, twenty times a run and after Ctrl-C", DefaultValueFactory = _ => new("character-gpt-checkpoints") };

@@ -35,7 +35,7 @@ static int Run(Options options)
     }
     if (run.Points.Count == 0)
         Clear(checkpoints);
-    Console.WriteLine(run.Audit());
+    Console.WriteLine(run.Audit);
     Console.WriteLine();
     Console.WriteLine($"{corpus.Length:N0} characters, {corpus.Characters} different ones; the last tenth is held out");
     if (run.Points.Count > 0)

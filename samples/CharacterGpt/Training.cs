@@ -31,10 +31,14 @@ sealed class Training : IDisposable
         manual_seed(options.Seed);
         model = new(corpus.Characters);
         optimizer = Recipe.MakeOptimizer(model.Parameters(), options);
+        Audit = optimizer.Audit(); // with the rates as they are given: the schedule begins with a hundredth
         scheduler = Recipe.MakeScheduler(optimizer, options);
         average = new(model, Recipe.MakeAveraging(options));
         step = new(optimizer, new() { MaxNorm = Recipe.MaxNorm, Averages = average.Averages, Schedulers = [scheduler] });
     }
+
+    /// <summary>Which parameter is stepped how.</summary>
+    public OptimizerAudit Audit { get; }
 
     /// <summary>Each step.</summary>
     public List<Point> Points { get; } = [];
@@ -44,9 +48,6 @@ sealed class Training : IDisposable
 
     /// <summary>Whether a twentieth of the run has just ended: time for a checkpoint.</summary>
     public bool IsAtMark => Points.Count % seldom == 0 || Points.Count == options.Steps;
-
-    /// <summary>Which parameter is stepped how.</summary>
-    public OptimizerAudit Audit() => optimizer.Audit();
 
     /// <summary>Trains on a batch.</summary>
     /// <returns>Its loss.</returns>
