@@ -4,7 +4,7 @@ using System.CommandLine.Parsing;
 namespace OptimSharp.Samples;
 
 /// <summary>What can be chosen on the command line.</summary>
-sealed record Options(int Steps, int Seed, double LayerDecay, DirectoryInfo Checkpoints, bool Resume, FileInfo Output, int? Threads)
+sealed record Options(int Steps, int Seed, double LayerDecay, DirectoryInfo Checkpoints, bool Resume, FileInfo Output, int Threads)
 {
     const int FewestSteps = 10;
 
@@ -28,9 +28,9 @@ sealed record Options(int Steps, int Seed, double LayerDecay, DirectoryInfo Chec
         var checkpoints = new Option<DirectoryInfo>("--checkpoints") { Description = "where the state is saved, twenty times a run and after Ctrl-C", DefaultValueFactory = _ => new("character-gpt-checkpoints") };
         var resume = new Option<bool>("--resume") { Description = "whether to go on from what an interrupted run saved; --resume false begins anew", DefaultValueFactory = _ => true };
         var output = new Option<FileInfo>("--output") { Description = "where the picture of the run goes", DefaultValueFactory = _ => new("character-gpt.png") };
-        var threads = new Option<int?>("--threads") { Description = "threads to use, ≥ 1 [default: all processors]" };
+        var threads = new Option<int>("--threads") { Description = "threads to use, ≥ 1: the network is small, and more gain little", DefaultValueFactory = _ => 1 };
         steps.Validators.Add(result => AtLeast(result, result.GetValue(steps), FewestSteps));
-        threads.Validators.Add(result => AtLeast(result, result.GetValue(threads) ?? 1, 1));
+        threads.Validators.Add(result => AtLeast(result, result.GetValue(threads), 1));
         layerDecay.Validators.Add(result =>
         {
             if (result.GetValue(layerDecay) is not (> 0 and <= 1))

@@ -13,11 +13,8 @@ return Options.Invoke(args, Run);
 static int Run(Options options)
 {
     CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-    if (options.Threads is { } threads)
-    {
-        Execution.ThreadCount = threads;
-        set_num_threads(threads);
-    }
+    Execution.ThreadCount = options.Threads;
+    set_num_threads(options.Threads);
     using var stop = new CancellationTokenSource();
     Console.CancelKeyPress += (_, e) =>
     {
