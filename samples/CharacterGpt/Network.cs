@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -9,6 +10,8 @@ sealed class Network : Module<Tensor, Tensor>
 {
     public const int Layers = 6, Context = 64, Width = 96;
     const int Heads = 4;
+
+    static readonly Scalar One = 1.ToScalar(); // a + b makes one that may be collected, and freed, while libtorch reads it
 
     readonly Embedding tokens, positions = Embedding(Context, Width);
     readonly ModuleList<Layer> layers = [.. Enumerable.Range(0, Layers).Select(_ => new Layer())];
@@ -31,7 +34,7 @@ sealed class Network : Module<Tensor, Tensor>
     public override Tensor forward(Tensor characters)
     {
         using var scope = NewDisposeScope();
-        var x = tokens.forward(characters) + positions.forward(arange(characters.shape[1]));
+        var x = tokens.forward(characters).add(positions.weight!.narrow(0, 0, characters.shape[1]), One);
         foreach (var layer in layers)
             x = layer.forward(x);
         return head.forward(norm.forward(x)).MoveToOuterDisposeScope();
@@ -51,8 +54,8 @@ sealed class Network : Module<Tensor, Tensor>
             long batch = input.shape[0], length = input.shape[1];
             var parts = attention.forward(norm1.forward(input)).view(batch, length, 3, Heads, Width / Heads).transpose(1, 3).unbind(2); // queries, keys, values
             var mixed = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_casual: true);
-            var x = input + projection.forward(mixed.transpose(1, 2).reshape(batch, length, Width));
-            return (x + narrow.forward(functional.gelu(wide.forward(norm2.forward(x))))).MoveToOuterDisposeScope();
+            var x = input.add(projection.forward(mixed.transpose(1, 2).reshape(batch, length, Width)), One);
+            return x.add(narrow.forward(functional.gelu(wide.forward(norm2.forward(x)))), One).MoveToOuterDisposeScope();
         }
 
         // Layers add to what goes through: each a little, so that the sum of all is of a size.

@@ -1,5 +1,6 @@
 using OptimSharp.Schedulers;
 using OptimSharp.Torch;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace OptimSharp.Samples;
@@ -86,12 +87,13 @@ sealed class Training : IDisposable
         using var noGradients = no_grad();
         using var averaged = average.SwapIn();
         manual_seed(options.Seed);
+        using var temperature = 0.7.ToScalar();
         List<int> numbers = [.. corpus.Numbers(text)];
         for (int i = 0; i < count; i++)
         {
             using var scope = NewDisposeScope();
             var scores = model.forward(tensor(numbers.TakeLast(Network.Context).Select(n => (long)n).ToArray()).unsqueeze(0))[0, -1];
-            numbers.Add((int)(scores / 0.7).softmax(0).multinomial(1).item<long>());
+            numbers.Add((int)scores.div(temperature).softmax(0).multinomial(1).item<long>());
         }
         return corpus.Text(numbers);
     }
