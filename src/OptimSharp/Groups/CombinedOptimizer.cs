@@ -78,12 +78,6 @@ public sealed class CombinedOptimizer : Optimizer
             part.CheckLoaded();
     }
 
-    internal override void Audit(AuditBuilder audit)
-    {
-        foreach (var part in parts)
-            part.Audit(audit);
-    }
-
     internal override void RaiseStepping()
     {
         base.RaiseStepping();
@@ -96,6 +90,12 @@ public sealed class CombinedOptimizer : Optimizer
         foreach (var part in parts)
             part.RaiseStepped();
         base.RaiseStepped();
+    }
+
+    internal override void Audit(AuditBuilder audit)
+    {
+        foreach (var part in parts)
+            part.Audit(audit);
     }
 
     internal override void Free()

@@ -43,7 +43,7 @@ public abstract partial class Optimizer
     }
 
     /// <summary>Puts other parameters in the place of frozen ones with the same names, and tells these names.</summary>
-    private protected IEnumerable<string> RebindFrozen(Dictionary<string, Parameter> byName)
+    IEnumerable<string> RebindFrozen(Dictionary<string, Parameter> byName)
     {
         for (int i = 0; i < frozen.Count; i++)
         {
