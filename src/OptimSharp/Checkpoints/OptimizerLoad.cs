@@ -91,8 +91,10 @@ internal sealed class OptimizerLoad
         {
             if (options.Missing == MissingState.Refuse)
                 throw new StateDictException(OptimizerState.PathIn(saved[foreign].Dict, SavedGroup.Algorithm), $"is {saved[foreign].Name}, but the optimizer's group {index}, which has parameters of it, is stepped by {part.GetType().Name} (Missing says what becomes of it)");
-            entries.Add(new($"param_groups[{index}]", LoadOutcome.Kept, Group: index, FromGroup: foreign, Reason: $"it was stepped by {saved[foreign].Name}, and is by {part.GetType().Name}"));
-            return new(group, part, null, null);
+            entries.Add(new($"param_groups[{index}]", LoadOutcome.Kept, Group: index, FromGroup: foreign, Reason: $"of its parameters some were stepped by {saved[foreign].Name}, and are by {part.GetType().Name}"));
+            from = [.. from.Where(i => !saved[i].IsOfOther(part))];
+            if (from.Length == 0)
+                return new(group, part, null, null);
         }
         GroupContent present = new(group.CurrentOptions, group.Extras, group.Numbers), content = reader.Read(part, group, present, saved[from[0]].Dict);
         foreach (int other in from.Skip(1))
@@ -107,7 +109,7 @@ internal sealed class OptimizerLoad
                     $"has parameters of the optimizer's group {index}, of which others are in the state's group {from[0]}: {difference}. RebuildGroups makes the state's groups; Keep leaves such options as they are");
             }
             entries.Add(new($"param_groups[{index}]", LoadOutcome.Kept, Group: index, Reason: $"its parameters come from groups {from[0]} and {other}, of which {difference}"));
-            return new(group, part, null, null);
+            return new(group, part, present with { Numbers = content.Numbers }, group.BeforeSchedulers is { } kept ? kept with { Numbers = content.Numbers } : null); // numbers belong to the states, which are loaded
         }
         reader.Report(group, index, saved[from[0]]);
         return new(group, part, content, group.BeforeSchedulers is { } before && options.Keep.Count > 0 ? reader.Read(part, group, before, saved[from[0]].Dict) : null);

@@ -248,10 +248,20 @@ public sealed class GradScaler : IStateful
 
     Progress StateOf(Optimizer optimizer, string method)
     {
+        if (optimizer.CombinedIn is { } combined && progress.ContainsKey(combined))
+            throw Twice(combined);
+        foreach (var part in optimizer.Parts)
+        {
+            if (part != optimizer && progress.ContainsKey(part))
+                throw Twice(part);
+        }
         var state = progress.GetValueOrDefault(optimizer);
         return state.Stage != Stage.Stepped ? state
             : throw new InvalidOperationException($"{method} was called for an optimizer that was stepped since the last update. Call Update after each batch's steps.");
     }
+
+    static InvalidOperationException Twice(Optimizer other) =>
+        new($"{other.GetType().Name}, which has the same gradients, was unscaled or stepped since the last update: give the scaler the combined optimizer, or each of its optimizers, but not both.");
 
     static float CheckedScale(double value, string name) => (float)value > 0 && float.IsFinite((float)value) ? (float)value
         : throw OutOfRange(name, value, "> 0 and finite, in single precision");

@@ -19,7 +19,7 @@ public sealed class OptimizerRules
 
     /// <summary>Gives an optimizer the parameters whose names a pattern matches, and no earlier rule.</summary>
     /// <param name="pattern">The pattern, as <see cref="GroupRules{TOptions}.For(string, Func{TOptions, TOptions})"/> has it: <c>*</c> within a segment of the name, <c>**</c> for any segments, <c>{i}</c> for a number, <c>{a,b}</c> for one of several.</param>
-    /// <param name="make">Makes the optimizer of them. It may leave some out, which are then not trained.</param>
+    /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
     /// <returns>These rules.</returns>
     /// <exception cref="ArgumentException">It is no pattern.</exception>
     public OptimizerRules Use(string pattern, Func<IReadOnlyList<Parameter>, Optimizer> make) => Add(new(pattern, nameof(pattern)), make);
@@ -32,7 +32,7 @@ public sealed class OptimizerRules
 
     /// <summary>Gives an optimizer the parameters that a predicate is true for, and no earlier rule.</summary>
     /// <param name="which">Whether a parameter is meant, by its name, shape and type.</param>
-    /// <param name="make">Makes the optimizer of them. It may leave some out, which are then not trained.</param>
+    /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
     /// <param name="text">What messages call the rule: the predicate's source.</param>
     /// <returns>These rules.</returns>
     public OptimizerRules Use(Func<Parameter, bool> which, Func<IReadOnlyList<Parameter>, Optimizer> make, [CallerArgumentExpression(nameof(which))] string text = "") => Add(new(which, text), make);
@@ -45,7 +45,7 @@ public sealed class OptimizerRules
     }
 
     /// <summary>Gives an optimizer the parameters that no rule matches. There may be none.</summary>
-    /// <param name="make">Makes the optimizer of them. It may leave some out, which are then not trained.</param>
+    /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
     /// <returns>These rules.</returns>
     /// <exception cref="InvalidOperationException">It was called before.</exception>
     public OptimizerRules Otherwise(Func<IReadOnlyList<Parameter>, Optimizer> make)
@@ -88,6 +88,9 @@ public sealed class OptimizerRules
                 if (optimizer.ParameterGroups.SelectMany(g => g.Parameters).FirstOrDefault(p => !given.Contains(p)) is { } stray)
                     throw new InvalidOperationException($"The rule '{rule}' made an optimizer of parameter {stray}, which it was not given.");
             }
+            var had = made.SelectMany(o => o.ParameterGroups).SelectMany(g => g.Parameters).Concat(made.SelectMany(o => o.Frozen).Select(f => f.Parameter)).Select(p => p.Identity).ToHashSet();
+            if (Array.Find(all, p => !had.Contains(p.Identity)) is { } forgotten)
+                throw new InvalidOperationException($"The optimizer that was given parameter {forgotten} does not have it. Freeze of {nameof(GroupRules<>)} leaves parameters out.");
             return new(made);
         }
         catch

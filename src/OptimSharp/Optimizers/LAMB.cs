@@ -185,6 +185,6 @@ struct LAMBRule<T, TCaution>(LAMBOptions o, Rounding<T> rounding, double factor,
         x.S1 = rounding.Of(L.Of(beta2) * x.S1 + L.Of(w2) * g * g);             // v ← β₂v + (1 − β₂)g²
         x.Param = rounding.Of(x.Param * L.Of(keep));                            // θ ← θ(1 − ηλ), when decoupled
         var u = L.Of(a) * x.S0 / (L.Sqrt(x.S1) + L.Of(eps));
-        return TCaution.IsOn ? L.IfPositive(L.Sign(x.S0) * L.Sign(g), u, L.Of(T.Zero)) : u;
+        return TCaution.IsOn ? u * L.IfPositive(L.Sign(x.S0) * L.Sign(g), L.Of(T.One), L.Of(T.Zero)) : u; // what is no number stays
     }
 }

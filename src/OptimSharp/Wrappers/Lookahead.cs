@@ -56,8 +56,15 @@ public sealed class Lookahead : IStateful, IDisposable
     /// <summary>How many steps the fast weights are ahead, in [0, k).</summary>
     public int StepsAhead { get; private set; }
 
-    /// <summary>Puts the slow weights into the parameters until the scope is disposed: to evaluate them. Then the parameters are the fast ones again, to the bit.</summary>
-    public IDisposable SwapIn() => slow.SwapIn();
+    /// <summary>Puts the slow weights into the parameters until the scope is disposed: to evaluate them. Then the parameters are the fast ones again, to the bit. Steps of the optimizer, and its state, are refused within it.</summary>
+    /// <exception cref="InvalidOperationException">A scope is open that holds something else in the parameters. Nothing has changed.</exception>
+    public IDisposable SwapIn()
+    {
+        Optimizer.CheckHeld("SwapIn");
+        var swap = slow.SwapIn();
+        Optimizer.Held = "within SwapIn of Lookahead, where the parameters hold the slow weights";
+        return new Scope(Optimizer, swap);
+    }
 
     /// <summary>A copy of the slow weights and the count: <c>la_step</c> and <c>cached_params</c>.</summary>
     public StateDict StateDict() => new() { { Steps, (long)StepsAhead }, { Slow, slow.StateDict() } };
@@ -82,6 +89,20 @@ public sealed class Lookahead : IStateful, IDisposable
         disposed = true;
         Optimizer.Stepped -= AfterStep;
         slow.Dispose();
+    }
+
+    sealed class Scope(Optimizer optimizer, IDisposable swap) : IDisposable
+    {
+        bool closed;
+
+        public void Dispose()
+        {
+            if (closed)
+                return;
+            closed = true;
+            optimizer.Held = null;
+            swap.Dispose();
+        }
     }
 
     void AfterStep(object? sender, EventArgs e)

@@ -31,6 +31,7 @@ namespace OptimSharp;
 public sealed class SAM : IDisposable
 {
     Ascent? ascent;
+    Scope? open;
     Parameter[] parameters = [];
 
     /// <param name="optimizer">The optimizer that takes the steps. It stays the caller's to dispose.</param>
@@ -99,11 +100,15 @@ public sealed class SAM : IDisposable
         Parameter[] moved = [.. now.Where(p => p.HasGradient)];
         ascent.UpdateAlone();
         Optimizer.Held = "within SAM's Perturb, where the parameters are not what is trained";
-        return new Scope(Optimizer, ascent, moved);
+        return open = new Scope(Optimizer, ascent, moved);
     }
 
-    /// <summary>Frees the memory of the copy that a step makes. The optimizer is not disposed.</summary>
-    public void Dispose() => ascent?.Dispose();
+    /// <summary>Frees the memory of the copy that a step makes; an open scope ends first. The optimizer is not disposed.</summary>
+    public void Dispose()
+    {
+        open?.Dispose();
+        ascent?.Dispose();
+    }
 
     sealed class Scope(Optimizer optimizer, Ascent ascent, Parameter[] moved) : IDisposable
     {

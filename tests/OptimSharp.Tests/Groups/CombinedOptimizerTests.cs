@@ -262,6 +262,50 @@ public class CombinedOptimizerTests
         Assert.Contains(report.Entries, e => e is { Name: "w0", Outcome: LoadOutcome.Fresh, Reason: "it is of Muon, not of AdamW" });
     }
 
+    // Numbers of a group belong to the states that are loaded: without them Prodigy's and Schedule-Free's steps are long.
+    [Theory]
+    [InlineData("Prodigy+SGD", "d")]
+    [InlineData("AdamWScheduleFree+SGD", "k")]
+    public void A_parameter_that_comes_in_leaves_the_groups_numbers(string pair, string number)
+    {
+        var model = new Model();
+        StateDict state;
+        var (a, b) = pair.StartsWith("Prodigy", StringComparison.Ordinal) ? (new Prodigy(model.Matrices) as Optimizer, new SGD(model.Vectors)) : (new AdamWScheduleFree(model.Matrices), new SGD(model.Vectors));
+        using (var combined = new CombinedOptimizer(a, b))
+        {
+            for (int step = 0; step < 4; step++)
+            {
+                model.GiveGradients(step);
+                combined.Step();
+            }
+            state = combined.StateDict();
+        }
+        Parameter[] all = [.. model.Matrices, .. model.Vectors];
+        using var moved = new CombinedOptimizer(number == "d" ? new Prodigy(all) : new AdamWScheduleFree(all));
+        moved.LoadStateDict(state, new() { Missing = MissingState.StartFresh });
+        Assert.Equal(state.GetDicts("param_groups").First().GetDouble(number), moved.StateDict().GetDicts("param_groups").First().GetDouble(number));
+        Assert.NotNull(moved.StateOf(model.Matrices[0]));
+        Assert.Null(moved.StateOf(model.Vectors[0]));
+    }
+
+    [Fact]
+    public void A_scaler_unscales_the_whole_or_its_optimizers_but_not_both()
+    {
+        var model = new Model();
+        var (a, b) = Make("Muon+AdamW", model);
+        using var combined = new CombinedOptimizer(a, b);
+        var scaler = new GradScaler();
+        model.GiveGradients(0);
+        scaler.Unscale(a);
+        Assert.Contains("Muon, which has the same gradients, was unscaled", Assert.Throws<InvalidOperationException>(() => scaler.Step(combined)).Message);
+        scaler.Step(a);
+        scaler.Step(b);
+        scaler.Update();
+        scaler.Unscale(combined);
+        Assert.Contains("CombinedOptimizer, which has the same gradients", Assert.Throws<InvalidOperationException>(() => scaler.Unscale(b)).Message);
+        scaler.Step(combined);
+    }
+
     [Fact]
     public void A_group_whose_parameters_are_now_of_two_optimizers_is_not_rebuilt()
     {

@@ -41,10 +41,13 @@ public class OptimizerRulesTests
     }
 
     [Fact]
-    public void A_parameter_may_be_left_out_by_its_optimizer()
+    public void A_parameter_is_left_out_by_rules_but_not_by_mistake()
     {
-        using var optimizer = new OptimizerRules().Use(_ => true, p => new AdamW(p.Skip(1))).Combine(Model);
-        Assert.Equal(4, optimizer.ParameterGroups[0].Parameters.Count);
+        var rules = new GroupRules<AdamWOptions>().Freeze("embed.**");
+        using (var optimizer = new OptimizerRules().Use(_ => true, p => new AdamW(rules.Of(p))).Combine(Model))
+            Assert.Equal(4, optimizer.ParameterGroups.Sum(g => g.Parameters.Count));
+        Assert.Equal("The optimizer that was given parameter 'embed.weight' [4, 2] Float32 does not have it. Freeze of GroupRules leaves parameters out.",
+            Assert.Throws<InvalidOperationException>(() => new OptimizerRules().Use(_ => true, p => new AdamW(p.Skip(1))).Combine(Model)).Message);
     }
 
     [Fact]

@@ -17,6 +17,25 @@ public class LookaheadTests
     }
 
     [Fact]
+    public void A_step_is_refused_while_the_slow_weights_are_swapped_in()
+    {
+        double[] values = [1];
+        var w = Parameter.Of("w", values);
+        using var optimizer = new SGD([w], new() { LearningRate = 0.1 });
+        using var lookahead = new Lookahead(optimizer, new() { Steps = 5 });
+        w.Gradient = new[] { 1.0 };
+        optimizer.Step();
+        using (lookahead.SwapIn())
+        {
+            Assert.Equal(1, values[0]);
+            Assert.Contains("within SwapIn of Lookahead", Assert.Throws<InvalidOperationException>(optimizer.Step).Message);
+        }
+        Assert.Equal(0.9, values[0]);
+        optimizer.Step();
+        Assert.Equal(2, lookahead.StepsAhead);
+    }
+
+    [Fact]
     public void With_alpha_1_it_is_the_optimizer()
     {
         SAMTests.Bowl plain = new(), with = new();

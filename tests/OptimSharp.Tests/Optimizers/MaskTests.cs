@@ -20,6 +20,21 @@ public class MaskTests
 
     public static TheoryData<string> Names => [.. All.Keys];
 
+    // A mask that hides what is no number would hide it for good: m and v are lost.
+    [Fact]
+    public void What_is_no_number_is_seen()
+    {
+        Optimizer[] made = [new AdamW([Parameter.Of("a", new float[] { 1, 2 })], new() { Mask = StepMask.Cautious }), new LAMB([Parameter.Of("a", new float[] { 1, 2 })], new() { Caution = true })];
+        foreach (var optimizer in made)
+        {
+            var parameter = (Parameter<float>)optimizer.ParameterGroups[0].Parameters[0];
+            parameter.Gradient = new float[] { float.NaN, 1 };
+            optimizer.Step();
+            Assert.True(float.IsNaN(parameter.Values.Span[0]), optimizer.GetType().Name);
+            optimizer.Dispose();
+        }
+    }
+
     [Fact]
     public void Every_optimizer_with_the_option_is_among_them()
     {

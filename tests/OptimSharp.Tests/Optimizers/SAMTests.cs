@@ -37,6 +37,22 @@ public class SAMTests
 
     // θ + e − e is not θ in most places.
     [Fact]
+    public void Disposing_it_puts_the_parameters_back()
+    {
+        var bowl = new Bowl();
+        using var optimizer = new SGD(bowl.Parameters, new() { LearningRate = 0.1 });
+        var sam = new SAM(optimizer);
+        bowl.Evaluate();
+        double[] before = [.. bowl.Values];
+        var scope = sam.Perturb();
+        Assert.NotEqual(before, bowl.Values);
+        sam.Dispose();
+        scope.Dispose();
+        Assert.Equal(before, bowl.Values);
+        optimizer.Step();
+    }
+
+    [Fact]
     public void The_parameters_bits_come_back()
     {
         float[] single = [.. Numbers.Tame(1000, 1).Select(x => (float)x)];

@@ -47,6 +47,6 @@ public struct Cautious<TRule, T>(TRule rule, bool maximize = false) : IMeasuring
     {
         var g = L.Sign(x.Grad);
         rule.Update(ref x);
-        x.Step = L.IfPositive(L.Of(down) * L.Sign(x.Step) * g, x.Step * L.Of(scale), L.Of(T.Zero)); // step ← step · m / max(mean(m), 0.001)
+        x.Step *= L.IfPositive(L.Of(down) * L.Sign(x.Step) * g, L.Of(scale), L.Of(T.Zero)); // step ← step · m / max(mean(m), 0.001); what is no number stays
     }
 }
