@@ -42,6 +42,7 @@ internal static unsafe class MeasuringKernel<TRule, T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     static void RunBlock(in TRule rule, in Work work, Streams at, T* memory, int count, double* sums, bool wide)
     {
         var type = Storage.Of<T>();
@@ -58,6 +59,7 @@ internal static unsafe class MeasuringKernel<TRule, T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Measure<TRounds>(in TRule rule, in Streams at, T* sixteen, int count, double* sums, bool wide) where TRounds : struct, IChoice
     {
         Totals totals = default;

@@ -90,6 +90,7 @@ internal static unsafe class Reductions
         }
 
         /// <summary>Adds up to sixteen numbers; those behind <paramref name="count"/>, which are overwritten, count as zeros. All must be in their places.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Add<T>(T* sixteen, int count) where T : unmanaged
         {
             for (int i = count; i < Lanes; i++)
@@ -101,6 +102,7 @@ internal static unsafe class Reductions
         }
 
         /// <summary>The sum. All must be in their places.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly double Total() => Across<Sum>(a) + Across<Sum>(b) + (Across<Sum>(c) + Across<Sum>(d));
     }
 
