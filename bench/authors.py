@@ -6,11 +6,11 @@ The code is found as tools/goldens finds it. Each optimizer runs with its defaul
 authors' example's options, takes a step without decompositions: these are due every hundredth.
 """
 
-import argparse, dataclasses, json, pathlib, sys
+import dataclasses, json, pathlib, sys
 import torch
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "tools" / "goldens")]
-from pytorch import SHAPES, measure, parameters
+from pytorch import SHAPES, measure, parameters, read_arguments
 from references import REFERENCES, optimizer_class
 
 MATRIX = {"SOAP", "Shampoo", "NorMuon"}
@@ -27,14 +27,7 @@ def make(name, params):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--seconds", type=float, default=3)
-    arguments.add_argument("--case", default="")
-    arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments.add_argument("--json")
-    options = arguments.parse_args()
-    torch.set_num_threads(options.threads)
-    print(f"PyTorch {torch.__version__}, {options.threads} threads")
+    options = read_arguments(__doc__)
     results = []
     for name in (name for name in REFERENCES if "/" not in name):  # those with a variant are PyTorch's Muon: pytorch.py
         for shape, shapes in SHAPES.items():

@@ -85,8 +85,8 @@ def measure(step, seconds):
     return statistics.median(times) * 1e3
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def read_arguments(about):
+    arguments = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=3)
     arguments.add_argument("--case", default="")
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -94,6 +94,11 @@ def main():
     options = arguments.parse_args()
     torch.set_num_threads(options.threads)
     print(f"PyTorch {torch.__version__}, {options.threads} threads")
+    return options
+
+
+def main():
+    options = read_arguments(__doc__)
     results = []
 
     def report(case, count, ms, **more):

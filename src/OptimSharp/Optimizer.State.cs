@@ -84,7 +84,7 @@ public abstract partial class Optimizer
     void Take(LoadedGroup[] loaded, Dictionary<object, ParameterState> all, IReadOnlyCollection<string> keep)
     {
         foreach (var group in loaded)
-            group.Group.Load(group, keepsRate: keep.Contains("lr"), keep);
+            group.Group.Load(group, keep);
         if (!Groups.SequenceEqual(loaded.Select(g => g.Group)))
             SetGroups([.. loaded.Select(g => g.Group)]);
         var states = new Dictionary<object, ParameterState>();

@@ -65,12 +65,6 @@ public abstract partial class Optimizer : IStateful, IDisposable
     /// <summary>What is remembered, by the parameters' identity.</summary>
     internal Dictionary<object, ParameterState> States { get; private protected set; } = [];
 
-    /// <summary>The optimizers that step together in a step of this one: itself, unless it is one of several.</summary>
-    internal virtual ReadOnlySpan<Optimizer> Parts => self;
-
-    /// <summary>The optimizer of several that this one is a part of; null when it is none's.</summary>
-    internal CombinedOptimizer? CombinedIn { get; private set; }
-
     private protected abstract IReadOnlyList<ParameterGroup> Groups { get; }
 
     /// <summary>
@@ -223,12 +217,6 @@ public abstract partial class Optimizer : IStateful, IDisposable
         Turn.Dispose();
         GC.SuppressFinalize(this);
     }
-
-    /// <summary>Makes it a part of another optimizer: they are used one at a time, and whichever is disposed, all are.</summary>
-    internal void JoinTo(CombinedOptimizer combined) => (CombinedIn, Turn) = (combined, combined.Turn);
-
-    /// <summary>The optimizer that a group's parameters are stepped by.</summary>
-    internal virtual Optimizer PartOf(ParameterGroup group) => this;
 
     /// <summary>The options as they are when nobody says otherwise.</summary>
     internal abstract OptimizerOptions StandardOptions { get; }

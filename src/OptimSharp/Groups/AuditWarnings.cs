@@ -29,7 +29,7 @@ internal sealed class AuditWarnings
             if (!notHidden.TryAdd(algorithm, found))
                 notHidden[algorithm].AddRange(found);
         }
-        if (optimizer.TellsGradients)
+        if (!optimizer.SharesState) // one state for all does not tell which had a gradient
             LookAtSteps(optimizer, group);
     }
 

@@ -18,8 +18,8 @@ namespace OptimSharp;
 /// and <see cref="Optimizer.Stepped"/>, too. Whichever is disposed, all are. A training step's norm and clipping are over all parameters.
 /// </para>
 /// <para>
-/// State dicts are in PyTorch's structure. Each group has <c>algorithm</c> with the name of its optimizer's class; loading refuses a group of another one, or, where <see cref="LoadStateOptions.Missing"/> allows, leaves its
-/// options and begins its states anew.
+/// State dicts are in PyTorch's structure. Each group has <c>algorithm</c> with the name of its optimizer's class; loading refuses a group of another one, or, where <see cref="LoadStateOptions.Missing"/> allows,
+/// begins the states of its parameters anew. A group that has only such parameters keeps its options.
 /// </para>
 /// </remarks>
 /// <example><code>

@@ -23,9 +23,6 @@ public abstract partial class Optimizer
     /// <summary>Adds the groups and what is frozen.</summary>
     internal abstract void Audit(AuditBuilder audit);
 
-    /// <summary>Whether one state is for all parameters, so that it does not tell which ones had a gradient.</summary>
-    internal bool TellsGradients => !SharesState;
-
     /// <summary>The parameters that rules keep out of the groups.</summary>
     internal IReadOnlyList<FrozenParameter> Frozen => frozen;
 

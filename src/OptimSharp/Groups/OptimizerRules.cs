@@ -1,10 +1,11 @@
+using System.Diagnostics.Contracts;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
 namespace OptimSharp;
 
 /// <summary>
-/// Which parameters go to which optimizer, by rules: the first that a parameter matches decides. Makes one optimizer of them all.
+/// Which parameters go to which optimizer, by rules: the first that a parameter matches decides. Makes one optimizer of them all. Rules don't change: each method gives new ones, with one rule more.
 /// </summary>
 /// <example><code>
 /// using var optimizer = new OptimizerRules()
@@ -14,67 +15,73 @@ namespace OptimSharp;
 /// </code></example>
 public sealed class OptimizerRules
 {
-    readonly List<(ParameterSelector Which, Func<IReadOnlyList<Parameter>, Optimizer> Make)> rules = [];
-    Func<IReadOnlyList<Parameter>, Optimizer>? otherwise;
+    readonly (ParameterSelector Which, Func<IReadOnlyList<Parameter>, Optimizer> Make)[] rules = [];
+    readonly Func<IReadOnlyList<Parameter>, Optimizer>? otherwise;
+
+    /// <summary>No rules yet.</summary>
+    public OptimizerRules()
+    {
+    }
+
+    OptimizerRules((ParameterSelector Which, Func<IReadOnlyList<Parameter>, Optimizer> Make)[] rules, Func<IReadOnlyList<Parameter>, Optimizer>? otherwise) => (this.rules, this.otherwise) = (rules, otherwise);
 
     /// <summary>Gives an optimizer the parameters whose names a pattern matches, and no earlier rule.</summary>
     /// <param name="pattern">The pattern, as <see cref="GroupRules{TOptions}.For(string, Func{TOptions, TOptions})"/> has it: <c>*</c> within a segment of the name, <c>**</c> for any segments, <c>{i}</c> for a number, <c>{a,b}</c> for one of several.</param>
     /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
-    /// <returns>These rules.</returns>
     /// <exception cref="ArgumentException">It is no pattern.</exception>
+    [Pure]
     public OptimizerRules Use(string pattern, Func<IReadOnlyList<Parameter>, Optimizer> make) => Add(new(pattern, nameof(pattern)), make);
 
     /// <summary>Gives an optimizer the parameters whose whole names an expression matches, and no earlier rule.</summary>
-    /// <param name="names">The expression.</param>
-    /// <inheritdoc cref="Use(string, Func{IReadOnlyList{Parameter}, Optimizer})" path="/param[@name='make'] | /returns"/>
-    /// <param name="make">Makes the optimizer of them.</param>
+    /// <param name="names">The expression. What it matches must be the whole name.</param>
+    /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
+    [Pure]
     public OptimizerRules Use(Regex names, Func<IReadOnlyList<Parameter>, Optimizer> make) => Add(new(names), make);
 
     /// <summary>Gives an optimizer the parameters that a predicate is true for, and no earlier rule.</summary>
     /// <param name="which">Whether a parameter is meant, by its name, shape and type.</param>
     /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
     /// <param name="text">What messages call the rule: the predicate's source.</param>
-    /// <returns>These rules.</returns>
+    [Pure]
     public OptimizerRules Use(Func<Parameter, bool> which, Func<IReadOnlyList<Parameter>, Optimizer> make, [CallerArgumentExpression(nameof(which))] string text = "") => Add(new(which, text), make);
 
     OptimizerRules Add(ParameterSelector which, Func<IReadOnlyList<Parameter>, Optimizer> make)
     {
         ArgumentNullException.ThrowIfNull(make);
-        rules.Add((which, make));
-        return this;
+        return new([.. rules, (which, make)], otherwise);
     }
 
     /// <summary>Gives an optimizer the parameters that no rule matches. There may be none.</summary>
     /// <param name="make">Makes the optimizer of them. What is not to be trained is left out by rules of its own (<see cref="GroupRules{TOptions}.Freeze(string)"/>).</param>
-    /// <returns>These rules.</returns>
     /// <exception cref="InvalidOperationException">It was called before.</exception>
+    [Pure]
     public OptimizerRules Otherwise(Func<IReadOnlyList<Parameter>, Optimizer> make)
     {
         ArgumentNullException.ThrowIfNull(make);
         if (otherwise is not null)
             throw new InvalidOperationException("Otherwise was called twice: one optimizer takes what no rule matches.");
-        otherwise = make;
-        return this;
+        return new(rules, make);
     }
 
     /// <summary>Makes the optimizers, and one of them all. It owns them.</summary>
     /// <exception cref="ArgumentException">
     /// A rule finds no parameter, or none that is left; no rule is for a parameter; or an optimizer refuses what it is given. What was made is disposed.
     /// </exception>
+    /// <exception cref="InvalidOperationException">A rule made no optimizer, or one of other parameters than it was given. What was made is disposed.</exception>
     public CombinedOptimizer Combine(IEnumerable<Parameter> parameters)
     {
         ArgumentNullException.ThrowIfNull(parameters);
         Parameter[] all = [.. parameters];
         if (Array.IndexOf(all, null) is >= 0 and var missing)
             throw new ArgumentNullException(nameof(parameters), $"Parameter {missing} is null.");
-        var routes = all.ToLookup(p => rules.FindIndex(rule => rule.Which.Match(p) is not null));
+        var routes = all.ToLookup(p => Array.FindIndex(rules, rule => rule.Which.Match(p) is not null));
         if (otherwise is null && routes.Contains(-1))
             throw new ArgumentException($"No rule is for {Names(routes[-1])}. Otherwise says what becomes of the rest.", nameof(parameters));
-        foreach (var (_, (which, _)) in rules.Index().Where(rule => !routes.Contains(rule.Index)))
+        if (rules.Where((_, i) => !routes.Contains(i)).Select(rule => rule.Which).FirstOrDefault() is { } idle)
         {
-            throw new ArgumentException(Array.Exists(all, p => which.Match(p) is not null)
-                ? $"The rule '{which.Text}' comes too late: earlier ones take each parameter that it finds."
-                : $"The rule '{which.Text}' finds no parameter.{which.Advice(all)}", nameof(parameters));
+            throw new ArgumentException(Array.Exists(all, p => idle.Match(p) is not null)
+                ? $"The rule '{idle.Text}' comes too late: earlier ones take each parameter that it finds."
+                : $"The rule '{idle.Text}' finds no parameter.{idle.Advice(all)}", nameof(parameters));
         }
         var made = new List<Optimizer>();
         try

@@ -107,15 +107,17 @@ public abstract class ParameterGroup
     internal abstract bool MayLack(string key);
 
     /// <summary>Takes over what was read.</summary>
-    internal void Load(LoadedGroup from, bool keepsRate, IReadOnlyCollection<string>? keep = null)
+    /// <param name="from">What was read.</param>
+    /// <param name="keep">The options that were not to be taken.</param>
+    internal void Load(LoadedGroup from, IReadOnlyCollection<string> keep)
     {
         if (from.Content is not var (options, extras, numbers))
             return;
         CurrentOptions = options;
         Numbers.CopyFrom(numbers);
         Replace(extras.Clone(), _ => true);
-        RateKept = keepsRate ? new object() : null;
-        kept = keep is { Count: > 0 } ? [.. keep] : null;
+        kept = keep.Count > 0 ? [.. keep] : null;
+        RateKept = KeptAt("lr");
         beforeSchedulers = from.BeforeSchedulers;
     }
 

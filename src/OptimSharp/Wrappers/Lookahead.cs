@@ -62,8 +62,7 @@ public sealed class Lookahead : IStateful, IDisposable
     {
         Optimizer.CheckHeld("SwapIn");
         var swap = slow.SwapIn();
-        Optimizer.Held = "within SwapIn of Lookahead, where the parameters hold the slow weights";
-        return new Scope(Optimizer, swap);
+        return new HeldScope(Optimizer, "within SwapIn of Lookahead, where the parameters hold the slow weights", swap.Dispose);
     }
 
     /// <summary>A copy of the slow weights and the count: <c>la_step</c> and <c>cached_params</c>.</summary>
@@ -89,20 +88,6 @@ public sealed class Lookahead : IStateful, IDisposable
         disposed = true;
         Optimizer.Stepped -= AfterStep;
         slow.Dispose();
-    }
-
-    sealed class Scope(Optimizer optimizer, IDisposable swap) : IDisposable
-    {
-        bool closed;
-
-        public void Dispose()
-        {
-            if (closed)
-                return;
-            closed = true;
-            optimizer.Held = null;
-            swap.Dispose();
-        }
     }
 
     void AfterStep(object? sender, EventArgs e)

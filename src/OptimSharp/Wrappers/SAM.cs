@@ -31,7 +31,7 @@ namespace OptimSharp;
 public sealed class SAM : IDisposable
 {
     Ascent? ascent;
-    Scope? open;
+    HeldScope? open;
     Parameter[] parameters = [];
 
     /// <param name="optimizer">The optimizer that takes the steps. It stays the caller's to dispose.</param>
@@ -99,8 +99,18 @@ public sealed class SAM : IDisposable
         }
         Parameter[] moved = [.. now.Where(p => p.HasGradient)];
         ascent.UpdateAlone();
-        Optimizer.Held = "within SAM's Perturb, where the parameters are not what is trained";
-        return open = new Scope(Optimizer, ascent, moved);
+        var (way, holding) = (ascent, SwapScope.Hold(moved));
+        return open = new(Optimizer, "within SAM's Perturb, where the parameters are not what is trained", () =>
+        {
+            try
+            {
+                way.GiveBack(moved);
+            }
+            finally
+            {
+                holding.Dispose();
+            }
+        });
     }
 
     /// <summary>Frees the memory of the copy that a step makes; an open scope ends first. The optimizer is not disposed.</summary>
@@ -108,28 +118,6 @@ public sealed class SAM : IDisposable
     {
         open?.Dispose();
         ascent?.Dispose();
-    }
-
-    sealed class Scope(Optimizer optimizer, Ascent ascent, Parameter[] moved) : IDisposable
-    {
-        readonly IDisposable holding = SwapScope.Hold(moved);
-        bool closed;
-
-        public void Dispose()
-        {
-            if (closed)
-                return;
-            closed = true;
-            try
-            {
-                ascent.GiveBack(moved);
-            }
-            finally
-            {
-                holding.Dispose();
-                optimizer.Held = null;
-            }
-        }
     }
 
     sealed record AscentOptions : OptimizerOptions
