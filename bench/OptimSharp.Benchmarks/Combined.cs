@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using static TorchSharp.torch;
 
@@ -30,21 +29,10 @@ static class Combined
             Parameter[] one = [.. workload.Parameters.Where(isFirst)], other = [.. workload.Parameters.Except(one)];
             using Optimizer a = first(one), b = new AdamW(other);
             using var combined = new CombinedOptimizer(first(one), new AdamW(other));
-            Action[] ways = [combined.Step, () => { a.Step(); b.Step(); }];
-            var times = ways.Select(_ => new List<double>()).ToArray();
-            var clock = Stopwatch.StartNew();
-            for (int round = 0; round < 4 || clock.Elapsed.TotalSeconds < seconds; round++)
-            {
-                foreach (int k in round % 2 == 0 ? [0, 1] : new[] { 1, 0 })
-                {
-                    long start = Stopwatch.GetTimestamp();
-                    ways[k]();
-                    times[k].Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-                }
-            }
-            double[] ratios = [.. times[0].Zip(times[1], (x, y) => y / x).Skip(2).Order()], combinedTimes = [.. times[0].Skip(2).Order()];
+            var times = Turns.Measure([combined.Step, () => { a.Step(); b.Step(); }], seconds);
+            var (median, low, high) = Turns.Ratio(times[1], times[0]);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{name,-14} {shapes,-9} {threads}t  combined {combinedTimes[combinedTimes.Length / 2],9:F3} ms   one after the other {ratios[ratios.Length / 2]:F3}× as long ({ratios[ratios.Length / 4]:F3} to {ratios[ratios.Length * 3 / 4]:F3})"));
+                $"{name,-14} {shapes,-9} {threads}t  combined {Turns.Median(times[0]),9:F3} ms   one after the other {median:F3}× as long ({low:F3} to {high:F3})"));
         }
         finally
         {

@@ -22,6 +22,8 @@ var matrices = new Command("matrices", "Products, eigenvalues, QR and inverse ro
 matrices.SetAction(result => Matrices.Run(result.GetValue(seconds)));
 var combined = new Command("combined", "Two optimizers combined, beside the same two one after the other.") { seconds };
 combined.SetAction(result => Combined.Run(result.GetValue(seconds)));
+var smallState = new Command("small-state", "Steps with state in few bits, beside the same with state in single precision.") { seconds };
+smallState.SetAction(result => SmallState.Run(result.GetValue(seconds)));
 var all = new Command("all", "The engine's parts by themselves, with BenchmarkDotNet.");
 all.SetAction(_ => EngineBenchmarks.Run());
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, combined, all, checkpoints }.Parse(args).Invoke();
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, combined, smallState, all, checkpoints }.Parse(args).Invoke();

@@ -80,10 +80,10 @@ static void WarmUp(Options options, Images training, Images test)
 
 static void WriteTable(Outcome[] best, Outcome[] outcomes)
 {
-    var table = new Table().RoundedBorder();
+    var table = new Table().MinimalBorder();
     table.AddColumn(new TableColumn("optimizer").NoWrap());
-    foreach (string heading in new[] { "accuracy", "loss", "rate", "×", "at × 1", "ms/step", "bytes" })
-        table.AddColumn(new TableColumn(heading).RightAligned());
+    foreach (string heading in new[] { "accuracy", "loss", "rate", "×", "at × 1", "ms", "bytes" })
+        table.AddColumn(new TableColumn(heading).RightAligned().NoWrap());
     foreach (var outcome in best)
     {
         var atDefault = outcomes.FirstOrDefault(o => o.Contender == outcome.Contender && o.Multiple == 1);
@@ -91,5 +91,5 @@ static void WriteTable(Outcome[] best, Outcome[] outcomes)
             $"{outcome.StepMilliseconds:F3}", $"{outcome.StateBytes:F1}");
     }
     AnsiConsole.Write(table);
-    Console.WriteLine("accuracy, loss: of the test images. rate: that of the lowest loss, so often (×) the documented default, whose accuracy follows. ms/step: without the gradient. bytes: of state, a parameter.");
+    Console.WriteLine("accuracy, loss: of the test images. rate: that of the lowest loss, so often (×) the documented default, whose accuracy follows. ms: of a step, without the gradient. bytes: of state, a parameter.");
 }

@@ -20,6 +20,12 @@ public sealed record LawOptions
     public IReadOnlyList<ElementType>? ElementTypes { get; init; }
 
     /// <summary>
+    /// What the optimizer's state is kept in; null, the default: <see cref="StatePrecision.Compute"/>, and for half types <see cref="StatePrecision.Parameter"/>, too. State in blocks is cut otherwise where a tensor is, and
+    /// loses a block by a NaN: say that such an optimizer is not <see cref="Elementwise"/>, and name <see cref="Sizes"/> from 4,096 elements on.
+    /// </summary>
+    public IReadOnlyList<StatePrecision>? StatePrecisions { get; init; }
+
+    /// <summary>
     /// How many elements each parameter has, ≥ 0; matrices may get some fewer. Null, the default: sizes of each law's own, around the widths of registers
     /// and, for <see cref="OptimizerLaws.Threads"/>, large enough for several threads to take part.
     /// </summary>
@@ -39,6 +45,8 @@ public sealed record LawOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps, 2);
         if (Sizes is { } sizes && (sizes.Count == 0 || sizes.Any(n => n < 0)))
             throw new ArgumentException("Sizes must be numbers ≥ 0, one at least.", nameof(Sizes));
+        if (StatePrecisions is { Count: 0 })
+            throw new ArgumentException("StatePrecisions must name a precision, or be null for the usual ones.", nameof(StatePrecisions));
         if (ElementTypes is { Count: 0 })
             throw new ArgumentException("ElementTypes must name a type, or be null for all that the optimizer takes.", nameof(ElementTypes));
     }

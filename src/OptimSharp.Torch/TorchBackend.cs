@@ -12,8 +12,9 @@ internal sealed class TorchBackend : Backend
 {
     public static TorchBackend Instance { get; } = new();
 
-    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) =>
-        new TorchState(((TorchParameter)like).Tensor.device, shape, type);
+    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format) => format == BlockFormat.None
+        ? new TorchState(((TorchParameter)like).Tensor.device, shape, type)
+        : throw new InvalidOperationException($"State in blocks, as {nameof(StatePrecision.Dynamic8)}'s, is kept in host memory, but parameter {like} is on {((TorchParameter)like).Tensor.device} or not contiguous. Use another {nameof(StatePrecision)} for it.");
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {

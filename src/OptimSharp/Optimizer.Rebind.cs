@@ -39,6 +39,8 @@ public abstract partial class Optimizer
                 if (!match.Shape.SequenceEqual(parameter.Shape))
                     throw new ArgumentException($"Parameter {parameter} can't be replaced by {match}: the shape differs.", nameof(parameters));
                 PartOf(group).CheckKind(match);
+                if ((BlockFormats.Refusal(match, group.CurrentOptions.StatePrecision) ?? BlockFormats.RefusalOfPlace(match, group.CurrentOptions.StatePrecision)) is { } refusal)
+                    throw new ArgumentException(refusal, nameof(parameters));
             }
         }
         Parameter[] taken = [.. old.Select(p => byName[p.Name])], besides = [.. OfOthers()];

@@ -134,7 +134,7 @@ public abstract partial class Optimizer
 
     /// <summary>A state tensor for a value that is loaded.</summary>
     internal virtual StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
-        entry.Create(parameter, precision.TypeFor(parameter.ElementType));
+        entry.Create(parameter, precision);
 
     /// <summary>What is wrong with a parameter's state when several entries are looked at together: the entry to be named, and a sentence about it without its full stop; null when nothing is.</summary>
     internal abstract (StateEntry Entry, string Problem)? WrongTogether(Parameter parameter, StateDict state);

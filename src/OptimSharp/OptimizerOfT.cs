@@ -94,7 +94,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
             CheckParameter(parameter);
         var resolved = group.Resolve(Defaults, groups.Count);
         foreach (var parameter in group.Parameters)
-            CheckParameter(parameter, resolved);
+            CheckParameter(parameter, (OptimizerOptions)resolved);
         group.Attach(resolved, groups.Count, GroupEntries);
         foreach (var parameter in group.Parameters)
             placed.Add(parameter.Identity, (parameter, groups.Count));
@@ -132,7 +132,12 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
     {
     }
 
-    internal override void CheckParameter(Parameter parameter, OptimizerOptions options) => CheckParameter(parameter, (TOptions)options);
+    internal override void CheckParameter(Parameter parameter, OptimizerOptions options)
+    {
+        if ((BlockFormats.Refusal(parameter, options.StatePrecision) ?? BlockFormats.RefusalOfPlace(parameter, options.StatePrecision)) is { } refusal)
+            throw new ArgumentException(refusal, nameof(parameter));
+        CheckParameter(parameter, (TOptions)options);
+    }
 
     internal override void CheckKind(Parameter parameter) => CheckParameter(parameter);
 

@@ -45,4 +45,19 @@ public enum StatePrecision
 
     /// <summary>The parameter's own type, as PyTorch keeps it.</summary>
     Parameter,
+
+    /// <summary>bfloat16: two bytes a number, with a float's range and 8 bits of precision.</summary>
+    BFloat16,
+
+    /// <summary>
+    /// 8-bit codes of a dynamic map, with a scale for each 256 numbers: 1.02 bytes a number. bitsandbytes' and torchao's 8-bit state (Dettmers et al., <see href="https://arxiv.org/abs/2110.02861">8-bit Optimizers via
+    /// Block-wise Quantization</see>).
+    /// </summary>
+    Dynamic8,
+
+    /// <summary>4-bit codes, with a scale for each 128 numbers: 0.53 bytes a number. torchao's 4-bit state.</summary>
+    Linear4,
+
+    /// <summary>8-bit floating-point numbers (e4m3) with a scale for each 256: 1.02 bytes a number. torchao's fp8 state.</summary>
+    Float8,
 }

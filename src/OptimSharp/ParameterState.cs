@@ -40,11 +40,11 @@ public sealed class ParameterState
         {
             long bytes = 0;
             foreach (var (_, tensor) in tensors)
-                bytes += tensor.Count * tensor.Type.Size();
+                bytes += tensor.Bytes;
             foreach (var (_, list) in lists)
             {
                 foreach (var tensor in list)
-                    bytes += tensor.Count * tensor.Type.Size();
+                    bytes += tensor.Bytes;
             }
             return bytes;
         }
@@ -128,8 +128,8 @@ public sealed class ParameterState
         return null;
     }
 
-    /// <summary>The type that the tensors are kept in; null before there is one.</summary>
-    internal ElementType? TensorType => tensors.Count > 0 ? tensors[0].Tensor.Type : null;
+    /// <summary>What the tensors are kept in, those of one parameter all alike; null before there is one.</summary>
+    internal StatePrecision? Precision { get; private set; }
 
     internal bool TryGetScalar(string key, out double value)
     {
@@ -138,7 +138,11 @@ public sealed class ParameterState
         return i >= 0;
     }
 
-    internal void Add(string key, StateTensor tensor) => tensors.Add((key, tensor));
+    internal void Add(string key, StateTensor tensor, StatePrecision precision)
+    {
+        tensors.Add((key, tensor));
+        Precision = precision;
+    }
 
     internal void Set(string key, double value)
     {
@@ -167,6 +171,8 @@ public sealed class ParameterState
         {
             tensors[i].Tensor.Dispose();
             tensors.RemoveAt(i);
+            if (tensors.Count == 0)
+                Precision = null;
             return;
         }
         i = lists.FindIndex(l => l.Key == key);
@@ -182,13 +188,15 @@ public sealed class ParameterState
         for (int i = 0; i < tensors.Count; i++)
         {
             var (key, old) = tensors[i];
-            var moved = parameter.Backend.CreateState(parameter, old.Shape, precision.TypeFor(parameter.ElementType));
+            var format = old is PackedTensor packed && precision.IsInBlocks() ? packed.Format : BlockFormat.None;
+            var moved = parameter.Backend.CreateState(parameter, old.Shape, precision.TypeFor(parameter.ElementType), format);
             var values = new double[old.Numbers];
             old.CopyTo(values);
             moved.CopyFrom(values);
             tensors[i] = (key, moved);
             old.Dispose();
         }
+        Precision = precision;
         if (!hasMatrices)
             return;
         var type = parameter.ElementType.Compute();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.Intrinsics;
+using OptimSharp;
 using OptimSharp.Conformance;
 using OptimSharp.Conformance.Workloads;
 using OptimSharp.Testing;
@@ -19,6 +20,18 @@ foreach (var optimizer in OptimizerDriver.PublicOptimizers)
         foreach (var setting in OptimizerSamples.Settings(optimizer, type))
             hash = hash * 1099511628211 + Trial.Run(setting, [1, 67, 1030]).Hash();
         Console.WriteLine($"{optimizer.Name} {type} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
+    }
+}
+foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t)))
+{
+    foreach (var precision in Enum.GetValues<StatePrecision>().Where(p => p > StatePrecision.Parameter))
+    {
+        var subject = new Subject(OptimizerSamples.Create(optimizer, OptimizerSamples.OptionSets(optimizer)[0]),
+            new() { Elementwise = false, ElementTypes = [ElementType.Float32, ElementType.BFloat16], StatePrecisions = [precision] });
+        ulong hash = 0;
+        foreach (var setting in subject.Settings)
+            hash = hash * 1099511628211 + Trial.Run(setting, [67, 4423]).Hash();
+        Console.WriteLine($"{optimizer.Name} {precision} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
     }
 }
 foreach (var (name, hash) in MatrixBits.All())

@@ -43,7 +43,8 @@ internal sealed class Subject
     /// <summary>Each element type with each kind of gradient that it takes, and half types with state of either precision, which goes another way through the engine.</summary>
     public IEnumerable<Setting> Settings =>
         from way in taken
-        from precision in way.Type is ElementType.Float16 or ElementType.BFloat16 ? Enum.GetValues<StatePrecision>() : [default]
+        from precision in Options.StatePrecisions ?? (way.Type is ElementType.Float16 or ElementType.BFloat16 ? [StatePrecision.Compute, StatePrecision.Parameter] : [StatePrecision.Compute])
+        where !way.Sparse || precision is not (StatePrecision.Dynamic8 or StatePrecision.Linear4 or StatePrecision.Float8) // rows would cut blocks
         select new Setting(this, way.Type, precision, way.Sparse);
 
     bool TakesVectors { get; set; }
@@ -184,7 +185,14 @@ internal sealed record Setting(Subject Subject, ElementType Type, StatePrecision
 
     public long[] ShapeOf(int count, int index) => Sparse ? [count / RowSize, RowSize] : Subject.ShapeOf(count, index);
 
+    string Kept => Precision switch
+    {
+        StatePrecision.Compute => Type.IsHalf() ? ", state in single precision" : "",
+        StatePrecision.Parameter => ", state in the parameters' type",
+        _ => $", state in {Precision}",
+    };
+
     public override string ToString() =>
-        $"{Type} parameters, {(Sparse ? "sparse" : "dense")} gradients{(Type.IsHalf() ? Precision == StatePrecision.Parameter ? ", state in the parameters' type" : ", state in single precision" : "")}"
+        $"{Type} parameters, {(Sparse ? "sparse" : "dense")} gradients{Kept}"
         + FormattableString.Invariant($", {Options.Steps} steps, seed {Options.Seed}");
 }

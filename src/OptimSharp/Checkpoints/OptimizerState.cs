@@ -54,7 +54,7 @@ internal static class OptimizerState
                     saved[key] = state.Step;
                     break;
                 case StateKind.Tensor when state.Find(key) is { } tensor:
-                    saved[key] = TensorData.From(tensor);
+                    saved[key] = tensor is PackedTensor packed ? PackedState.Save(packed) : TensorData.From(tensor);
                     break;
                 case StateKind.Number or StateKind.Whole when state.TryGetScalar(key, out double number):
                     saved[key] = Saved(entry.Kind, number);

@@ -50,7 +50,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     var (tensor, misfit) = ReadTensor(parameter, from, entry, key, from[key], precision);
                     if (tensor is null)
                         return misfit;
-                    state.Add(key, tensor);
+                    state.Add(key, tensor, precision);
                     break;
                 case StateKind.Tensors:
                     var tensors = state.AddList(key);
@@ -84,6 +84,30 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
         return null;
     }
 
+    /// <summary>State in blocks: kept as it is where this parameter's is kept so too, else converted.</summary>
+    (StateTensor? Tensor, string Misfit) ReadPacked(Parameter parameter, StateDict from, StateEntry entry, string name, StateDict value, StatePrecision precision)
+    {
+        var packed = PackedState.Read(value);
+        var tensor = optimizer.CreateState(parameter, entry, precision);
+        if (!packed.Shape.SequenceEqual(tensor.Shape) || tensor.Type.IsComplex())
+        {
+            string expected = $"[{string.Join(", ", tensor.Shape.ToArray())}] for parameter {parameter}", present = $"[{string.Join(", ", packed.Shape.ToArray())}]";
+            packed.Dispose();
+            tensor.Dispose();
+            return IsLenient ? (null, $"'{name}' must be {expected}, but is {present}") : throw from.Wrong(name, present, expected);
+        }
+        if (tensor is PackedTensor { Format: var format } && format == packed.Format)
+        {
+            tensor.Dispose();
+            return (packed, "");
+        }
+        var numbers = new double[packed.Numbers];
+        packed.CopyTo(numbers);
+        tensor.CopyFrom(numbers);
+        packed.Dispose();
+        return (tensor, "");
+    }
+
     (List<StateTensor>? Matrices, string Misfit) ReadMatrices(Parameter parameter, StateDict from, string key)
     {
         var made = new List<StateTensor>();
@@ -110,6 +134,8 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
 
     (StateTensor? Tensor, string Misfit) ReadTensor(Parameter parameter, StateDict from, StateEntry entry, string name, object? value, StatePrecision precision)
     {
+        if (PackedState.Is(value))
+            return ReadPacked(parameter, from, entry, name, (StateDict)value!, precision);
         var data = value as TensorData ?? throw from.Wrong(name, value, "a tensor");
         var tensor = optimizer.CreateState(parameter, entry, precision);
         if (data.Shape.SequenceEqual(tensor.Shape) && data.ElementType.IsComplex() == tensor.Type.IsComplex())

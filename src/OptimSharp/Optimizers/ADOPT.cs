@@ -55,7 +55,7 @@ public sealed record ADOPTOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class ADOPT(IEnumerable<ParameterGroup<ADOPTOptions>> groups, ADOPTOptions? options = null) : Optimizer<ADOPTOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

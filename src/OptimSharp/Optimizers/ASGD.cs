@@ -47,7 +47,7 @@ public sealed record ASGDOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class ASGD(IEnumerable<ParameterGroup<ASGDOptions>> groups, ASGDOptions? options = null) : Optimizer<ASGDOptions>(groups, options)
 {
-    static readonly StateEntry Eta = StateEntry.Number("eta"), Mu = StateEntry.Number("mu", initial: 1), Ax = StateEntry.Tensor("ax");
+    static readonly StateEntry Eta = StateEntry.Number("eta"), Mu = StateEntry.Number("mu", initial: 1), Ax = StateEntry.Tensor("ax", range: StateRange.Exact);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="ASGD(IEnumerable{ParameterGroup{ASGDOptions}}, ASGDOptions)"/>

@@ -63,7 +63,7 @@ public sealed record AdEMAMixOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class AdEMAMix(IEnumerable<ParameterGroup<AdEMAMixOptions>> groups, AdEMAMixOptions? options = null) : Optimizer<AdEMAMixOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvgFast = StateEntry.Tensor("exp_avg_fast", optional: true), ExpAvgSlow = StateEntry.Tensor("exp_avg_slow"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvgFast = StateEntry.Tensor("exp_avg_fast", optional: true), ExpAvgSlow = StateEntry.Tensor("exp_avg_slow"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvgFast, ExpAvgSlow, ExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

@@ -68,7 +68,7 @@ public sealed record AdaBeliefOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class AdaBelief(IEnumerable<ParameterGroup<AdaBeliefOptions>> groups, AdaBeliefOptions? options = null) : Optimizer<AdaBeliefOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgVar = StateEntry.Tensor("exp_avg_var"), MaxExpAvgVar = StateEntry.Tensor("max_exp_avg_var", optional: true);
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgVar = StateEntry.Tensor("exp_avg_var", range: StateRange.NonNegative), MaxExpAvgVar = StateEntry.Tensor("max_exp_avg_var", optional: true, range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgVar, MaxExpAvgVar];
 
     /// <summary>For parameters that share one set of options.</summary>

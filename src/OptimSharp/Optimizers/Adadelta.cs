@@ -42,7 +42,7 @@ public sealed record AdadeltaOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Adadelta(IEnumerable<ParameterGroup<AdadeltaOptions>> groups, AdadeltaOptions? options = null) : Optimizer<AdadeltaOptions>(groups, options)
 {
-    static readonly StateEntry SquareAvg = StateEntry.Tensor("square_avg"), AccDelta = StateEntry.Tensor("acc_delta");
+    static readonly StateEntry SquareAvg = StateEntry.Tensor("square_avg", range: StateRange.NonNegative), AccDelta = StateEntry.Tensor("acc_delta", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="Adadelta(IEnumerable{ParameterGroup{AdadeltaOptions}}, AdadeltaOptions)"/>

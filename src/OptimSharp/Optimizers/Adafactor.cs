@@ -51,7 +51,7 @@ public sealed record AdafactorOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> groups, AdafactorOptions? options = null) : Optimizer<AdafactorOptions>(groups, options)
 {
-    static readonly StateEntry Variance = StateEntry.Tensor("variance");
+    static readonly StateEntry Variance = StateEntry.Tensor("variance", range: StateRange.NonNegative);
     static readonly StateEntry RowVar = StateEntry.Tensor("row_var", StateShape.Rows), ColVar = StateEntry.Tensor("col_var", StateShape.Columns);
 
     /// <summary>For parameters that share one set of options.</summary>

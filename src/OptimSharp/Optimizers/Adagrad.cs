@@ -48,7 +48,7 @@ public sealed record AdagradOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Adagrad(IEnumerable<ParameterGroup<AdagradOptions>> groups, AdagradOptions? options = null) : Optimizer<AdagradOptions>(groups, options)
 {
-    static readonly StateEntry Sum = StateEntry.Tensor("sum");
+    static readonly StateEntry Sum = StateEntry.Tensor("sum", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="Adagrad(IEnumerable{ParameterGroup{AdagradOptions}}, AdagradOptions)"/>

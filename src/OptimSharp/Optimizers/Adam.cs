@@ -56,7 +56,7 @@ public record AdamOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Adam(IEnumerable<ParameterGroup<AdamOptions>> groups, AdamOptions? options = null) : Optimizer<AdamOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq"), MaxExpAvgSq = StateEntry.Tensor("max_exp_avg_sq", optional: true);
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative), MaxExpAvgSq = StateEntry.Tensor("max_exp_avg_sq", optional: true, range: StateRange.NonNegative);
     internal static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq, MaxExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

@@ -46,7 +46,7 @@ public sealed record AdamWScheduleFreeOptions : ScheduleFreeOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class AdamWScheduleFree(IEnumerable<ParameterGroup<AdamWScheduleFreeOptions>> groups, AdamWScheduleFreeOptions? options = null) : ScheduleFreeOptimizer<AdamWScheduleFreeOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvgSq = StateEntry.Tensor("exp_avg_sq"), ExpAvg = StateEntry.Tensor("exp_avg", optional: true);
+    static readonly StateEntry ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative), ExpAvg = StateEntry.Tensor("exp_avg", optional: true);
     static readonly StateEntry[] Entries = [StateEntry.Step, Z, ExpAvgSq, ExpAvg];
 
     /// <summary>For parameters that share one set of options.</summary>

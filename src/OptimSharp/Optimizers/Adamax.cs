@@ -46,7 +46,7 @@ public sealed record AdamaxOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Adamax(IEnumerable<ParameterGroup<AdamaxOptions>> groups, AdamaxOptions? options = null) : Optimizer<AdamaxOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpInf = StateEntry.Tensor("exp_inf");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpInf = StateEntry.Tensor("exp_inf", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="Adamax(IEnumerable{ParameterGroup{AdamaxOptions}}, AdamaxOptions)"/>

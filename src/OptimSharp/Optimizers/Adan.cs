@@ -56,7 +56,7 @@ public sealed record AdanOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Adan(IEnumerable<ParameterGroup<AdanOptions>> groups, AdanOptions? options = null) : Optimizer<AdanOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry ExpAvgDiff = StateEntry.Tensor("exp_avg_diff"), NegPreGrad = StateEntry.Tensor("neg_pre_grad");
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq, ExpAvgDiff, NegPreGrad];
 

@@ -67,7 +67,7 @@ public sealed record DAdaptAdamOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class DAdaptAdam(IEnumerable<ParameterGroup<DAdaptAdamOptions>> groups, DAdaptAdamOptions? options = null) : Optimizer<DAdaptAdamOptions>(groups, options)
 {
-    static readonly StateEntry S = StateEntry.Tensor("s"), ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry S = StateEntry.Tensor("s", range: StateRange.Exact), ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, S, ExpAvg, ExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

@@ -78,7 +78,7 @@ public sealed record LAMBOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class LAMB(IEnumerable<ParameterGroup<LAMBOptions>> groups, LAMBOptions? options = null) : Optimizer<LAMBOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

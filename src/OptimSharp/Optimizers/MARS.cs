@@ -83,7 +83,7 @@ public sealed record MARSOptions : OptimizerOptions
 public sealed class MARS(IEnumerable<ParameterGroup<MARSOptions>> groups, MARSOptions? options = null) : Optimizer<MARSOptions>(groups, options)
 {
     static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), LastGrad = StateEntry.Tensor("last_grad", optional: true);
-    static readonly StateEntry ExpAvgSq = StateEntry.Tensor("exp_avg_sq", optional: true), MaxExpAvgSq = StateEntry.Tensor("max_exp_avg_sq", optional: true);
+    static readonly StateEntry ExpAvgSq = StateEntry.Tensor("exp_avg_sq", optional: true, range: StateRange.NonNegative), MaxExpAvgSq = StateEntry.Tensor("max_exp_avg_sq", optional: true, range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, LastGrad, ExpAvgSq, MaxExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

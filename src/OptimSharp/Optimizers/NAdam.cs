@@ -53,7 +53,7 @@ public sealed record NAdamOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class NAdam(IEnumerable<ParameterGroup<NAdamOptions>> groups, NAdamOptions? options = null) : Optimizer<NAdamOptions>(groups, options)
 {
-    static readonly StateEntry MuProduct = StateEntry.Number("mu_product", initial: 1), ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry MuProduct = StateEntry.Number("mu_product", initial: 1), ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="NAdam(IEnumerable{ParameterGroup{NAdamOptions}}, NAdamOptions)"/>

@@ -78,8 +78,8 @@ public sealed record ProdigyOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Prodigy(IEnumerable<ParameterGroup<ProdigyOptions>> groups, ProdigyOptions? options = null) : Optimizer<ProdigyOptions>(groups, options)
 {
-    static readonly StateEntry S = StateEntry.Tensor("s", StateShape.Flat), P0 = StateEntry.CopyOfParameter("p0", shape: StateShape.Flat);
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg", optional: true), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry S = StateEntry.Tensor("s", StateShape.Flat, range: StateRange.Exact), P0 = StateEntry.CopyOfParameter("p0", shape: StateShape.Flat);
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg", optional: true), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, S, P0, ExpAvg, ExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

@@ -52,7 +52,7 @@ public sealed record RAdamOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class RAdam(IEnumerable<ParameterGroup<RAdamOptions>> groups, RAdamOptions? options = null) : Optimizer<RAdamOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="RAdam(IEnumerable{ParameterGroup{RAdamOptions}}, RAdamOptions)"/>

@@ -43,7 +43,7 @@ public sealed record RAdamScheduleFreeOptions : ScheduleFreeOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class RAdamScheduleFree(IEnumerable<ParameterGroup<RAdamScheduleFreeOptions>> groups, RAdamScheduleFreeOptions? options = null) : ScheduleFreeOptimizer<RAdamScheduleFreeOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, Z, ExpAvgSq];
 
     /// <summary>For parameters that share one set of options.</summary>

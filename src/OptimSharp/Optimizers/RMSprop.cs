@@ -53,7 +53,7 @@ public sealed record RMSpropOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class RMSprop(IEnumerable<ParameterGroup<RMSpropOptions>> groups, RMSpropOptions? options = null) : Optimizer<RMSpropOptions>(groups, options)
 {
-    static readonly StateEntry SquareAvg = StateEntry.Tensor("square_avg"), MomentumBuffer = StateEntry.Tensor("momentum_buffer", optional: true), GradAvg = StateEntry.Tensor("grad_avg", optional: true);
+    static readonly StateEntry SquareAvg = StateEntry.Tensor("square_avg", range: StateRange.NonNegative), MomentumBuffer = StateEntry.Tensor("momentum_buffer", optional: true), GradAvg = StateEntry.Tensor("grad_avg", optional: true);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="RMSprop(IEnumerable{ParameterGroup{RMSpropOptions}}, RMSpropOptions)"/>

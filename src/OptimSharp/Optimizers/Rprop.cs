@@ -48,7 +48,7 @@ public sealed record RpropOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class Rprop(IEnumerable<ParameterGroup<RpropOptions>> groups, RpropOptions? options = null) : Optimizer<RpropOptions>(groups, options)
 {
-    static readonly StateEntry Prev = StateEntry.Tensor("prev"), StepSize = StateEntry.Tensor("step_size");
+    static readonly StateEntry Prev = StateEntry.Tensor("prev"), StepSize = StateEntry.Tensor("step_size", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="Rprop(IEnumerable{ParameterGroup{RpropOptions}}, RpropOptions)"/>

@@ -72,7 +72,7 @@ public sealed record SOAPOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class SOAP(IEnumerable<ParameterGroup<SOAPOptions>> groups, SOAPOptions? options = null) : Optimizer<SOAPOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry GG = StateEntry.Matrices("GG"), Q = StateEntry.Matrices("Q");
     static readonly StateEntry Frequency = StateEntry.WholeNumber("precondition_frequency", optional: true), ShampooBeta = StateEntry.Number("shampoo_beta", optional: true);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq, GG, Q, Frequency, ShampooBeta];

@@ -152,7 +152,7 @@ public enum ShampooRoot
 [method: OverloadResolutionPriority(1)]
 public sealed class Shampoo(IEnumerable<ParameterGroup<ShampooOptions>> groups, ShampooOptions? options = null) : Optimizer<ShampooOptions>(groups, options)
 {
-    static readonly StateEntry FilteredGrad = StateEntry.Tensor("filtered_grad", optional: true), Squares = StateEntry.Tensor("adagrad", optional: true);
+    static readonly StateEntry FilteredGrad = StateEntry.Tensor("filtered_grad", optional: true), Squares = StateEntry.Tensor("adagrad", optional: true, range: StateRange.NonNegative);
     static readonly StateEntry MomentumBuffer = StateEntry.Tensor("momentum_buffer", optional: true);
     static readonly StateEntry Factors = StateEntry.Matrices("factor_matrices"), Roots = StateEntry.Matrices("inv_factor_matrices");
     static readonly StateEntry PeakRate = StateEntry.Number("peak_lr", optional: true); // of a group: two kinds of decay go by it

@@ -39,7 +39,7 @@ public sealed record SparseAdamOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class SparseAdam(IEnumerable<ParameterGroup<SparseAdamOptions>> groups, SparseAdamOptions? options = null) : Optimizer<SparseAdamOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
 
     /// <summary>For parameters that share one set of options.</summary>
     /// <inheritdoc cref="SparseAdam(IEnumerable{ParameterGroup{SparseAdamOptions}}, SparseAdamOptions)"/>

@@ -52,7 +52,7 @@ public sealed record StableAdamWOptions : OptimizerOptions
 [method: OverloadResolutionPriority(1)]
 public sealed class StableAdamW(IEnumerable<ParameterGroup<StableAdamWOptions>> groups, StableAdamWOptions? options = null) : Optimizer<StableAdamWOptions>(groups, options)
 {
-    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq");
+    static readonly StateEntry ExpAvg = StateEntry.Tensor("exp_avg"), ExpAvgSq = StateEntry.Tensor("exp_avg_sq", range: StateRange.NonNegative);
     static readonly StateEntry[] Entries = [StateEntry.Step, ExpAvg, ExpAvgSq, StateEntry.Ignored("eps_sq"), StateEntry.Ignored("kahan_comp"), StateEntry.Ignored("mean_square")];
 
     /// <summary>For parameters that share one set of options.</summary>

@@ -27,14 +27,14 @@ public readonly struct Rounding<T>(ElementType storage)
 
     /// <summary>Whether anything is changed at all: known when the rule is compiled, where it is not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsDone<L>() where L : struct, ILane<L, T> => typeof(L) != typeof(WideLane<T, Off>) && typeof(L) != typeof(ScalarLane<T, Off>) && rounds;
+    public bool IsDone<L>() where L : struct, ILane<L, T> => typeof(L) != typeof(WideLane<T, Off>) && typeof(L) != typeof(ScalarLane<T, Off>) && typeof(L) != typeof(Lane512<T, Off>) && rounds;
 
     /// <summary>The number as it is stored. A rule whose numbers are stored as they are computed has them unchanged, at no cost.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public L Of<L>(L x) where L : struct, ILane<L, T>
     {
         // IsDone, spelled out: types are compared while the compiler reads a method, and what then can't be reached is not even read.
-        if (typeof(L) == typeof(WideLane<T, Off>) || typeof(L) == typeof(ScalarLane<T, Off>) || !rounds)
+        if (typeof(L) == typeof(WideLane<T, Off>) || typeof(L) == typeof(ScalarLane<T, Off>) || typeof(L) == typeof(Lane512<T, Off>) || !rounds)
             return x;
         var c = L.Of(splitter) * x;
         var split = L.IfPositive(L.Of(limit) - L.Abs(x), c - (c - x), x);

@@ -22,8 +22,9 @@ public sealed class StateEntry
     /// <param name="shape">Its sizes.</param>
     /// <param name="initial">What every element starts with.</param>
     /// <param name="optional">Whether a parameter that has a state may lack it: because options say whether it is needed.</param>
-    public static StateEntry Tensor(string key, StateShape shape = StateShape.Parameter, double initial = 0, bool optional = false) =>
-        new(key, StateKind.Tensor, optional) { Shape = shape, Initial = initial };
+    /// <param name="range">What is known of its numbers, for precisions of few bits.</param>
+    public static StateEntry Tensor(string key, StateShape shape = StateShape.Parameter, double initial = 0, bool optional = false, StateRange range = StateRange.Any) =>
+        new(key, StateKind.Tensor, optional) { Shape = shape, Initial = initial, Range = range };
 
     /// <summary>A tensor that starts as a copy of the parameter, as it is before its first step.</summary>
     /// <param name="key">The name.</param>
@@ -31,7 +32,7 @@ public sealed class StateEntry
     /// <param name="shape">Its sizes: <see cref="StateShape.Parameter"/> or <see cref="StateShape.Flat"/>.</param>
     /// <exception cref="ArgumentException">The shape is another one.</exception>
     public static StateEntry CopyOfParameter(string key, bool optional = false, StateShape shape = StateShape.Parameter) => shape is StateShape.Parameter or StateShape.Flat
-        ? new(key, StateKind.Tensor, optional) { StartsAsParameter = true, Shape = shape }
+        ? new(key, StateKind.Tensor, optional) { StartsAsParameter = true, Shape = shape, Range = StateRange.Exact }
         : throw new ArgumentException($"A copy of the parameter has as many numbers, but {shape} has others.", nameof(shape));
 
     /// <summary>A number.</summary>
@@ -80,6 +81,9 @@ public sealed class StateEntry
     /// <summary>What it starts with.</summary>
     public double Initial { get; private init; }
 
+    /// <summary>What is known of a tensor's numbers.</summary>
+    public StateRange Range { get; private init; }
+
     /// <summary>Whether it starts as a copy of the parameter.</summary>
     public bool StartsAsParameter { get; private init; }
 
@@ -87,19 +91,21 @@ public sealed class StateEntry
 
     /// <summary>Whether it is declared in the same way.</summary>
     internal bool IsLike(StateEntry other) => ReferenceEquals(this, other)
-        || (Kind, IsOptional, Shape, Initial, StartsAsParameter) == (other.Kind, other.IsOptional, other.Shape, other.Initial, other.StartsAsParameter);
+        || (Kind, IsOptional, Shape, Initial, Range, StartsAsParameter) == (other.Kind, other.IsOptional, other.Shape, other.Initial, other.Range, other.StartsAsParameter);
 
     /// <summary>A tensor for a parameter: zeros.</summary>
-    internal StateTensor Create(Parameter parameter, ElementType type)
+    internal StateTensor Create(Parameter parameter, StatePrecision precision)
     {
         var shape = parameter.Shape;
+        var type = (Range == StateRange.Exact && precision != StatePrecision.Parameter ? StatePrecision.Compute : precision).TypeFor(parameter.ElementType);
+        var format = BlockFormats.Of(this, parameter, precision);
         int needed = Shape switch { StateShape.Rows => 1, StateShape.Columns => 2, _ => 0 };
         if (shape.Length < needed)
             throw new InvalidOperationException($"State '{Key}' is a number for each {(needed == 1 ? "row" : "column")}, but parameter {parameter} has {shape.Length} dimensions; it needs {needed}.");
         if (Shape == StateShape.Scalar)
             shape = [];
         if (Shape == StateShape.Flat)
-            return parameter.Backend.CreateState(parameter, [parameter.Count], type);
+            return parameter.Backend.CreateState(parameter, [parameter.Count], type, format);
         if (Shape == StateShape.Outputs && shape.Length > 0)
         {
             long[] outputs = new long[shape.Length];
@@ -108,11 +114,11 @@ public sealed class StateEntry
             shape = outputs;
         }
         if (needed == 0)
-            return parameter.Backend.CreateState(parameter, shape, type);
+            return parameter.Backend.CreateState(parameter, shape, type, format);
         Span<long> reduced = shape.Length <= 16 ? stackalloc long[shape.Length] : new long[shape.Length];
         shape.CopyTo(reduced);
         reduced[^needed] = 1;
-        return parameter.Backend.CreateState(parameter, reduced, type);
+        return parameter.Backend.CreateState(parameter, reduced, type, BlockFormat.None);
     }
 
     /// <summary>The name.</summary>
@@ -139,6 +145,19 @@ public enum StateShape
 
     /// <summary>A number for each index of the first dimension, an output or a filter: the parameter's first size, with 1 for all others.</summary>
     Outputs,
+}
+
+/// <summary>What is known of the numbers of a state's tensor: a precision of few bits (<see cref="StatePrecision.Dynamic8"/>) keeps them by it.</summary>
+public enum StateRange
+{
+    /// <summary>Numbers of either sign: averages of gradients.</summary>
+    Any,
+
+    /// <summary>Numbers ≥ 0: averages of squares.</summary>
+    NonNegative,
+
+    /// <summary>Numbers whose last bits count: weights, sums over many steps. They are never kept in fewer bits than they are computed in, unless by <see cref="StatePrecision.Parameter"/>.</summary>
+    Exact,
 }
 
 /// <summary>The sizes of a matrix in a list of an optimizer's state.</summary>

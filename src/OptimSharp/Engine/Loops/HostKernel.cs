@@ -46,6 +46,11 @@ internal static unsafe class HostKernel<TRule, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Range(in TRule rule, in Work work, byte* p, byte* g, nint from, nint gradFrom, nint count, bool wide)
     {
+        if (work.Slots is not null)
+        {
+            MixedKernel<TRule, T>.Run(rule, work, p + from * work.ParamType.Size(), g + gradFrom * work.GradType.Size(), from, count, wide);
+            return;
+        }
         var type = Storage.Of<T>();
         var at = StreamsOf(work, p, g, from, gradFrom);
         if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))

@@ -36,18 +36,29 @@ internal static unsafe class MeasuringKernel<TRule, T>
                     frame.Change.Apply(at.Grad, (byte*)changed, work.GradType, count);
                     at.Grad = (byte*)changed;
                 }
-                RunBlock(rule, work, at, memory, (int)count, sums, wide);
+                RunBlock(rule, work, at, from, memory, (int)count, sums, wide);
                 first += count;
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    static void RunBlock(in TRule rule, in Work work, Streams at, T* memory, int count, double* sums, bool wide)
+    static void RunBlock(in TRule rule, in Work work, Streams at, nint from, T* memory, int count, double* sums, bool wide)
     {
         var type = Storage.Of<T>();
         T* sixteen = memory + (2 + TRule.Slots) * Block;
-        if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
+        if (work.Slots is { } slots)
+        {
+            var block = HostKernel<TRule, T>.BlockOf(memory, Block);
+            Storage.Load(at.Param, work.ParamType, (T*)block.Param, count);
+            Storage.Load(at.Grad, work.GradType, (T*)block.Grad, count);
+            MixedKernel<TRule, T>.Load(slots, from, ref block, count);
+            if (work.ParamType == type)
+                Measure<Off>(rule, block, sixteen, count, sums, wide);
+            else
+                Measure<On>(rule, block, sixteen, count, sums, wide);
+        }
+        else if (work.ParamType == type && work.GradType == type && (TRule.Slots == 0 || work.StateType == type))
         {
             Measure<Off>(rule, at, sixteen, count, sums, wide);
         }

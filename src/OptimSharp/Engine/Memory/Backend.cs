@@ -8,7 +8,7 @@ namespace OptimSharp.Engine;
 internal abstract class Backend
 {
     /// <summary>A tensor of zeros, where the parameter is.</summary>
-    public abstract StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type);
+    public abstract StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format = BlockFormat.None);
 
     /// <summary>Plans the update of one parameter. Nothing is changed before the plan runs.</summary>
     public abstract void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
@@ -79,6 +79,9 @@ internal struct RuleStates
 
     /// <summary>Another one whenever a parameter's rule is given other tensors than in its last step.</summary>
     public int Version;
+
+    /// <summary>Whether one of them is kept in blocks.</summary>
+    public readonly bool HasBlocks => S0 is PackedTensor || S1 is PackedTensor || S2 is PackedTensor || S3 is PackedTensor || S4 is PackedTensor || S5 is PackedTensor;
 }
 
 /// <summary>Memory of this process, computed on its processors.</summary>
@@ -86,7 +89,8 @@ internal sealed class HostBackend : Backend
 {
     public static HostBackend Instance { get; } = new();
 
-    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
+    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format) =>
+        format == BlockFormat.None ? new HostTensor(shape, type) : new PackedTensor(shape, format);
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) => plan.AddParameter<TRule, T>(rule, target);
 

@@ -17,6 +17,9 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
     /// <summary>How many real numbers it holds: two for a complex element.</summary>
     public long Numbers => checked(Count * Type.Parts());
 
+    /// <summary>The memory that it takes.</summary>
+    public virtual long Bytes => Count * Type.Size();
+
     /// <summary>Sets every number (of a complex element: both parts).</summary>
     public abstract void Fill(double value);
 

@@ -36,7 +36,8 @@ internal static unsafe class Storage
 
     /// <summary>The type of the state of a parameter of this element type.</summary>
     public static ElementType TypeFor(this StatePrecision precision, ElementType parameter) =>
-        precision == StatePrecision.Parameter || parameter.IsComplex() ? parameter : parameter.Compute();
+        precision == StatePrecision.Parameter || parameter.IsComplex() ? parameter
+        : precision == StatePrecision.BFloat16 && parameter.Compute() == ElementType.Float32 ? ElementType.BFloat16 : parameter.Compute();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ElementType Of<T>() where T : unmanaged =>

@@ -85,6 +85,8 @@ internal class Batch<TRule, T> : Batch
             if (i + 1 < count)
                 Prefetch(items[i + 1].Work);
             nint first = (nint)Math.Max(from - start, 0), last = (nint)Math.Min(to - start, item.Work.Count);
+            if (item.Work.HasBlocks)
+                (first, last) = BlockFormats.Whole(first, last, item.Work.Count);
             if (first < last)
                 HostKernel<TRule, T>.Run(item.Rule, item.Work, first, last, Execution.UsesWideLanes);
         }

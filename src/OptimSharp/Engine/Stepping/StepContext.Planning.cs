@@ -48,9 +48,12 @@ internal sealed partial class StepContext
             return present;
         CheckDeclared(ref entry, declared);
         var parameter = entry.Parameter;
-        // All tensors of a parameter have one type, also when the option was changed after the first was made.
-        var tensor = declared.Create(parameter, state.TensorType ?? entry.Precision.TypeFor(parameter.ElementType));
-        state.Add(declared.Key, tensor);
+        // All tensors of a parameter are kept alike, also when the option was changed after the first was made.
+        var precision = state.Precision ?? entry.Precision;
+        if (BlockFormats.Refusal(parameter, precision) is { } refusal)
+            throw new InvalidOperationException(refusal);
+        var tensor = declared.Create(parameter, precision);
+        state.Add(declared.Key, tensor, precision);
         made.Add((state, declared.Key));
         if (declared.StartsAsParameter)
             parameter.CopyTo(tensor);
@@ -167,7 +170,7 @@ internal sealed partial class StepContext
         var trial = rule;
         trial.Take(new(zeros, default, 1)); // when rows are measured, some are changed already: what a rule can't have is told now
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        var target = TargetOf<TRule, T>(ref entry, states);
+        var target = TargetOf<TRule, T>(ref entry, states, byRow: true);
         if (Frame?.Measures is not null) // rows cut its chunks
         {
             entry.Fused = false;
@@ -184,10 +187,16 @@ internal sealed partial class StepContext
             throw new InvalidOperationException($"{typeof(TRule).Name} has {TRule.Sums} sums; a rule can have 1 to {StepPlan.MostSums}.");
     }
 
-    StepTarget TargetOf<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states)
+    StepTarget TargetOf<TRule, T>(ref Entry entry, ReadOnlySpan<StateEntry> states, bool byRow = false)
         where TRule : struct, IUpdateRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        new(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var target = new StepTarget(entry.Parameter, entry.Memory, entry.GradType, entry.Rows, FrameOf(ref entry), StatesOf<TRule, T>(ref entry, states));
+        return (byRow || entry.Rows is not null) && target.States.HasBlocks ? throw NoRows(entry, byRow) : target;
+    }
+
+    static InvalidOperationException NoRows(in Entry entry, bool byRow) =>
+        new($"Parameter {entry.Parameter} has {(byRow ? "a rule that goes by row" : "a sparse gradient")}, but its state is kept in blocks ({nameof(StatePrecision)}.{entry.State!.Precision}), which rows would cut. Use another {nameof(StatePrecision)} for it.");
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StepFrame? FrameOf(ref Entry entry)

@@ -10,6 +10,10 @@ internal unsafe struct Work
     public ElementType ParamType, GradType, StateType; // real ones: a complex element is two elements here
     public nint Count;
 
+    /// <summary>Not null: states of a parameter are not all of one plain type. How each is kept, by slots.</summary>
+    public SlotStorage[]? Slots;
+    public bool HasBlocks; // one of them is kept in blocks: then parts begin where blocks do
+
     /// <summary>
     /// Not null: <see cref="Grad"/> is for these rows of parameter and state only, and <see cref="Count"/> is the number of their elements.
     /// </summary>
@@ -68,12 +72,15 @@ internal unsafe struct Work
     void DescribeAnew(in StepTarget target)
     {
         var states = target.States;
-        var s0 = (HostTensor?)states.S0;
+        var s0 = states.S0 as HostTensor;
+        var slots = SlotStorage.Of(states, Slots);
         this = new()
         {
             parameter = target.Rows is null ? target.Parameter : null,
             version = states.Version,
-            S0 = Start(s0),
+            Slots = slots,
+            HasBlocks = states.HasBlocks,
+            S0 = Start(states.S0),
             S1 = Start(states.S1),
             S2 = Start(states.S2),
             S3 = Start(states.S3),
@@ -89,7 +96,7 @@ internal unsafe struct Work
         static nint RowSizeOf(Parameter parameter) =>
             parameter.Shape.Length == 0 ? (nint)parameter.Numbers : parameter.Shape[0] == 0 ? 0 : (nint)(parameter.Numbers / parameter.Shape[0]);
 
-        static byte* Start(StateTensor? state) => state is null ? null : (byte*)((HostTensor)state).Start;
+        static byte* Start(StateTensor? state) => state is HostTensor host ? (byte*)host.Start : null;
     }
 
     /// <summary>Lets go of arrays and of what is around the rule.</summary>

@@ -1,0 +1,72 @@
+using OptimSharp.Engine;
+
+namespace OptimSharp;
+
+/// <summary>
+/// State in blocks as state dicts have it: a dictionary of <c>codes</c>, <c>scale</c> (one a block), <c>qmap</c> (what each code stands for; not for fp8 codes, whose tensor's type says it), <c>precision</c>, <c>signed</c> and
+/// <c>shape</c>. Number i is qmap[code i] · scale[i / block].
+/// </summary>
+internal static unsafe class PackedState
+{
+    const string Codes = "codes", Scale = "scale", Map = "qmap", Precision = "precision", Signed = "signed", Shape = "shape";
+
+    static readonly TensorData[] Maps = [.. Enum.GetValues<BlockFormat>().Select(MapOf)];
+
+    /// <summary>A copy of a state tensor.</summary>
+    public static StateDict Save(PackedTensor state)
+    {
+        var saved = new StateDict
+        {
+            { Precision, BlockFormats.PrecisionOf(state.Format).ToString() },
+            { Signed, state.Format.IsSigned() },
+            { Shape, state.Shape.ToArray() },
+            { Codes, TensorData.From(state.Codes) },
+            { Scale, TensorData.From(state.Scales) },
+        };
+        if (state.Format == BlockFormat.Float8)
+            saved[Codes] = new TensorData(((TensorData)saved[Codes]!).Storage, ElementType.Float8E4M3FN, state.Codes.Shape);
+        else
+            saved[Map] = Maps[(int)state.Format];
+        GC.KeepAlive(state);
+        return saved;
+    }
+
+    /// <summary>Whether a value of a state dict is such a dictionary.</summary>
+    public static bool Is(object? value) => value is StateDict dict && dict.ContainsKey(Codes) && dict.ContainsKey(Scale);
+
+    /// <summary>Reads one: as it is, for the caller to dispose.</summary>
+    /// <exception cref="StateDictException">It is none that this version knows, or its parts do not fit each other.</exception>
+    public static PackedTensor Read(StateDict from)
+    {
+        string name = from.GetString(Precision);
+        if (!Enum.TryParse(name, out StatePrecision precision) || !precision.IsInBlocks() || precision.ToString() != name)
+            throw from.Wrong(Precision, name, string.Join(", ", Enum.GetValues<StatePrecision>().Where(p => p.IsInBlocks())));
+        long[] shape = [.. from.GetList(Shape).Select((size, i) => size is long and >= 0 ? (long)size : throw from.Wrong($"{Shape}[{i}]", size, "a whole number ≥ 0"))];
+        var format = BlockFormats.Of(precision, from.GetBoolean(Signed));
+        Int128 count = 1;
+        foreach (long size in shape)
+            count = Int128.Min(count * size, (Int128)1 << 62);
+        CheckTensor(from, Codes, format == BlockFormat.Float8 ? ElementType.Float8E4M3FN : ElementType.UInt8, format.CodeBytes((long)count));
+        CheckTensor(from, Scale, ElementType.Float32, format.Blocks((long)count));
+        if (format != BlockFormat.Float8 && !(from.TryGetValue(Map, out object? map) && map is TensorData values && values.ElementType == ElementType.Float32 && values.ToArray<float>().SequenceEqual(Maps[(int)format].ToArray<float>())))
+            throw new StateDictException(OptimizerState.PathIn(from, Map), $"must be the values of {precision}'s codes, but is something else");
+        var state = new PackedTensor(shape, format);
+        ((TensorData)from[Codes]!).CopyTo((byte*)state.Codes.Start, 0, state.Codes.Count);
+        ((TensorData)from[Scale]!).CopyTo((byte*)state.Scales.Start, 0, state.Scales.Count);
+        return state;
+    }
+
+    static void CheckTensor(StateDict from, string key, ElementType type, long count)
+    {
+        if (from[key] is not TensorData data || data.ElementType != type || data.Count != count)
+            throw from.Wrong(key, from[key], $"a tensor of {count} elements in {type}");
+    }
+
+    static TensorData MapOf(BlockFormat format) => format switch
+    {
+        BlockFormat.Dynamic8Signed => TensorData.Of(new ReadOnlySpan<float>(DynamicMap.Signed.Table.Values, 256), 256),
+        BlockFormat.Dynamic8Unsigned => TensorData.Of(new ReadOnlySpan<float>(DynamicMap.Unsigned.Table.Values, 256), 256),
+        BlockFormat.Linear4Signed or BlockFormat.Linear4Unsigned => TensorData.Of(new ReadOnlySpan<float>(Linear4.Map(format == BlockFormat.Linear4Signed), 16), 16),
+        _ => TensorData.Of<float>([], 0),
+    };
+}

@@ -1,0 +1,217 @@
+using OptimSharp.Conformance;
+using OptimSharp.Conformance.Workloads;
+using OptimSharp.Tests.Support;
+
+namespace OptimSharp.Tests.Packing;
+
+/// <summary>Optimizers whose state is kept in few bits.</summary>
+[Collection(Alone.Name)]
+public class PackedStateTests
+{
+    static readonly StatePrecision[] Packed = [StatePrecision.BFloat16, StatePrecision.Dynamic8, StatePrecision.Linear4, StatePrecision.Float8];
+
+    public static TheoryData<string, StatePrecision> Grid
+    {
+        get
+        {
+            var rows = new TheoryData<string, StatePrecision>();
+            foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t)))
+            {
+                foreach (var precision in Packed)
+                    rows.Add(optimizer.Name, precision);
+            }
+            return rows;
+        }
+    }
+
+    /// <summary>A step is that of state in single precision, between decoding and encoding: a rule never knows.</summary>
+    [Theory]
+    [MemberData(nameof(Grid))]
+    public void A_step_is_that_of_single_precision(string name, StatePrecision precision)
+    {
+        var kind = OptimizerDriver.For(name).Type;
+        foreach (var set in OptimizerSamples.OptionSets(kind).Take(2))
+        {
+            var subject = new Subject(OptimizerSamples.Create(kind, set), new() { Elementwise = false });
+            long[] shape = OptimizerSamples.ShapeOf(kind, 16 * 300, 1);
+            float[] packedValues = new float[16 * 300], plainValues = new float[16 * 300];
+            Fill(packedValues, 1);
+            packedValues.CopyTo(plainValues, 0);
+            Parameter<float> packed = Parameter.Of("w", packedValues, shape), plain = Parameter.Of("w", plainValues, shape);
+            using var small = subject.Create([packed], precision);
+            using var reference = subject.Create([plain], StatePrecision.Compute);
+            for (int step = 1; step <= 4; step++)
+            {
+                float[] gradient = new float[16 * 300];
+                Fill(gradient, 10 + step);
+                packed.Gradient = gradient;
+                plain.Gradient = gradient;
+                small.Step();
+                reference.Step();
+                if (step == 1) // what states start with may be rounded
+                    packedValues.CopyTo(plainValues, 0);
+                Assert.Equal(plainValues, packedValues);
+                reference.LoadStateDict(small.StateDict());
+                GroupChanges.For(reference).SetPrecision(reference, StatePrecision.Compute);
+                if (small.StateOf(packed) is not { } state)
+                    continue; // SGD without momentum
+                foreach (string key in state.TensorKeys.Where(key => state.Tensor(key).Length == packedValues.Length))
+                    Assert.Equal(state.Tensor(key), reference.StateOf(plain)!.Tensor(key));
+            }
+        }
+    }
+
+    public static TheoryData<string, string> Laws
+    {
+        get
+        {
+            var rows = new TheoryData<string, string>();
+            foreach (string optimizer in (string[])["AdamW", "SGD", "Lion", "RMSprop", "LAMB", "Prodigy", "AdamWScheduleFree", "Muon"])
+            {
+                foreach (var law in OptimizerLaws.All.Where(law => law != OptimizerLaws.Cuts && law != OptimizerLaws.NotANumber))
+                    rows.Add(optimizer, law.Name);
+            }
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Laws))]
+    public void Laws_are_kept(string optimizer, string law)
+    {
+        var kind = OptimizerDriver.For(optimizer).Type;
+        var options = new LawOptions
+        {
+            Elementwise = false,
+            SumsOverAll = OptimizerSamples.SumsOverAll(kind),
+            ElementTypes = [ElementType.Float32, ElementType.BFloat16],
+            StatePrecisions = Packed,
+            Sizes = law == nameof(OptimizerLaws.Threads) ? [70_000, 4097, 40] : [4352, 4097, 40],
+            Steps = 2,
+            Alone = true,
+        };
+        OptimizerLaws.Named(law).Check(OptimizerSamples.Create(kind, OptimizerSamples.OptionSets(kind)[0]), options);
+    }
+
+    /// <summary>bitsandbytes' 8-bit AdamW, written out in PyTorch (tools/fixtures/make_packed.py).</summary>
+    [Fact]
+    public void AdamW_in_8_bits_steps_as_in_PyTorch()
+    {
+        var saved = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.pt")).GetDict("adamw");
+        float[] values = ((TensorData)saved["start"]!).ToArray<float>();
+        var w = Parameter.Of("w", values);
+        using var optimizer = new AdamW([w], new() { LearningRate = 1e-2, WeightDecay = 0.1, StatePrecision = StatePrecision.Dynamic8 });
+        foreach (var (gradient, after) in saved.GetList("gradients").Zip(saved.GetList("parameters")))
+        {
+            w.Gradient = ((TensorData)gradient!).ToArray<float>();
+            optimizer.Step();
+            float[] expected = ((TensorData)after!).ToArray<float>();
+            for (int i = 0; i < values.Length; i++)
+                Assert.Equal(expected[i], values[i], 2e-6f);
+        }
+        var state = optimizer.StateDict().GetDict("state").GetDict(0);
+        foreach (string key in (string[])["exp_avg", "exp_avg_sq"])
+        {
+            float[] scales = ((TensorData)saved[$"{key}.scale"]!).ToArray<float>();
+            Assert.All(((TensorData)state.GetDict(key)["scale"]!).ToArray<float>().Zip(scales), pair => Assert.Equal(pair.Second, pair.First, 1e-6f * pair.Second));
+            byte[] codes = ((TensorData)state.GetDict(key)["codes"]!).ToArray<byte>(), expected = ((TensorData)saved[key]!).ToArray<byte>();
+            Assert.InRange(codes.Zip(expected).Count(pair => pair.First != pair.Second), 0, 5); // where the last bit of an average decides
+            Assert.All(codes.Zip(expected), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        }
+    }
+
+    [Fact]
+    public void Few_bits_are_few_bytes_and_small_parameters_and_exact_states_stay_as_they_are()
+    {
+        var large = Parameter.Of("large", new float[100_000]);
+        var small = Parameter.Of("small", new float[4095]);
+        large.UseGradient().Fill(1);
+        small.UseGradient().Fill(1);
+        foreach (var (precision, bytes) in new[] { (StatePrecision.Dynamic8, 2 * (1 + 4 / 256.0)), (StatePrecision.Linear4, 2 * (0.5 + 4 / 128.0)), (StatePrecision.Float8, 2 * (1 + 4 / 256.0)), (StatePrecision.BFloat16, 4) })
+        {
+            using var adam = new AdamW([large, small], new() { StatePrecision = precision });
+            adam.Step();
+            Assert.Equal(bytes, adam.StateOf(large)!.Bytes / 100_000.0, 0.001);
+            Assert.Equal(precision == StatePrecision.BFloat16 ? 4 * 4095 : 8 * 4095, adam.StateOf(small)!.Bytes);
+            Assert.Equal(precision == StatePrecision.BFloat16 ? ElementType.BFloat16 : ElementType.UInt8, adam.StateOf(large)!.TypeOf("exp_avg"));
+            using var free = new SGDScheduleFree([large], new() { StatePrecision = precision });
+            free.Step();
+            Assert.Equal(ElementType.Float32, free.StateOf(large)!.TypeOf("z")); // weights
+        }
+    }
+
+    [Fact]
+    public void State_is_converted_when_the_optimizer_that_loads_it_keeps_it_otherwise()
+    {
+        var w = Parameter.Of("w", new float[5000]);
+        float[] gradient = new float[5000];
+        Fill(gradient, 3);
+        w.Gradient = gradient;
+        foreach (var from in Enum.GetValues<StatePrecision>())
+        {
+            using var one = new AdamW([w], new() { StatePrecision = from });
+            one.Step();
+            one.Step();
+            var state = one.StateDict();
+            foreach (var to in Enum.GetValues<StatePrecision>())
+            {
+                using var other = new AdamW([w], new() { StatePrecision = to });
+                Assert.True(other.LoadStateDict(state).IsComplete);
+                Assert.Equal(2, other.StateOf(w)!.Step);
+                double[] before = one.StateOf(w)!.Tensor("exp_avg"), after = other.StateOf(w)!.Tensor("exp_avg");
+                double largest = before.Max(Math.Abs), error = before.Zip(after).Max(pair => Math.Abs(pair.First - pair.Second)) / largest;
+                double bound = to switch { _ when from == to => 0, StatePrecision.Compute or StatePrecision.Parameter => 0, StatePrecision.BFloat16 => 1.0 / 256, StatePrecision.Linear4 => 0.12, _ => 0.04 };
+                Assert.InRange(error, 0, bound);
+            }
+        }
+    }
+
+    [Fact]
+    public void What_cannot_be_is_refused_by_name()
+    {
+        var wide = Parameter.Of("wide", new double[5000]);
+        var complex = Parameter.Of("z", new Complex64[5000]);
+        var options = new AdamWOptions { StatePrecision = StatePrecision.Dynamic8 };
+        Assert.Equal("StatePrecision.Dynamic8 is for parameters in Float32, Float16 or BFloat16, but parameter 'wide' [5000] Float64 is not. (Parameter 'parameter')", Assert.Throws<ArgumentException>(() => new AdamW([wide], options)).Message);
+        Assert.Contains("but parameter 'z' [5000] Complex64 is not", Assert.Throws<ArgumentException>(() => new AdamW([complex], options)).Message, StringComparison.Ordinal);
+        Assert.Contains("StatePrecision must be one of Compute, Parameter, BFloat16, Dynamic8, Linear4, Float8, but is 77", Assert.Throws<ArgumentException>(() => new AdamW([Parameter.Of("w", new float[1])], options with { StatePrecision = (StatePrecision)77 })).Message, StringComparison.Ordinal);
+
+        float[] table = new float[5000];
+        var rows = Parameter.Of("table", table, 1000, 5);
+        rows.SparseGradient = new(new long[] { 3 }, new float[] { 1, 2, 3, 4, 5 });
+        using var adagrad = new Adagrad([rows], new() { StatePrecision = StatePrecision.Dynamic8 });
+        Assert.Contains("Parameter 'table' [1000, 5] Float32 has a sparse gradient, but its state is kept in blocks (StatePrecision.Dynamic8), which rows would cut", Assert.Throws<InvalidOperationException>(() => adagrad.Step()).Message, StringComparison.Ordinal);
+        Assert.All(table, value => Assert.Equal(0, value));
+        Assert.Null(adagrad.StateOf(rows));
+    }
+
+    [Fact]
+    public void A_saved_state_that_does_not_fit_itself_is_refused()
+    {
+        var w = Parameter.Of("w", new float[5000]);
+        w.UseGradient().Fill(1);
+        using var optimizer = new AdamW([w], new() { StatePrecision = StatePrecision.Dynamic8 });
+        optimizer.Step();
+        foreach (var (key, value, message) in new (string, object?, string)[]
+        {
+            ("precision", "Dynamic9", "'state.0.exp_avg.precision' must be Dynamic8, Linear4, Float8"),
+            ("precision", "Linear4", "'state.0.exp_avg.codes' must be a tensor of 2500 elements in UInt8"),
+            ("scale", TensorData.Of(new float[19], 19), "'state.0.exp_avg.scale' must be a tensor of 20 elements in Float32"),
+            ("qmap", TensorData.Of(new float[256], 256), "'state.0.exp_avg.qmap' must be the values of Dynamic8's codes"),
+            ("shape", new long[] { 2, 2500 }, "'state.0.exp_avg' must be [5000] for parameter 'w'"),
+        })
+        {
+            var state = optimizer.StateDict();
+            state.GetDict("state").GetDict(0).GetDict("exp_avg")[key] = value;
+            Assert.Contains(message, Assert.Throws<StateDictException>(() => optimizer.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(1, optimizer.StateOf(w)!.Step);
+    }
+
+    static void Fill(float[] numbers, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < numbers.Length; i++)
+            numbers[i] = (random.NextSingle() * 2 - 1) * MathF.Pow(10, -4 * random.NextSingle());
+    }
+}
