@@ -43,7 +43,7 @@ public sealed class AveragedModel<TModule> : IStateful, IDisposable
         ArgumentNullException.ThrowIfNull(model);
         this.model = model;
         var (parameters, buffers) = Collect(model);
-        Averages = new(parameters, averaging, options, buffers) { Source = () => { var (p, b) = Collect(model); return [.. p, .. b]; } };
+        Averages = new(parameters, averaging, options, buffers) { Owner = this, Source = () => { var (p, b) = Collect(model); return [.. p, .. b]; } };
     }
 
     /// <summary>Averages that can also be called like a model.</summary>

@@ -61,7 +61,7 @@ public abstract partial class Optimizer
             part.Take([.. load.Groups.Where(g => g.Part == part)], load.States, options.Keep);
         Context.Forget();
         Turn.GoTo(Stage.After);
-        StateLoaded?.Invoke(this, EventArgs.Empty);
+        RaiseLoaded();
         if (load.Nothing is { } warning)
             Warnings.Raise(this, warning);
         return load.Report;

@@ -29,30 +29,6 @@ public abstract partial class Optimizer : IStateful, IDisposable
         Turn = new(this, "an optimizer", Free);
     }
 
-    /// <summary>Raised before each step of any optimizer, first of all.</summary>
-    public static event EventHandler? AnyStepping;
-
-    /// <summary>Raised after each step of any optimizer, last of all. The step stays taken when a handler throws.</summary>
-    public static event EventHandler? AnyStepped;
-
-    /// <summary>Raised before each step, before its closure runs.</summary>
-    public event EventHandler? Stepping;
-
-    /// <summary>Raised after each step. The step stays taken when a handler throws; what it threw comes out of the step.</summary>
-    public event EventHandler? Stepped;
-
-    /// <summary>Raised before the state is saved.</summary>
-    public event EventHandler? StateSaving;
-
-    /// <summary>Raised after the state was saved, with the state dict that <see cref="StateDict"/> returns: handlers may change it.</summary>
-    public event EventHandler<StateDictEventArgs>? StateSaved;
-
-    /// <summary>Raised before a state is loaded, with a copy of the state dict: handlers may change it.</summary>
-    public event EventHandler<StateDictEventArgs>? StateLoading;
-
-    /// <summary>Raised after a state was loaded. It stays loaded when a handler throws.</summary>
-    public event EventHandler? StateLoaded;
-
     /// <summary>The groups of parameters, each with its options.</summary>
     public IReadOnlyList<ParameterGroup> ParameterGroups => Groups;
 
@@ -144,19 +120,6 @@ public abstract partial class Optimizer : IStateful, IDisposable
         using var turn = Turn.Enter("Step", within: 0);
         Update();
     }
-
-    /// <summary>Raises what is raised after a step that was taken.</summary>
-    internal void AfterStep()
-    {
-        Turn.GoTo(Stage.After);
-        HasStepped = true;
-        RaiseStepped();
-        AnyStepped?.Invoke(this, EventArgs.Empty);
-    }
-
-    internal virtual void RaiseStepping() => Stepping?.Invoke(this, EventArgs.Empty);
-
-    internal virtual void RaiseStepped() => Stepped?.Invoke(this, EventArgs.Empty);
 
     /// <summary>Runs a closure with the thread prepared for computing gradients.</summary>
     internal TLoss Evaluate<TLoss>(Func<TLoss> closure)

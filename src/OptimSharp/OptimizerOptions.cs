@@ -24,6 +24,12 @@ public abstract record OptimizerOptions
     /// </summary>
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
+    /// <summary>
+    /// Whether an option that nothing bounds may be infinite. Default false: only those that say so (<see cref="OptionAttribute.AllowsInfinity"/>). PyTorch takes an infinite rate or decay, so its own optimizers do here,
+    /// too.
+    /// </summary>
+    protected virtual bool AllowsInfinity => false;
+
     /// <summary>What is wrong when several options are looked at together: the option to be named, and a sentence without its full stop; null when nothing is.</summary>
     protected virtual (string Option, string Problem)? CheckTogether() => null;
 
@@ -31,6 +37,8 @@ public abstract record OptimizerOptions
     protected virtual OptimizerOptions ForSaving() => this;
 
     internal (string Option, string Problem)? WrongTogether() => CheckTogether();
+
+    internal bool MayBeInfinite => AllowsInfinity;
 
     internal OptimizerOptions ToSave() => ForSaving();
 

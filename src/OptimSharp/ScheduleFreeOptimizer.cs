@@ -78,7 +78,7 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
     /// Puts the average x into the parameters until the scope is disposed: to evaluate the model, or to save it for use. Then they are y again, to the bit, whatever was done to them in between.
     /// </summary>
     /// <remarks>
-    /// Takes memory for a copy of the parameters. Views may be nested. A parameter that was not stepped yet is left as it is. Layers with statistics (batch norm) have those of y: compute them anew for x
+    /// Takes memory for a copy of the parameters. Views may be nested. Don't move the model to another device or type in a view: its end is then an <see cref="InvalidOperationException"/> that names the parameters that are gone. A parameter that was not stepped yet is left as it is. Layers with statistics (batch norm) have those of y: compute them anew for x
     /// (<c>BatchNorm.Update</c> in OptimSharp.Torch), within the view.
     /// </remarks>
     /// <exception cref="InvalidOperationException">Averages are swapped into the parameters, a parameter can't be used any more, or another thread is using the optimizer. Nothing has changed.</exception>
@@ -100,7 +100,7 @@ public abstract class ScheduleFreeOptimizer<[DynamicallyAccessedMembers(Dynamica
 
     /// <summary>
     /// Takes the parameters from x to y where the state that was loaded says that they are x: a checkpoint that the reference saved after its <c>eval()</c>. Until then steps are refused. Call it when the
-    /// model is loaded, too. In other cases it does nothing. y is computed, so it may differ in the last bit from what it was when it was saved.
+    /// model is loaded, too. In other cases it does nothing. y is computed, so it may differ in the last bit from what it was when it was saved. Averages of the model don't know of it: until then, <see cref="AveragedParameters.Update()"/> would take x, not y.
     /// </summary>
     /// <exception cref="InvalidOperationException">A view is open, averages are swapped into the parameters, a parameter can't be used any more, or another thread is using the optimizer. Nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>

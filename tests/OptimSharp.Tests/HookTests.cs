@@ -107,6 +107,48 @@ public class HookTests
         Assert.Equal(1, optimizer.StateOf(parameter)!.Step);
     }
 
+    // The step was taken: who keeps count of steps (Lookahead) must hear of it, whatever another handler throws.
+    [Fact]
+    public void All_hooks_after_a_step_run_and_what_the_first_threw_comes_out()
+    {
+        parameter.Gradient = new float[] { 1 };
+        using var optimizer = new SGD([parameter], new() { LearningRate = 0.25 });
+        var seen = new List<int>();
+        EventHandler last = (_, _) => seen.Add(4);
+        optimizer.Stepped += (_, _) => throw new FormatException("first");
+        optimizer.Stepped += (_, _) => seen.Add(1);
+        optimizer.Stepped += (_, _) => throw new TimeoutException("second");
+        using var lookahead = new Lookahead(optimizer, new() { Steps = 3, Alpha = 0.5 });
+        optimizer.Stepped += (_, _) => seen.Add(lookahead.StepsAhead + 1);
+        Optimizer.AnyStepped += last;
+        try
+        {
+            Assert.Equal("first", Assert.Throws<FormatException>(optimizer.Step).Message);
+            Assert.Equal("first", Assert.Throws<FormatException>(() => optimizer.Step(() => 0)).Message);
+            Assert.Equal("first", Assert.Throws<FormatException>(() => new TrainingStep(optimizer).Step()).Message);
+        }
+        finally
+        {
+            Optimizer.AnyStepped -= last;
+        }
+        Assert.Equal([1, 2, 4, 1, 3, 4, 1, 1, 4], seen);
+        // 1, ¾, ½, ¼, and half of the way back to 1.
+        Assert.Equal(0.625f, parameter.Values.Span[0]);
+    }
+
+    [Fact]
+    public void All_hooks_after_loading_run_and_what_the_first_threw_comes_out()
+    {
+        using var optimizer = new SGD([parameter], new() { LearningRate = 0.25 });
+        using var other = new SGD([parameter], new() { LearningRate = 0.5 });
+        bool heard = false;
+        optimizer.StateLoaded += (_, _) => throw new FormatException();
+        optimizer.StateLoaded += (_, _) => heard = true;
+        Assert.Throws<FormatException>(() => optimizer.LoadStateDict(other.StateDict()));
+        Assert.True(heard);
+        Assert.Equal(0.5, optimizer.ParameterGroups[0].LearningRate);
+    }
+
     [Fact]
     public void Hooks_do_not_run_after_a_closure_that_throws()
     {

@@ -82,6 +82,12 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <summary>Where to get the model's tensors again once some were disposed because the model was moved.</summary>
     internal Func<IEnumerable<Parameter>>? Source { get; init; }
 
+    /// <summary>The object of the user's that these averages are a part of: it is what was disposed.</summary>
+    internal object Owner
+    {
+        init => turn.Owner = value;
+    }
+
     /// <summary>Goes up with every change of an average.</summary>
     internal long Version { get; private set; }
 
@@ -147,7 +153,8 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// Puts the averages into the parameters until the scope is disposed; then the parameters are what they were before, to the bit, whatever was done to
     /// them in between.
     /// </summary>
-    /// <remarks>Scopes may be nested, also with those of other averages of the same parameters, and be disposed in any order.</remarks>
+    /// <remarks>Scopes may be nested, also with those of other averages of the same parameters, and be disposed in any order. A scope whose parameters were disposed in it, because the model was moved, ends with an
+    /// <see cref="InvalidOperationException"/> that names them, unless <see cref="Rebind"/> was told the new ones before.</remarks>
     /// <exception cref="InvalidOperationException">No model was averaged yet, or a parameter can't be used any more. Nothing has changed.</exception>
     public IDisposable SwapIn()
     {
@@ -250,44 +257,6 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
         var targets = Match(model, nameof(model));
         for (int i = 0; i < targets.Length; i++)
             targets[i].CopyFrom(averages[i]);
-    }
-
-    /// <summary>A model's parameters in the order of ours.</summary>
-    internal Parameter[] Match(IEnumerable<Parameter> model, string argument)
-    {
-        turn.Check();
-        ArgumentNullException.ThrowIfNull(model, argument);
-        Parameter[] given = [.. model];
-        if (given.Length != live.Length)
-            throw new ArgumentException($"{live.Length} parameters are averaged, but {given.Length} were given.", argument);
-        var matched = new Parameter[given.Length];
-        for (int i = 0; i < given.Length; i++)
-        {
-            var parameter = given[i] ?? throw new ArgumentNullException(argument, "A parameter is null.");
-            int place = parameter.Name.Length == 0 ? i : IndexOf(parameter.Name);
-            if (place < 0)
-                throw new ArgumentException($"Parameter {parameter} is none of those that are averaged: {string.Join(", ", Names)}.", argument);
-            if (matched[place] is not null)
-                throw new ArgumentException($"Two parameters were given for '{Names[place]}'.", argument);
-            if (!parameter.Shape.SequenceEqual(averages[place].Shape) || !IsLike(parameter.ElementType, averages[place].Type))
-                throw new ArgumentException($"Parameter {parameter} does not fit the average '{Names[place]}', which is [{string.Join(", ", averages[place].Shape.ToArray())}] {averages[place].Type}.", argument);
-            parameter.Locate(); // throws when it can't be used
-            matched[place] = parameter;
-        }
-        return matched;
-    }
-
-    /// <summary>Whether numbers of one type may become ones of the other: any real ones, any complex ones, whole ones of the same type.</summary>
-    static bool IsLike(ElementType a, ElementType b) => a == b || a.IsTrainable() && b.IsTrainable() && a.IsComplex() == b.IsComplex();
-
-    int IndexOf(string name)
-    {
-        for (int i = 0; i < Names.Count; i++)
-        {
-            if (Names[i] == name)
-                return i;
-        }
-        return -1;
     }
 
     internal void CheckUpdated()

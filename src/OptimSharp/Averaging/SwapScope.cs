@@ -100,10 +100,13 @@ sealed class SwapScope : IDisposable
         return false;
     }
 
-    /// <summary>Gives the parameters their values back. What was disposed in between has none to get.</summary>
+    /// <summary>Gives the parameters their values back.</summary>
+    /// <exception cref="InvalidOperationException">A parameter is gone: its tensor was disposed, as by moving the model. All others got their values.</exception>
     public void Dispose()
     {
         Exception? failure = null;
+        var lost = new List<Parameter>();
+        bool isModelGone = false;
         lock (Gate)
         {
             int place = Scopes.IndexOf(this);
@@ -116,12 +119,14 @@ sealed class SwapScope : IDisposable
             }
             catch (Exception) // the model was disposed: the parameters that still can be written get their values back
             {
+                isModelGone = true;
             }
             for (int i = 0; i < kept.Length; i++)
             {
                 try
                 {
-                    GiveBack(i, place);
+                    if (!GiveBack(i, place))
+                        lost.Add(owner.Live[i]);
                 }
                 catch (Exception e) // the others come first
                 {
@@ -131,14 +136,22 @@ sealed class SwapScope : IDisposable
         }
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);
+        if (lost.Count > 0 && !isModelGone)
+            throw Lost(lost);
     }
+
+    /// <summary>What to say at the end of a scope when parameters are gone.</summary>
+    public static InvalidOperationException Lost(IReadOnlyCollection<Parameter> parameters) => new(
+        $"The values that these had before the scope can't be put back, because their tensors were disposed in it: {string.Join(", ", parameters)}. "
+        + "module.to(…) gives a module new parameters, which now hold what the scope put there. Move models outside of such scopes, and load these values from a checkpoint.");
 
     /// <param name="i">Which parameter.</param>
     /// <param name="place">From where on scopes were opened later than this one.</param>
-    void GiveBack(int i, int place)
+    /// <returns>False when the parameter is gone.</returns>
+    bool GiveBack(int i, int place)
     {
         if (kept[i] is not { } values)
-            return;
+            return true;
         var parameter = owner.Live[i];
         for (int k = place; k < Scopes.Count; k++)
         {
@@ -146,13 +159,15 @@ sealed class SwapScope : IDisposable
             {
                 Scopes[k].kept[match]?.Dispose(); // what we had put there
                 Scopes[k].kept[match] = values;
-                return;
+                return true;
             }
         }
-        if (parameter.IsUsable)
+        bool isThere = parameter.IsUsable;
+        if (isThere)
             parameter.CopyFrom(values);
         values.Dispose();
         kept[i] = null;
+        return isThere;
     }
 
     int Find(Parameter parameter)

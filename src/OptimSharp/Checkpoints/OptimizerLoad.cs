@@ -18,6 +18,8 @@ internal sealed class OptimizerLoad
     readonly MatchedParameter[] matched;
     readonly List<LoadedEntry> entries = [];
     readonly GroupReader reader;
+    int misfits; // parameters whose states were found, and do not fit
+    string? firstMisfit;
 
     public OptimizerLoad(Optimizer optimizer, StateDict dict, LoadStateOptions options)
     {
@@ -48,10 +50,10 @@ internal sealed class OptimizerLoad
 
     public LoadReport Report { get; }
 
-    /// <summary>What to say when no state was found for any parameter; null else.</summary>
-    public string? Nothing => matched.Length > 0 && Array.TrueForAll(matched, m => m.From is null)
-        ? $"{optimizer.GetType().Name} has loaded no parameter's state: no name in the state dict is one of its own{StatePrefix.Advice(saved.SelectMany(g => g.Parameters).Select(p => p.Text), matched.Select(m => m.Parameter.Name))}."
-        : null;
+    /// <summary>What to say when no parameter's state was found, or none that fits; null else.</summary>
+    public string? Nothing => matched.Length == 0 || misfits < matched.Count(m => m.From is not null) ? null
+        : firstMisfit is not null ? $"{optimizer.GetType().Name} has loaded no parameter's state: none fits. Of the first, {firstMisfit}."
+        : $"{optimizer.GetType().Name} has loaded no parameter's state: no name in the state dict is one of its own{StatePrefix.Advice(saved.SelectMany(g => g.Parameters).Select(p => p.Text), matched.Select(m => m.Parameter.Name))}.";
 
     static void CheckOptions(LoadedGroup loaded, int index)
     {
@@ -191,6 +193,11 @@ internal sealed class OptimizerLoad
                     }
                     made.Remove(parameter.Identity);
                     state.Dispose();
+                }
+                if (misfit is not null)
+                {
+                    misfits++;
+                    firstMisfit ??= misfit;
                 }
                 bool kept = options.Missing == MissingState.Keep && optimizer.StateOf(parameter) is not null;
                 if (kept)

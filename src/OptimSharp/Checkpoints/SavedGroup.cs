@@ -37,7 +37,13 @@ internal sealed class SavedGroup
     public string? Name => Dict.TryGetValue(Algorithm, out object? value) ? value as string : null;
 
     /// <summary>Whether another one of several stepped it.</summary>
-    public bool IsOfOther(Optimizer optimizer) => optimizer.CombinedIn is not null && Name is { } name && !name.Equals(optimizer.GetType().Name, StringComparison.OrdinalIgnoreCase);
+    /// <exception cref="StateDictException">The name is no text.</exception>
+    public bool IsOfOther(Optimizer optimizer)
+    {
+        if (optimizer.CombinedIn is null || !Dict.TryGetValue(Algorithm, out object? value) || value is null)
+            return false;
+        return !(value as string ?? throw Dict.Wrong(Algorithm, value, "the name of an optimizer's class")).Equals(optimizer.GetType().Name, StringComparison.OrdinalIgnoreCase);
+    }
 
     public SavedParameter[] Parameters { get; }
 

@@ -18,17 +18,27 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     public string? Read(Parameter parameter, StateDict from, StateDict group, StatePrecision precision, ParameterState state)
     {
         var entries = optimizer.EntriesOf(parameter);
+        bool isOfUse = false;
+        string? dropped = null;
         foreach (var (key, value) in from)
         {
-            if (value is null || entries.Any(e => e.Key == key.Name))
+            if (value is null)
                 continue;
+            if (entries.Any(e => e.Key == key.Name))
+            {
+                isOfUse = true;
+                continue;
+            }
             if (options.Unexpected == UnexpectedState.Refuse)
             {
                 throw new StateDictException(OptimizerState.PathIn(from, key), $"is nothing that {optimizer.GetType().Name} remembers of parameter {parameter}; it remembers: "
                     + (entries.Count > 0 ? string.Join(", ", entries.Where(e => e.Kind != StateKind.Ignored).Select(e => e.Key)) : "nothing"));
             }
             report.Add(new(OptimizerState.PathIn(from, key), LoadOutcome.Dropped, key.ToString()));
+            dropped ??= key.ToString();
         }
+        if (dropped is not null && !isOfUse)
+            return $"it has '{dropped}', and nothing that {optimizer.GetType().Name} remembers";
         foreach (var entry in entries)
         {
             string key = entry.Key;

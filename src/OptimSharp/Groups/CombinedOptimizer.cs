@@ -85,11 +85,11 @@ public sealed class CombinedOptimizer : Optimizer
             part.RaiseStepping();
     }
 
-    internal override void RaiseStepped()
+    internal override void RaiseStepped(ref Exception? failure)
     {
         foreach (var part in parts)
-            part.RaiseStepped();
-        base.RaiseStepped();
+            part.RaiseStepped(ref failure);
+        base.RaiseStepped(ref failure);
     }
 
     internal override void Audit(AuditBuilder audit)

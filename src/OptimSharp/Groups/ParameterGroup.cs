@@ -94,6 +94,9 @@ public abstract class ParameterGroup
     /// <summary>An option of any record of its kind, in plain terms. <see cref="OptimizerOptions.StatePrecision"/>, which states don't have, is one by its name.</summary>
     internal abstract object? ValueIn(OptimizerOptions options, string key);
 
+    /// <summary>The number in the range of an option that is nearest to one that is not NaN.</summary>
+    internal abstract double Nearest(string key, double value);
+
     /// <summary>Whether an option is saved: unless it is one that is saved only where it differs from <paramref name="standard"/>.</summary>
     internal abstract bool Saves(string key, OptimizerOptions standard);
 
@@ -230,6 +233,8 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 
     internal override object? ValueIn(OptimizerOptions options, string key) =>
         key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString() : Option(key).Get(options);
+
+    internal override double Nearest(string key, double value) => Option(key).Nearest(value);
 
     internal override bool Saves(string key, OptimizerOptions standard) => Option(key).IsSaved(Options, standard);
 

@@ -29,6 +29,9 @@ public sealed record ASGDOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Averaged stochastic gradient descent: a falling rate, and from step t₀ on a running average of the weights.</summary>

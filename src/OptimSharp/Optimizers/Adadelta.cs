@@ -25,6 +25,9 @@ public sealed record AdadeltaOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Adadelta: steps as large as recent steps were, for their gradients. Needs hardly any learning rate.</summary>

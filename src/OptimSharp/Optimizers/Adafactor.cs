@@ -32,6 +32,9 @@ public sealed record AdafactorOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Adafactor: squared gradients remembered by row and column only, and steps relative to the parameter's size.</summary>

@@ -29,6 +29,9 @@ public sealed record AdagradOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Adagrad: each element's rate falls with the sum of its squared gradients. Made for sparse gradients.</summary>

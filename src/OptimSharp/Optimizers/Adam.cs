@@ -37,6 +37,9 @@ public record AdamOptions : OptimizerOptions
     /// <summary>Shrinks the weights themselves, as <see cref="AdamW"/>, instead of adding the decay to the gradient. Default false.</summary>
     [Option("decoupled_weight_decay")]
     public virtual bool DecoupledWeightDecay { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Adam: steps by running averages of the gradient and of its square.</summary>

@@ -11,9 +11,9 @@ public sealed record AdamWScheduleFreeOptions : ScheduleFreeOptions
     public override double LearningRate { get; init; } = 0.0025;
 
     /// <summary>
-    /// β₁: how far the point where gradients are taken is from z towards the average; and β₂, the decay of the average of squared gradients; each in (0, 1). Default (0.9, 0.999).
+    /// β₁: how far the point where gradients are taken is from z towards the average; and β₂, the decay of the average of squared gradients; each in [1e-15, 1): x is found by dividing by β₁. Default (0.9, 0.999).
     /// </summary>
-    [Option("betas", Above = 0, Below = 1)]
+    [Option("betas", AtLeast = 1e-15, Below = 1)]
     public (double Beta1, double Beta2) Betas { get; init; } = (0.9, 0.999);
 
     /// <summary>ε, added to the denominator, ≥ 0. Default 1e-8.</summary>

@@ -29,6 +29,9 @@ public sealed record AdamaxOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Adamax: Adam with the largest recent gradient in the place of the root mean square.</summary>

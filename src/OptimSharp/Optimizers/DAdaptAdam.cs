@@ -39,7 +39,7 @@ public sealed record DAdaptAdamOptions : OptimizerOptions
     public double D0 { get; init; } = 1e-6;
 
     /// <summary>How many times as large the estimate may be after a step, &gt; 0. The same in all groups. Default ∞.</summary>
-    [Option("growth_rate", Above = 0)]
+    [Option("growth_rate", Above = 0, AllowsInfinity = true)]
     public double GrowthRate { get; init; } = double.PositiveInfinity;
 
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>

@@ -41,6 +41,9 @@ public sealed record LBFGSOptions : OptimizerOptions
     protected override OptimizerOptions ForSaving() => this with { MaxEvaluations = EvaluationLimit };
 
     internal int EvaluationLimit => MaxEvaluations ?? (int)(MaxIterations * 5L / 4);
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>How <see cref="LBFGS"/> finds the length of a step along a direction.</summary>

@@ -56,6 +56,9 @@ public record MuonOptions : OptimizerOptions
     /// </summary>
     [Option("split_sizes", AtLeast = 1, OnlyIfSet = true)]
     public WholeNumbers Splits { get; init; } = WholeNumbers.None;
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>What the parameters of more than two dimensions are in a group of <see cref="Muon"/>. A matrix is a matrix with each.</summary>
@@ -140,7 +143,8 @@ public sealed class Muon(IEnumerable<ParameterGroup<MuonOptions>> groups, MuonOp
         }
         if (options.Splits.Count == 0)
             return;
-        long sum = 0, rows = options.Shape == MuonShape.Filters ? shape[0] : shape[^2];
+        long rows = options.Shape == MuonShape.Filters ? shape[0] : shape[^2];
+        Int128 sum = 0; // of numbers that a file may have
         for (int i = 0; i < options.Splits.Count; i++)
             sum += options.Splits[i];
         if (sum != rows)

@@ -37,6 +37,9 @@ public sealed record NAdamOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>NAdam: Adam with Nesterov's momentum, which warms up.</summary>

@@ -16,6 +16,9 @@ public sealed record NorMuonOptions : MuonOptions
     /// <summary>β₂, the decay of the average of each row's squares, in [0, 1]. Default 0.95.</summary>
     [Option("beta2", AtLeast = 0, AtMost = 1)]
     public double Beta2 { get; init; } = 0.95;
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => false;
 }
 
 /// <summary>NorMuon: Muon whose rows, one for each neuron, are brought to about the same length.</summary>

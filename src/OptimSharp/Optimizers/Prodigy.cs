@@ -47,7 +47,7 @@ public sealed record ProdigyOptions : OptimizerOptions
     public double DCoefficient { get; init; } = 1;
 
     /// <summary>How many times as large the estimate may be after a step, &gt; 0. The same in all groups. Default ∞.</summary>
-    [Option("growth_rate", Above = 0)]
+    [Option("growth_rate", Above = 0, AllowsInfinity = true)]
     public double GrowthRate { get; init; } = double.PositiveInfinity;
 
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>

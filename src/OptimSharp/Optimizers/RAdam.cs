@@ -33,6 +33,9 @@ public sealed record RAdamOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>RAdam: Adam that goes without its denominator until enough gradients were seen to trust it.</summary>

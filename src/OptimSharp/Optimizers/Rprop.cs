@@ -30,6 +30,9 @@ public sealed record RpropOptions : OptimizerOptions
         : StepSizes.Min > StepSizes.Max
             ? (nameof(StepSizes), string.Create(CultureInfo.InvariantCulture, $"StepSizes must be in order, but are {StepSizes.Min} and {StepSizes.Max}"))
         : null;
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Rprop: only the gradient's sign counts; each element's step grows while it lasts and shrinks when it changes. For full batches.</summary>

@@ -34,6 +34,9 @@ public sealed record SGDOptions : OptimizerOptions
     /// <inheritdoc/>
     protected override (string Option, string Problem)? CheckTogether() => !Nesterov || (Momentum > 0 && Dampening == 0) ? null
         : (nameof(Nesterov), string.Create(CultureInfo.InvariantCulture, $"Nesterov needs Momentum > 0 and Dampening = 0, but they are {Momentum} and {Dampening}"));
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Stochastic gradient descent, with momentum, dampening, weight decay and Nesterov's momentum.</summary>

@@ -10,8 +10,8 @@ public sealed record SGDScheduleFreeOptions : ScheduleFreeOptions
     /// <summary>The learning rate η, ≥ 0: ten times and more that of <see cref="SGD"/>. Default 1.</summary>
     public override double LearningRate { get; init; } = 1;
 
-    /// <summary>β: how far the point where gradients are taken is from z towards the average; in (0, 1). It stands for a momentum. Default 0.9.</summary>
-    [Option("momentum", Above = 0, Below = 1)]
+    /// <summary>β: how far the point where gradients are taken is from z towards the average; in [1e-15, 1): the average is found by dividing by it. It stands for a momentum. Default 0.9.</summary>
+    [Option("momentum", AtLeast = 1e-15, Below = 1)]
     public double Momentum { get; init; } = 0.9;
 
     /// <summary>In how many steps the rate rises to η, ≥ 0. Default 0.</summary>

@@ -21,6 +21,9 @@ public sealed record SparseAdamOptions : OptimizerOptions
     /// <summary>Maximizes the objective instead of minimizing it. Default false.</summary>
     [Option("maximize")]
     public bool Maximize { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true; // as PyTorch
 }
 
 /// <summary>Adam for sparse gradients: only the rows with a gradient move, and only their averages decay.</summary>

@@ -66,22 +66,33 @@ internal sealed class OptionDescriptor(PropertyInfo property, OptionAttribute at
                 $"{Name} must be one of {string.Join(", ", Enum.GetNames(Type))}, but is {property.GetValue(options)}{where}.");
         }
         object? value = Get(options);
+        if (value is null && Type == typeof(WholeNumbers))
+            throw new ArgumentNullException(Name, $"{Name} must be a list of whole numbers, but is null{where}.");
+        bool mayBeInfinite = attribute.AllowsInfinity || options.MayBeInfinite;
         if (value is object?[] parts)
         {
             for (int i = 0; i < parts.Length; i++)
-                CheckNumber(parts[i], $"{Name}[{i}]", where);
+                CheckNumber(parts[i], $"{Name}[{i}]", mayBeInfinite, where);
         }
         else
         {
-            CheckNumber(value, Name, where);
+            CheckNumber(value, Name, mayBeInfinite, where);
         }
     }
 
-    void CheckNumber(object? value, string name, string where)
+    void CheckNumber(object? value, string name, bool mayBeInfinite, string where)
     {
-        if (value is double or float or int or long && !attribute.Allows(System.Convert.ToDouble(value, CultureInfo.InvariantCulture)))
+        if (value is not (double or float or int or long))
+            return;
+        double number = System.Convert.ToDouble(value, CultureInfo.InvariantCulture);
+        if (!attribute.Allows(number))
             throw new ArgumentOutOfRangeException(Name, value, $"{name} must be {attribute.Range}, but is {Text(value)}{where}.");
+        if (double.IsInfinity(number) && !mayBeInfinite)
+            throw new ArgumentOutOfRangeException(Name, value, $"{name} must be finite, but is {Text(value)}{where}.");
     }
+
+    /// <summary>The number in range that is nearest to one that is not NaN.</summary>
+    public double Nearest(double value) => attribute.Nearest(value);
 
     /// <summary>A plain value as people read it, independent of the culture.</summary>
     public static string Text(object? value) => value switch

@@ -72,7 +72,8 @@ public sealed class GroupNumbers
             bool has = from.TryGetValue(entry.Key, out object? value) && value is not null;
             read.values[i] = keep.Contains(entry.Key) ? values[i]
                 : !has ? null
-                : OptimizerState.Read(entry.Kind, from, entry.Key);
+                : OptimizerState.Read(entry.Kind, from, entry.Key) is var number && double.IsFinite(number) ? number
+                : throw from.Wrong(entry.Key, value, "a finite number");
         }
         return read;
     }

@@ -26,6 +26,9 @@ public sealed class OptionAttribute(string key) : Attribute
     /// <summary>What the value must stay below.</summary>
     public double Below { get; init; } = double.NaN;
 
+    /// <summary>Whether it may be infinite, where its range has no end: infinity stands for no limit, say. Default false: as <see cref="OptimizerOptions.AllowsInfinity"/> says for the record.</summary>
+    public bool AllowsInfinity { get; init; }
+
     /// <summary>Whether older checkpoints lack it. Those of all yes-or-no options may.</summary>
     public bool AddedLater { get; init; }
 
@@ -38,9 +41,16 @@ public sealed class OptionAttribute(string key) : Attribute
     /// <summary>PyTorch's values for the members of an enumeration, in their order: strings, or true and false. The first one is also read for <c>None</c>.</summary>
     public object?[] Choices { get; init; } = [];
 
-    /// <summary>Whether a value is in range. NaN never is; infinity is when nothing bounds it.</summary>
+    /// <summary>Whether a value is in range. NaN never is; infinity is when nothing bounds it, though it may be refused all the same.</summary>
     internal bool Allows(double value) =>
         !double.IsNaN(value) && !(value < AtLeast) && !(value <= Above) && !(value > AtMost) && !(value >= Below);
+
+    /// <summary>The number in range that is nearest to one that is not NaN.</summary>
+    internal double Nearest(double value)
+    {
+        double least = double.IsNaN(Above) ? AtLeast : Math.BitIncrement(Above), most = double.IsNaN(Below) ? AtMost : Math.BitDecrement(Below);
+        return Math.Clamp(value, double.IsNaN(least) ? double.MinValue : least, double.IsNaN(most) ? double.MaxValue : most);
+    }
 
     /// <summary>The range in words: "≥ 0", "in [0, 1)", "a number".</summary>
     internal string Range

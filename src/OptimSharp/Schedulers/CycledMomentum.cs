@@ -4,7 +4,7 @@ namespace OptimSharp.Schedulers;
 internal static class CycledMomentum
 {
     /// <summary>Whether it is the first beta, for there is no momentum.</summary>
-    public static bool IsBeta(Optimizer optimizer) => optimizer.ParameterGroups.All(g => g.HasOption("betas"));
+    public static bool IsBeta(Optimizer optimizer) => optimizer.ParameterGroups.All(g => g.HasOption("betas") || g.HasOption("beta1"));
 
     public static void CheckSupport(Optimizer optimizer, string argument)
     {

@@ -26,7 +26,7 @@ public sealed class CyclicLR : LRScheduler
     /// <param name="gamma">The factor γ of <see cref="CyclicMode.ExpRange"/>, ≥ 0. Default 1.</param>
     /// <param name="scaleFn">The height, from the cycle (1 first) or the epoch; takes the place of <paramref name="mode"/>.</param>
     /// <param name="scaleMode">What <paramref name="scaleFn"/> is given. Default the cycle.</param>
-    /// <param name="cycleMomentum">Whether the momentum (the first beta, where there are betas) moves, too. Default true.</param>
+    /// <param name="cycleMomentum">Whether the momentum (the first of <c>betas</c> or <c>beta1</c>, where there is one) moves, too. Default true.</param>
     /// <param name="baseMomentum">The momentum at the upper bound of the rate, ≥ 0. Default 0.8.</param>
     /// <param name="maxMomentum">The momentum at the lower bound, ≥ 0. Default 0.9.</param>
     /// <param name="lastEpoch">−1 to start; see <see cref="LRScheduler"/> for going on.</param>

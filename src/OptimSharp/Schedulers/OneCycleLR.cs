@@ -26,7 +26,7 @@ public sealed class OneCycleLR : LRScheduler
     /// <param name="stepsPerEpoch">The number of batches in an epoch, ≥ 1.</param>
     /// <param name="pctStart">The part of the steps in which the rate rises, in [0, 1]. Default 0.3.</param>
     /// <param name="annealStrategy">Along half cosines (the default) or in straight lines.</param>
-    /// <param name="cycleMomentum">Whether the momentum (the first beta, where there are betas) moves, too. Default true.</param>
+    /// <param name="cycleMomentum">Whether the momentum (the first of <c>betas</c> or <c>beta1</c>, where there is one) moves, too. Default true.</param>
     /// <param name="baseMomentum">The momentum at the highest rate, ≥ 0. Default 0.85.</param>
     /// <param name="maxMomentum">The momentum at the start and the end, ≥ 0. Default 0.95.</param>
     /// <param name="divFactor">The first rate is max/div, &gt; 0. Default 25.</param>

@@ -3,6 +3,8 @@ namespace OptimSharp.Schedulers;
 /// <summary>The rates (and momenta, where they are cycled) of all groups while a step is computed: all are written, or none.</summary>
 internal sealed class RateTable(Optimizer optimizer)
 {
+    static readonly string[] MomentumKeys = ["betas", "beta1", "momentum"];
+
     public double[] Rates { get; } = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];
 
     /// <summary>The momentum, or first beta, of groups in which it is cycled.</summary>
@@ -14,7 +16,10 @@ internal sealed class RateTable(Optimizer optimizer)
         : Math.Clamp(rate, 0, double.MaxValue);
 
     /// <summary>Whether a group has a momentum to be cycled.</summary>
-    public static bool HasMomentum(ParameterGroup group) => group.HasOption("betas") || group.HasOption("momentum");
+    public static bool HasMomentum(ParameterGroup group) => MomentumKey(group) is not null;
+
+    /// <summary>The option that the momentum is: betas, of which it is the first, or else beta1, or else momentum; null when there is none.</summary>
+    static string? MomentumKey(ParameterGroup group) => Array.Find(MomentumKeys, group.HasOption);
 
     public void Write()
     {
@@ -26,18 +31,19 @@ internal sealed class RateTable(Optimizer optimizer)
         }
     }
 
-    /// <summary>Sets β₁, or the momentum where there are no betas, as near as its range allows.</summary>
+    /// <summary>Sets β₁, or the momentum where there is no β₁, as near as its range allows.</summary>
     public static void WriteMomentum(ParameterGroup group, double momentum)
     {
-        if (group.HasOption("betas"))
+        string key = MomentumKey(group)!;
+        momentum = group.Nearest(key, momentum);
+        if (group[key] is object?[] betas)
         {
-            var betas = ((System.Collections.IEnumerable)group["betas"]!).Cast<object?>().ToArray();
-            betas[0] = Math.Clamp(momentum, 0, Math.BitDecrement(1.0));
-            group["betas"] = betas;
+            betas[0] = momentum;
+            group[key] = betas;
         }
         else
         {
-            group["momentum"] = Math.Clamp(momentum, 0, double.MaxValue);
+            group[key] = momentum;
         }
     }
 }

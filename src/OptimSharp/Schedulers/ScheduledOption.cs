@@ -9,6 +9,9 @@ internal sealed record ScheduledOptionOptions : OptimizerOptions
     /// <summary>The value of the option that is scheduled. Its range is the option's own.</summary>
     [Option("lr")]
     public override double LearningRate { get; init; }
+
+    /// <inheritdoc/>
+    protected override bool AllowsInfinity => true;
 }
 
 /// <summary>

@@ -42,7 +42,7 @@ public sealed class Lookahead : IStateful, IDisposable
         if (optimizer.FollowsValues)
             throw new ArgumentException($"The state of {optimizer.GetType().Name} belongs to the parameters' values: Lookahead, which moves them, does not go with it.", nameof(optimizer));
         parameters = Present();
-        slow = new(parameters, Averaging.Ema(1 - Options.Alpha));
+        slow = new(parameters, Averaging.Ema(1 - Options.Alpha)) { Owner = this };
         slow.Update(); // the first model is copied
         optimizer.Stepped += AfterStep;
     }
@@ -56,7 +56,7 @@ public sealed class Lookahead : IStateful, IDisposable
     /// <summary>How many steps the fast weights are ahead, in [0, k).</summary>
     public int StepsAhead { get; private set; }
 
-    /// <summary>Puts the slow weights into the parameters until the scope is disposed: to evaluate them. Then the parameters are the fast ones again, to the bit. Steps of the optimizer, and its state, are refused within it.</summary>
+    /// <summary>Puts the slow weights into the parameters until the scope is disposed: to evaluate them. Then the parameters are the fast ones again, to the bit. Steps of the optimizer, and its state, are refused within it. The model must not be moved in it, as in that of <see cref="AveragedParameters.SwapIn"/>.</summary>
     /// <exception cref="InvalidOperationException">A scope is open that holds something else in the parameters. Nothing has changed.</exception>
     public IDisposable SwapIn()
     {

@@ -33,6 +33,7 @@ public sealed class SAM : IDisposable
     Ascent? ascent;
     HeldScope? open;
     Parameter[] parameters = [];
+    bool disposed;
 
     /// <param name="optimizer">The optimizer that takes the steps. It stays the caller's to dispose.</param>
     /// <param name="options">The options; null: the defaults.</param>
@@ -71,6 +72,7 @@ public sealed class SAM : IDisposable
     {
         ArgumentNullException.ThrowIfNull(closure);
         ArgumentNullException.ThrowIfNull(step);
+        ObjectDisposedException.ThrowIf(disposed, this);
         var loss = Optimizer.Evaluate(closure);
         using (Perturb())
         {
@@ -84,10 +86,12 @@ public sealed class SAM : IDisposable
     /// <summary>
     /// Takes the parameters up their gradients to θ + e until the scope is disposed; then they are what they were, to the bit. In it: zero the gradients and compute the second ones. After it: step.
     /// </summary>
-    /// <remarks>In the scope, steps of the optimizer, its state and averages of the model are refused. Gradients that are not finite, as loss scaling has them now and then, leave the parameters where they are.</remarks>
+    /// <remarks>The model must not be moved in the scope: its end is then an <see cref="InvalidOperationException"/> that names the parameters that are gone. In the scope, steps of the optimizer, its state and averages of the model are refused. Gradients that are not finite, as loss scaling has them now and then, leave the parameters where they are.</remarks>
     /// <exception cref="InvalidOperationException">A gradient is sparse or does not fit, averages are swapped into the parameters, or a scope is open. Nothing has changed.</exception>
+    /// <exception cref="ObjectDisposedException">This was disposed.</exception>
     public IDisposable Perturb()
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         Optimizer.CheckHeld("Perturb");
         Parameter[] now = [.. Optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
         if (SwapScope.IsOpenFor(now))
@@ -116,8 +120,17 @@ public sealed class SAM : IDisposable
     /// <summary>Frees the memory of the copy that a step makes; an open scope ends first. The optimizer is not disposed.</summary>
     public void Dispose()
     {
-        open?.Dispose();
-        ascent?.Dispose();
+        if (disposed)
+            return;
+        disposed = true;
+        try
+        {
+            open?.Dispose();
+        }
+        finally
+        {
+            ascent?.Dispose();
+        }
     }
 
     sealed record AscentOptions : OptimizerOptions
@@ -157,6 +170,8 @@ public sealed class SAM : IDisposable
                 if (parameter.IsUsable && States.TryGetValue(parameter.Identity, out var state))
                     parameter.CopyFrom(state.Find(Before.Key)!);
             }
+            if (Array.FindAll(moved, parameter => !parameter.IsUsable) is { Length: > 0 } lost)
+                throw SwapScope.Lost(lost);
         }
     }
 }

@@ -262,6 +262,27 @@ public class CombinedOptimizerTests
         Assert.Contains(report.Entries, e => e is { Name: "w0", Outcome: LoadOutcome.Fresh, Reason: "it is of Muon, not of AdamW" });
     }
 
+    [Fact]
+    public void An_algorithm_that_is_no_name_is_refused_and_one_of_the_same_state_is_another()
+    {
+        var model = new Model();
+        using var combined = new CombinedOptimizer(new RAdam(model.Matrices), new SGD(model.Vectors));
+        model.GiveGradients(0);
+        combined.Step();
+        var state = combined.StateDict();
+        using var other = new CombinedOptimizer(new Adam(model.Matrices), new SGD(model.Vectors));
+        Assert.Contains("is RAdam, but", Assert.Throws<StateDictException>(() => other.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        string before = combined.StateDict().ToString();
+        foreach (bool strict in new[] { true, false })
+        {
+            state.GetDicts("param_groups")[1]["algorithm"] = 5;
+            Assert.Equal("State 'param_groups[1].algorithm' must be the name of an optimizer's class, but is 5.", Assert.Throws<StateDictException>(() => combined.LoadStateDict(state, new() { Strict = strict })).Message);
+        }
+        Assert.Equal(before, combined.StateDict().ToString());
+        state.GetDicts("param_groups")[1]["algorithm"] = null; // as without one
+        combined.LoadStateDict(state);
+    }
+
     // Numbers of a group belong to the states that are loaded: without them Prodigy's and Schedule-Free's steps are long.
     [Theory]
     [InlineData("Prodigy+SGD", "d")]
@@ -347,6 +368,28 @@ public class CombinedOptimizerTests
         model.GiveGradients(0);
         combined.Step();
         Assert.Equal(["all before True", "a before True", "b before True", "a after True", "b after True", "all after True"], raised);
+    }
+
+    // A handler may change the state dict, and that of all is numbered over all.
+    [Fact]
+    public void Saving_and_loading_raise_the_events_of_the_whole_alone()
+    {
+        var model = new Model();
+        var (a, b) = Make("Muon+AdamW", model);
+        using var combined = new CombinedOptimizer(a, b);
+        var raised = new List<string>();
+        foreach (var (name, optimizer) in new[] { ("all", combined), ("a", a), ("b", b) })
+        {
+            optimizer.StateSaving += (_, _) => raised.Add($"{name} saving");
+            optimizer.StateSaved += (_, e) => raised.Add($"{name} saved {e.State.GetDicts("param_groups").Length}");
+            optimizer.StateLoading += (_, e) => raised.Add($"{name} loading {e.State.GetDicts("param_groups").Length}");
+            optimizer.StateLoaded += (_, _) => raised.Add($"{name} loaded");
+        }
+        combined.LoadStateDict(combined.StateDict());
+        Assert.Equal(["all saving", "all saved 2", "all loading 2", "all loaded"], raised);
+        raised.Clear();
+        b.LoadStateDict(b.StateDict());
+        Assert.Equal(["b saving", "b saved 1", "b loading 1", "b loaded"], raised);
     }
 
     [Fact]

@@ -157,6 +157,18 @@ public class LookaheadTests
     }
 
     [Fact]
+    public void A_call_after_its_end_names_it()
+    {
+        using var optimizer = new SGD([Parameter.Of("w", new double[] { 1 })]);
+        var lookahead = new Lookahead(optimizer);
+        var state = lookahead.StateDict();
+        lookahead.Dispose();
+        foreach (var call in (Action[])[() => lookahead.SwapIn(), () => lookahead.StateDict(), () => lookahead.LoadStateDict(state)])
+            Assert.Equal(typeof(Lookahead).FullName, Assert.Throws<ObjectDisposedException>(call).ObjectName);
+        optimizer.Step();
+    }
+
+    [Fact]
     public void What_does_not_go_with_it_is_refused()
     {
         var w = Parameter.Of("w", new double[] { 1, 2 });

@@ -52,6 +52,24 @@ public class SAMTests
         optimizer.Step();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_call_after_its_end_names_it(bool wasUsed)
+    {
+        var bowl = new Bowl();
+        using var optimizer = new SGD(bowl.Parameters, new() { LearningRate = 0.1 });
+        var sam = new SAM(optimizer);
+        bowl.Evaluate();
+        if (wasUsed)
+            sam.Perturb().Dispose();
+        sam.Dispose();
+        sam.Dispose();
+        foreach (var call in (Action[])[() => sam.Perturb(), () => sam.Step(bowl.Evaluate)])
+            Assert.Equal(typeof(SAM).FullName, Assert.Throws<ObjectDisposedException>(call).ObjectName);
+        optimizer.Step();
+    }
+
     [Fact]
     public void The_parameters_bits_come_back()
     {

@@ -177,6 +177,25 @@ public class ScheduleFreeTests
         Assert.Equal(y, values);
     }
 
+    // x is z + (y − z)/β: 1/β must be a number, also in single precision.
+    [Fact]
+    public void A_beta_that_can_not_be_divided_by_is_refused_and_the_least_one_gives_numbers()
+    {
+        float[] values = [1, -2];
+        var w = Parameter.Of("w", values);
+        foreach (double beta in new[] { 0, 1e-300, 9e-16 })
+        {
+            Assert.StartsWith("Betas[0] must be in [1E-15, 1), but is ", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWScheduleFree([w], new() { Betas = (beta, 0.9) })).Message, StringComparison.Ordinal);
+            Assert.StartsWith("Betas[0] must be in [1E-15, 1), but is ", Assert.Throws<ArgumentOutOfRangeException>(() => new RAdamScheduleFree([w], new() { Betas = (beta, 0.9) })).Message, StringComparison.Ordinal);
+            Assert.StartsWith("Momentum must be in [1E-15, 1), but is ", Assert.Throws<ArgumentOutOfRangeException>(() => new SGDScheduleFree([w], new() { Momentum = beta })).Message, StringComparison.Ordinal);
+        }
+        using var optimizer = new AdamWScheduleFree([w], new() { Betas = (1e-15, 0.9) });
+        w.Gradient = new float[] { 1, 1 };
+        optimizer.Step();
+        using (optimizer.EvalView())
+            Assert.All(values, value => Assert.True(float.IsFinite(value)));
+    }
+
     [Fact]
     public void A_view_outlives_its_optimizer()
     {

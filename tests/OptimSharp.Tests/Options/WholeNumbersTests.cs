@@ -23,4 +23,20 @@ public class WholeNumbersTests
         ((ParameterGroup)optimizer.ParameterGroups[0])["split_sizes"] = null;
         Assert.Same(WholeNumbers.None, optimizer.ParameterGroups[0].Options.Splits);
     }
+
+    [Fact]
+    public void No_list_and_numbers_whose_sum_is_no_long_are_refused_by_name()
+    {
+        Parameter[] parameters = [Parameter.Of("w", new float[4], 2, 2)];
+        var error = Assert.Throws<ArgumentNullException>("Splits", () => new Muon(parameters, new() { Splits = null! }));
+        Assert.StartsWith("Splits must be a list of whole numbers, but is null.", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>("Splits", () => new NorMuon([new(parameters, o => o with { Splits = null! })]));
+        using var optimizer = new Muon(parameters);
+        Assert.Throws<ArgumentNullException>("Splits", () => optimizer.ParameterGroups[0].Options = new() { Splits = null! });
+        // As longs these add up to 2, the rows that there are.
+        string sum = "Splits, [9223372036854775807, 9223372036854775807, 4], add up to 18446744073709551618, but 'w' [2, 2] Float32 has 2 rows.";
+        WholeNumbers huge = [long.MaxValue, long.MaxValue, 4];
+        Assert.StartsWith(sum, Assert.Throws<ArgumentException>(() => new Muon(parameters, new() { Splits = huge })).Message, StringComparison.Ordinal);
+        Assert.StartsWith(sum, Assert.Throws<ArgumentException>(() => new NorMuon(parameters, new() { Splits = huge })).Message, StringComparison.Ordinal);
+    }
 }

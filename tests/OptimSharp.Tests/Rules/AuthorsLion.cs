@@ -24,7 +24,7 @@ sealed record AuthorsLionOptions : OptimizerOptions
     [Option("initial_decay", AtLeast = 0)]
     public double InitialDecay { get; init; }
 
-    [Option("step_limit", Above = 0)]
+    [Option("step_limit", Above = 0, AllowsInfinity = true)]
     public double StepLimit { get; init; } = double.PositiveInfinity;
 }
 

@@ -110,6 +110,23 @@ public class GroupNumberTests
         Assert.Equal((1L, 30.0, 0.25), Saved(one, 1));
     }
 
+    [Theory]
+    [InlineData("d", double.NaN, "a finite number, but is NaN")]
+    [InlineData("d", double.PositiveInfinity, "a finite number, but is Infinity")]
+    [InlineData("s", double.NegativeInfinity, "a finite number, but is -Infinity")]
+    [InlineData("k", 1.5, "a whole number ≥ 0, but is 1.5")]
+    [InlineData("k", double.NaN, "a whole number ≥ 0, but is NaN")]
+    public void One_that_can_not_be_is_refused_by_name_and_nothing_changes(string key, double value, string message)
+    {
+        using var optimizer = Make();
+        optimizer.Step();
+        var state = optimizer.StateDict();
+        string before = state.ToString();
+        state.GetDicts("param_groups")[1][key] = value;
+        Assert.Equal($"State 'param_groups[1].{key}' must be {message}.", Assert.Throws<StateDictException>(() => optimizer.LoadStateDict(state)).Message);
+        Assert.Equal(before, optimizer.StateDict().ToString());
+    }
+
     [Fact]
     public void What_is_no_number_is_refused()
     {

@@ -1,4 +1,6 @@
+using OptimSharp.Conformance;
 using OptimSharp.Schedulers;
+using OptimSharp.Tests.Support;
 using static OptimSharp.Tests.Schedulers.Bench;
 
 namespace OptimSharp.Tests.Schedulers;
@@ -71,6 +73,51 @@ public class CycleTests
         using var other = Adam(0.1);
         _ = new CyclicLR(other, 0.1, 0.5, 2, cycleMomentum: false);
         Assert.Equal(0.9, Momentum(other));
+    }
+
+    // By what options there are: betas, of which the first is cycled, or beta1, or momentum.
+    [Theory]
+    [MemberData(nameof(Rows.Optimizers), MemberType = typeof(Rows))]
+    public void Whatever_has_a_momentum_can_be_cycled(string name)
+    {
+        foreach (bool one in new[] { false, true })
+        {
+            using var optimizer = OptimizerDriver.For(name).Create([Parameter.Of("p", new float[1], 1, 1)], []);
+            var group = optimizer.ParameterGroups[0];
+            if (Array.Find(["betas", "beta1", "momentum"], group.HasOption) is not { } key)
+            {
+                Assert.Throws<ArgumentException>("cycleMomentum", () => Cycle(optimizer));
+                Assert.Contains(name, (string[])["Adadelta", "Adafactor", "Adagrad", "ASGD", "LBFGS", "Rprop"]);
+                return;
+            }
+            object?[] others = group[key] is object?[] before ? before[1..] : [];
+            var scheduler = Cycle(optimizer);
+            Assert.Equal(0.75, First());
+            optimizer.HasStepped = true; // the scheduler warns without
+            scheduler.Step();
+            scheduler.Step();
+            Assert.Equal(0.25, First());
+            Assert.Equal(others, group[key] is object?[] after ? after[1..] : []);
+            Assert.Equal(key != "momentum", (bool)scheduler.StateDict()["use_beta1"]!);
+
+            double First() => (double)(group[key] is object?[] parts ? parts[0]! : group[key]!);
+
+            LRScheduler Cycle(Optimizer of) => one
+                ? new OneCycleLR(of, 0.1, totalSteps: 6, pctStart: 0.5, annealStrategy: AnnealStrategy.Linear, baseMomentum: 0.25, maxMomentum: 0.75)
+                : new CyclicLR(of, 0.1, 0.2, 2, baseMomentum: 0.25, maxMomentum: 0.75);
+        }
+    }
+
+    // A Schedule-Free optimizer's are above 0.
+    [Fact]
+    public void A_momentum_is_cycled_within_its_range()
+    {
+        using var free = new SGDScheduleFree([Parameter.Of("p", new float[1])]);
+        _ = new CyclicLR(free, 0.1, 0.2, 2, baseMomentum: 0, maxMomentum: 0);
+        Assert.Equal(1e-15, free.ParameterGroups[0].Options.Momentum);
+        using var muon = new Muon([Parameter.Of("p", new float[1], 1, 1)]);
+        _ = new CyclicLR(muon, 0.1, 0.2, 2, baseMomentum: 0, maxMomentum: 2);
+        Assert.Equal(1, muon.ParameterGroups[0].Options.Momentum);
     }
 
     [Fact] // test_cycle_lr_cycle_momentum_fail_with_momentumless_optimizer

@@ -33,7 +33,10 @@ internal sealed class Turn(object owner, string name, Action free)
     volatile bool disposed;
 
     /// <summary>Throws when the object was disposed. To be asked again after each call of code of the user's.</summary>
-    public void Check() => ObjectDisposedException.ThrowIf(disposed, owner);
+    public void Check() => ObjectDisposedException.ThrowIf(disposed, Owner);
+
+    /// <summary>The object that the user sees as disposed.</summary>
+    public object Owner { get; set; } = owner;
 
     /// <summary>Whether the object was disposed. In the midst of a call it may still have its memory.</summary>
     public bool IsDisposed => disposed;
