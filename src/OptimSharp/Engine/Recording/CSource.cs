@@ -69,16 +69,9 @@ internal sealed class CSource
             text.Append(CultureInfo.InvariantCulture, $", {Stored(types.State)} *state{slot}");
         text.Append(")\n{\n    for (int64_t i = 0; i < count; i++)\n    {\n");
         WriteValues(text);
-        Keep(recording.Param, Operation.Param, 0);
-        for (int slot = 0; slot < recording.States.Length; slot++)
-            Keep(recording.States[slot], Operation.State, slot);
+        foreach (var (value, place, slot) in recording.Writes())
+            text.Append(CultureInfo.InvariantCulture, $"        {Array(place, slot)}[i] = {Narrowed(values[value].Text, types.Of(place))};\n");
         return text.Append("    }\n}\n").ToString();
-
-        void Keep(int value, Operation place, int slot)
-        {
-            if (!recording.IsKept(value, place, slot))
-                text.Append(CultureInfo.InvariantCulture, $"        {Array(place, slot)}[i] = {Narrowed(values[value].Text, types.Of(place))};\n");
-        }
     }
 
     /// <summary>What is read or used more than once has a name. The rest is written where it is used.</summary>
@@ -90,7 +83,7 @@ internal sealed class CSource
         {
             var instruction = recording.Instructions[i];
             values[i] = Expression(instruction);
-            if (!instruction.IsRead && (instruction.Operands == 0 || uses[i] == 1))
+            if (uses[i] == 0 || !instruction.IsRead && (instruction.Operands == 0 || uses[i] == 1))
                 continue;
             string name = instruction.IsRead ? Name(instruction.Operation, instruction.A) : $"x{names++}";
             text.Append(CultureInfo.InvariantCulture, $"        {number} {name} = {values[i].Text};\n");

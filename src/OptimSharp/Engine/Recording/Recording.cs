@@ -42,10 +42,19 @@ internal sealed class Recording : IEquatable<Recording>
     /// <summary>The fingerprint as text: a name for what is made of this recording.</summary>
     public string Key => Fingerprint.ToString("x16", null);
 
-    /// <summary>Whether a value is there that was read from memory and is to be kept there, unchanged: then there is nothing to write.</summary>
-    public bool IsKept(int value, Operation place, int slot = 0) => instructions[value] == new Instruction(place, slot);
+    /// <summary>What has to be written in the end: a value, and where. Not what is left as it was read.</summary>
+    public IEnumerable<(int Value, Operation Place, int Slot)> Writes()
+    {
+        if (instructions[Param] != new Instruction(Operation.Param))
+            yield return (Param, Operation.Param, 0);
+        for (int slot = 0; slot < states.Length; slot++)
+        {
+            if (instructions[states[slot]] != new Instruction(Operation.State, slot))
+                yield return (states[slot], Operation.State, slot);
+        }
+    }
 
-    /// <summary>How often each value is used: by others, and by what is kept.</summary>
+    /// <summary>How often each value is used: by others, and by what is written.</summary>
     public int[] Uses()
     {
         int[] uses = new int[instructions.Length];
@@ -54,9 +63,8 @@ internal sealed class Recording : IEquatable<Recording>
             for (int i = 0; i < instruction.Operands; i++)
                 uses[instruction[i]]++;
         }
-        uses[Param]++;
-        foreach (int state in states)
-            uses[state]++;
+        foreach (var (value, _, _) in Writes())
+            uses[value]++;
         return uses;
     }
 
