@@ -14,27 +14,28 @@ sealed class CLibrary : IDisposable
     readonly List<nint> libraries = [];
     readonly Dictionary<string, nint> functions = [];
 
-    CLibrary()
-    {
-    }
-
     /// <summary>Compiles the kernel of each step. Without a compiler the test is skipped.</summary>
-    public static async Task<CLibrary> CompileAsync(IEnumerable<RecordedStep> steps, params string[] flags)
+    public CLibrary(IEnumerable<RecordedStep> steps, params string[] flags)
     {
         Assert.SkipUnless(HasCompiler(), "There is no gcc.");
-        var made = new CLibrary();
         try
         {
-            var kernels = steps.DistinctBy(s => s.Kernel).ToArray();
-            string[] parts = await Task.WhenAll(kernels.Chunk(kernels.Length / 2 + 1).Select((part, i) => made.CompileAsync(part, $"part{i}", flags)));
-            made.libraries.AddRange(parts.Select(NativeLibrary.Load));
+            var kernels = steps.DistinctBy(s => s.Name).ToArray();
+            Process[] compilers = [.. kernels.Chunk(kernels.Length / 2 + 1).Select((part, i) => Compile(part, Path.Combine(folder, $"part{i}"), flags))];
+            for (int i = 0; i < compilers.Length; i++)
+            {
+                using var compiler = compilers[i];
+                string said = compiler.StandardError.ReadToEnd();
+                compiler.WaitForExit();
+                Assert.True(compiler.ExitCode == 0 && said.Length == 0, said);
+                libraries.Add(NativeLibrary.Load(Path.Combine(folder, $"part{i}.so")));
+            }
             foreach (var step in kernels)
-                made.functions.Add(step.Name, made.libraries.Select(l => NativeLibrary.TryGetExport(l, step.Name, out nint address) ? address : 0).Single(address => address != 0));
-            return made;
+                functions.Add(step.Name, libraries.Select(l => NativeLibrary.TryGetExport(l, step.Name, out nint address) ? address : 0).Single(address => address != 0));
         }
         catch
         {
-            made.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -53,15 +54,10 @@ sealed class CLibrary : IDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    async Task<string> CompileAsync(IEnumerable<RecordedStep> steps, string name, string[] flags)
+    static Process Compile(IEnumerable<RecordedStep> steps, string file, string[] flags)
     {
-        string source = Path.Combine(folder, $"{name}.c"), library = Path.Combine(folder, $"{name}.so");
-        await File.WriteAllTextAsync(source, string.Join('\n', [CSource.Prelude, .. steps.Select(s => CSource.Function(s.Recording, s.Types, s.Name))]));
-        using var process = Process.Start(new ProcessStartInfo("gcc", ["-std=c17", "-Wall", "-Wno-unused-function", .. flags, "-shared", "-fPIC", "-o", library, source, "-lm"]) { RedirectStandardError = true })!;
-        string said = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0 && said.Length == 0, said);
-        return library;
+        File.WriteAllText($"{file}.c", string.Join('\n', [CSource.Prelude, .. steps.Select(s => CSource.Function(s.Recording, s.Types, s.Name))]));
+        return Process.Start(new ProcessStartInfo("gcc", ["-std=c17", "-Wall", "-Wno-unused-function", .. flags, "-shared", "-fPIC", "-o", $"{file}.so", $"{file}.c", "-lm"]) { RedirectStandardError = true })!;
     }
 
     static bool HasCompiler() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, "gcc")));

@@ -1,5 +1,6 @@
-using OptimSharp.Conformance;
-using OptimSharp.Conformance.Workloads;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using CsCheck;
 
 namespace OptimSharp.Cuda.Tests;
 
@@ -7,27 +8,44 @@ namespace OptimSharp.Cuda.Tests;
 public class CSourceTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Every_rule_with_all_options_and_types_has_the_hosts_bits()
+    public void Every_rule_with_all_options_and_types_has_the_hosts_bits()
     {
-        using var library = await CLibrary.CompileAsync(RecordedSteps.Kernels, CLibrary.Exact);
-        long elements = 0;
-        foreach (var (i, step) in RecordedSteps.All.Index())
-        {
-            Assert.Null(StepComparison.Difference(step, library.Run, 4099, 4099 * i));
-            elements += 4099;
-        }
-        foreach (var step in RecordedSteps.Kernels)
-        {
-            Assert.Null(StepComparison.Difference(step, library.Run, 1 << 16, 0));
-            elements += 1 << 16;
-        }
-        output.WriteLine($"{RecordedSteps.All.Count} steps of {RecordedSteps.Kernels.Count()} kernels, {RecordedSteps.Kernels.DistinctBy(s => s.Recording).Count()} recordings: {elements} elements");
+        using var library = new CLibrary(RecordedSteps.Kernels, CLibrary.Exact);
+        output.WriteLine(StepComparison.OfAll(RecordedSteps.All, library.Run));
     }
 
     [Fact]
-    public void Every_elementwise_optimizer_is_recorded()
+    public void Rules_that_are_drawn_have_the_hosts_bits() => DrawnFormula.Any.Array[80].Sample(formulas =>
     {
-        var recorded = RecordedSteps.All.Select(s => s.From.Split('(')[0]).ToHashSet();
-        Assert.Subset(recorded, OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.IsElementwise).Select(t => t.Name).ToHashSet());
+        RecordedStep[] steps = [.. formulas.SelectMany(StepsOf)];
+        using var library = new CLibrary(steps, CLibrary.Exact);
+        StepComparison.OfAll(steps, library.Run);
+    }, iter: 1, threads: 1);
+
+    [Fact]
+    public void An_operation_that_is_another_one_shows()
+    {
+        RecordedStep[] mutants = [.. RecordedSteps.Some.SelectMany(Mutants.Of)];
+        using var library = new CLibrary(mutants, "-O1", "-ffp-contract=off");
+        Assert.All(mutants, mutant => Assert.NotNull(StepComparison.Difference(mutant, library.Run, 1 << 14, 0)));
+        output.WriteLine($"{mutants.Length} found");
     }
+
+    [Fact]
+    public void A_multiplication_that_is_fused_with_an_addition_shows()
+    {
+        if (RuntimeInformation.ProcessArchitecture == Architecture.X64 && !Fma.IsSupported)
+            return; // nothing can be fused
+        RecordedStep[] steps = [.. RecordedSteps.Some.Where(s => s.From.StartsWith("Adam(", StringComparison.Ordinal))];
+        using var library = new CLibrary(steps, "-O3", "-ffp-contract=fast", "-march=native");
+        Assert.NotEmpty(steps);
+        Assert.All(steps, step => Assert.NotNull(StepComparison.Difference(step, library.Run, 1 << 14, 0)));
+    }
+
+    static IEnumerable<RecordedStep> StepsOf(DrawnFormula formula) =>
+    [
+        RecordedStep.Of<DrawnRule<float>, float>($"{formula}", new(formula), new(ElementType.Float32)),
+        RecordedStep.Of<DrawnRule<double>, double>($"{formula}", new(formula), new(ElementType.Float64)),
+        RecordedStep.Of<DrawnRule<float>, float>($"{formula}", new(formula), new(ElementType.BFloat16, ElementType.Float16, ElementType.Float32)),
+    ];
 }

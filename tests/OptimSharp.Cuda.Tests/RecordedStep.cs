@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using OptimSharp.Engine;
 using OptimSharp.Rules;
 
@@ -26,6 +27,9 @@ abstract unsafe class RecordedStep
     /// <summary>Does the step by the host's scalar lane. What is stored as something else goes through the host's conversions.</summary>
     public abstract void RunOnHost(in Streams at, int count);
 
+    /// <summary>The same step, but recorded as something else.</summary>
+    public abstract RecordedStep With(Recording recording);
+
     public static RecordedStep Of<TRule, T>(string from, in TRule rule, KernelTypes types)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -39,7 +43,9 @@ sealed unsafe class RecordedStep<TRule, T>(TRule rule, T[] coefficients) : Recor
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    public override ReadOnlySpan<byte> Coefficients => System.Runtime.InteropServices.MemoryMarshal.AsBytes<T>(coefficients);
+    public override RecordedStep With(Recording recording) => new RecordedStep<TRule, T>(rule, coefficients) { From = From, Recording = recording, Types = Types };
+
+    public override ReadOnlySpan<byte> Coefficients => MemoryMarshal.AsBytes<T>(coefficients);
 
     public override void RunOnHost(in Streams at, int count)
     {

@@ -17,6 +17,12 @@ static class RecordedSteps
     /// <summary>One step of each kernel.</summary>
     public static IEnumerable<RecordedStep> Kernels => All.DistinctBy(s => s.Kernel);
 
+    /// <summary>One step of some kernels in single precision, which between them have all operations.</summary>
+    public static IEnumerable<RecordedStep> Some =>
+        from name in new[] { "Adam(", "Adamax(", "Rprop(", "Lion(", "RMSprop(" }
+        let kernels = Kernels.Where(s => s.From.StartsWith(name, StringComparison.Ordinal) && s.Types == new KernelTypes(ElementType.Float32))
+        select kernels.MaxBy(s => s.Recording.Instructions.Length);
+
     /// <summary>The ways in which numbers are stored: a half type with state of its own or in single precision, and with a gradient that was sparse and got its zeros.</summary>
     static IEnumerable<KernelTypes> Stored =>
         from param in new[] { ElementType.Float32, ElementType.Float64, ElementType.BFloat16, ElementType.Float16 }

@@ -10,6 +10,20 @@ unsafe delegate void DeviceStep(RecordedStep step, in Streams at, int count);
 /// <summary>A step on the host beside the same one elsewhere, from the same numbers.</summary>
 static unsafe class StepComparison
 {
+    /// <summary>Compares all steps with some numbers each, and one of each kernel with more. Tells how many there were.</summary>
+    public static string OfAll(IReadOnlyCollection<RecordedStep> steps, DeviceStep device, int some = 1031, int more = 1 << 14)
+    {
+        long elements = 0;
+        var seen = new HashSet<(Recording, KernelTypes)>();
+        foreach (var (i, step) in steps.Index())
+        {
+            int count = seen.Add(step.Kernel) ? more : some;
+            Assert.Null(Difference(step, device, count, some * i));
+            elements += count;
+        }
+        return $"{steps.Count} steps of {seen.Count} kernels, which are {seen.DistinctBy(k => k.Item1).Count()} recordings: {elements} elements";
+    }
+
     /// <summary>What differs first in parameter and states, to the bit; NaN is NaN. null: nothing.</summary>
     /// <param name="step">The step.</param>
     /// <param name="device">Does it elsewhere.</param>
