@@ -17,7 +17,7 @@ public class CSourceTests(ITestOutputHelper output)
     [Fact]
     public void Rules_that_are_drawn_have_the_hosts_bits() => DrawnFormula.Any.Array[80].Sample(formulas =>
     {
-        RecordedStep[] steps = [.. formulas.SelectMany(StepsOf)];
+        RecordedStep[] steps = [.. formulas.SelectMany(DrawnFormula.StepsOf)];
         using var library = new CLibrary(steps, CLibrary.Exact);
         StepComparison.OfAll(steps, library.Run);
     }, iter: 1, threads: 1);
@@ -41,11 +41,4 @@ public class CSourceTests(ITestOutputHelper output)
         Assert.NotEmpty(steps);
         Assert.All(steps, step => Assert.NotNull(StepComparison.Difference(step, library.Run, 1 << 14, 0)));
     }
-
-    static IEnumerable<RecordedStep> StepsOf(DrawnFormula formula) =>
-    [
-        RecordedStep.Of<DrawnRule<float>, float>($"{formula}", new(formula), new(ElementType.Float32)),
-        RecordedStep.Of<DrawnRule<double>, double>($"{formula}", new(formula), new(ElementType.Float64)),
-        RecordedStep.Of<DrawnRule<float>, float>($"{formula}", new(formula), new(ElementType.BFloat16, ElementType.Float16, ElementType.Float32)),
-    ];
 }

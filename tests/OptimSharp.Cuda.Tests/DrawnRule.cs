@@ -60,6 +60,14 @@ sealed record DrawnFormula(DrawnFormula.Line[] Lines, int Param, int Step, int S
         L Last(int number) => values[^(1 + number % Math.Min(values.Length, 8))]; // what is made last is used most
     }
 
+    /// <summary>Its steps with some types.</summary>
+    public static IEnumerable<RecordedStep> StepsOf(DrawnFormula formula) =>
+    [
+        RecordedStep.Of<DrawnRule<float>, float>($"{formula}", new(formula), new(ElementType.Float32)),
+        RecordedStep.Of<DrawnRule<double>, double>($"{formula}", new(formula), new(ElementType.Float64)),
+        RecordedStep.Of<DrawnRule<float>, float>($"{formula}", new(formula), new(ElementType.BFloat16, ElementType.Float16, ElementType.Float32)),
+    ];
+
     public override string ToString() => $"{string.Join("; ", Lines.Select((l, i) => $"{Read + i}: {l.Term} {l.A} {l.B} {l.C} {l.D} {l.Number}"))}; {Param}, {Step}, {S0}, {S1}";
 }
 

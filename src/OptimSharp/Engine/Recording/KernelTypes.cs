@@ -12,7 +12,8 @@ internal readonly record struct KernelTypes(ElementType Param, ElementType Grad,
     }
 
     /// <summary>The type computed in.</summary>
-    public ElementType Compute => Param.Compute();
+    /// <exception cref="NotSupportedException">It is not the same for all of them, or they are not real.</exception>
+    public ElementType Compute => new[] { Param, Grad, State }.All(Fits) ? Param.Compute() : throw new NotSupportedException($"There are no kernels for numbers stored as {Param}, {Grad}, {State}.");
 
     /// <summary>What a value is stored as where an operation reads it.</summary>
     public ElementType Of(Operation operation) => operation switch
@@ -22,6 +23,8 @@ internal readonly record struct KernelTypes(ElementType Param, ElementType Grad,
         Operation.State => State,
         _ => throw new ArgumentOutOfRangeException(nameof(operation), operation, "Nothing is read."),
     };
+
+    bool Fits(ElementType type) => type.IsTrainable() && !type.IsComplex() && type.Compute() == Param.Compute();
 
     /// <summary>The types in a name.</summary>
     public override string ToString() => string.Join('_', new[] { Param, Grad, State }.Distinct().Count() == 1 ? [Param] : new[] { Param, Grad, State }).ToLowerInvariant();
