@@ -1,5 +1,4 @@
 using System.Globalization;
-using OptimSharp.Engine;
 
 namespace OptimSharp.Cuda;
 

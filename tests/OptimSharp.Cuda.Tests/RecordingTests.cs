@@ -1,4 +1,3 @@
-using System.Numerics;
 using OptimSharp.Conformance;
 using OptimSharp.Conformance.Workloads;
 using OptimSharp.Engine;
