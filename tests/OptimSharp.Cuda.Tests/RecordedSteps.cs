@@ -56,6 +56,8 @@ static class RecordedSteps
         Add(new Grams<AdamRule<T, Off>, T>(adam));
         Add(new TowardsInitial<AdamRule<T, Off>, T>(adam, 0.01));
         Add(new TowardsInitial<Grams<AdamRule<T, Off>, T>, T>(new(adam, maximize: true), 0.01));
+        var amsgrad = new TowardsInitial<AdamRule<T, On>, T>(new(new(), new(types.State), 0.3, 0.1), 0.01); // four states
+        Add(new TowardsInitial<TowardsInitial<TowardsInitial<AdamRule<T, On>, T>, T>, T>(new(amsgrad, 0.02), 0.03));
         Take(new Cautious<AdamRule<T, Off>, T>(adam));
         Take(new CentralizedGradient<AdamRule<T, Off>, T>(adam));
         Take(new ClippedStep<AdamRule<T, Off>, T>(adam, 1e-3));

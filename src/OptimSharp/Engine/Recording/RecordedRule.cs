@@ -32,9 +32,10 @@ internal static class RecordedRule<TRule, T>
             throw new InvalidOperationException($"{typeof(TRule).Name} computes something else each time that it is run: it looks at more than its fields and its cell.");
         lock (Gate)
         {
-            if (!known.Contains(made))
-                Volatile.Write(ref known, [.. known, made]);
+            if (Array.Find(known, made.Equals) is { } there) // another thread was faster
+                return there;
+            Volatile.Write(ref known, [.. known, made]);
+            return made;
         }
-        return made;
     }
 }
