@@ -1,0 +1,80 @@
+namespace OptimSharp.Engine;
+
+/// <summary>
+/// What a rule computes, as data: a list of values, each made of values before it, and which of them are kept. It is what kernels for other devices are
+/// written from. Coefficients are not in it, only their places: so one recording holds for all steps and all rates, and is another one where a rule's
+/// <c>if</c> goes another way.
+/// </summary>
+internal sealed class Recording : IEquatable<Recording>
+{
+    readonly Instruction[] instructions;
+    readonly int[] states;
+
+    /// <param name="instructions">The values.</param>
+    /// <param name="param">Which one becomes the parameter.</param>
+    /// <param name="states">Which ones become the states.</param>
+    /// <param name="coefficients">How many coefficients the rule asks for.</param>
+    /// <param name="fingerprint">See <see cref="Fingerprint"/>.</param>
+    public Recording(Instruction[] instructions, int param, int[] states, int coefficients, ulong fingerprint)
+    {
+        this.instructions = instructions;
+        this.states = states;
+        Param = param;
+        Coefficients = coefficients;
+        Fingerprint = fingerprint;
+    }
+
+    /// <summary>The values, in an order in which they can be computed. Each is there once, and for something.</summary>
+    public ReadOnlySpan<Instruction> Instructions => instructions;
+
+    /// <summary>The number of the value that becomes the parameter.</summary>
+    public int Param { get; }
+
+    /// <summary>The number of the value that becomes each state.</summary>
+    public ReadOnlySpan<int> States => states;
+
+    /// <summary>How many numbers a step's row of coefficients has.</summary>
+    public int Coefficients { get; }
+
+    /// <summary>A number that other recordings do not have, the same in every process.</summary>
+    public ulong Fingerprint { get; }
+
+    /// <summary>The fingerprint as text: a name for what is made of this recording.</summary>
+    public string Key => Fingerprint.ToString("x16", null);
+
+    /// <summary>What has to be written in the end: a value, and where. Not what is left as it was read.</summary>
+    public IEnumerable<(int Value, Operation Place, int Slot)> Writes()
+    {
+        if (instructions[Param] != new Instruction(Operation.Param))
+            yield return (Param, Operation.Param, 0);
+        for (int slot = 0; slot < states.Length; slot++)
+        {
+            if (instructions[states[slot]] != new Instruction(Operation.State, slot))
+                yield return (states[slot], Operation.State, slot);
+        }
+    }
+
+    /// <summary>How often each value is used: by others, and by what is written.</summary>
+    public int[] Uses()
+    {
+        int[] uses = new int[instructions.Length];
+        foreach (var instruction in instructions)
+        {
+            for (int i = 0; i < instruction.Operands; i++)
+                uses[instruction[i]]++;
+        }
+        foreach (var (value, _, _) in Writes())
+            uses[value]++;
+        return uses;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(Recording? other) => other is not null && Fingerprint == other.Fingerprint && Param == other.Param && Coefficients == other.Coefficients
+        && instructions.AsSpan().SequenceEqual(other.instructions) && states.AsSpan().SequenceEqual(other.states);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as Recording);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Fingerprint.GetHashCode();
+}
