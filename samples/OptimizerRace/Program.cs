@@ -88,7 +88,7 @@ static void WriteTable(Outcome[] best, Outcome[] outcomes)
     {
         var atDefault = outcomes.FirstOrDefault(o => o.Contender == outcome.Contender && o.Multiple == 1);
         table.AddRow(outcome.Contender.Name, $"{outcome.Accuracy:F4}", outcome.TestLoss < 100 ? $"{outcome.TestLoss:F4}" : $"{outcome.TestLoss:G2}", $"{outcome.Rate:G3}", $"{outcome.Multiple:G3}", atDefault is null ? "" : $"{atDefault.Accuracy:F4}",
-            $"{outcome.StepMilliseconds:F3}", $"{outcome.StateBytes:F1}");
+            outcome.StepMilliseconds < 10 ? $"{outcome.StepMilliseconds:F3}" : $"{outcome.StepMilliseconds:F1}", outcome.StateBytes < 100 ? $"{outcome.StateBytes:F1}" : $"{outcome.StateBytes:F0}");
     }
     AnsiConsole.Write(table);
     Console.WriteLine("accuracy, loss: of the test images. rate: that of the lowest loss, so often (×) the documented default, whose accuracy follows. ms: of a step, without the gradient. bytes: of state, a parameter.");

@@ -7,7 +7,7 @@ namespace OptimSharp.Cuda.Tests;
 /// <summary>Runs rules on the host, and records each with the coefficients that it had.</summary>
 sealed class RecordingBackend(string from, Action<RecordedStep> found) : Backend
 {
-    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
+    public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format) => HostBackend.Instance.CreateState(like, shape, type, format);
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {

@@ -31,6 +31,23 @@ internal static unsafe class PackedState
         return saved;
     }
 
+    /// <summary>8-bit codes with a scale for each 256 of them; null when the values of codes are others than ours.</summary>
+    public static StateDict? Of(TensorData codes, TensorData scale, TensorData values)
+    {
+        float[] map = values.ToArray<float>();
+        foreach (var format in new[] { BlockFormat.Dynamic8Signed, BlockFormat.Dynamic8Unsigned })
+        {
+            if (map.AsSpan().SequenceEqual(Maps[(int)format].ToArray<float>()))
+            {
+                return new()
+                {
+                    { Precision, nameof(StatePrecision.Dynamic8) }, { Signed, format.IsSigned() }, { Shape, codes.Shape.ToArray() }, { Codes, codes }, { Scale, scale }, { Map, values },
+                };
+            }
+        }
+        return null;
+    }
+
     /// <summary>Whether a value of a state dict is such a dictionary.</summary>
     public static bool Is(object? value) => value is StateDict dict && dict.ContainsKey(Codes) && dict.ContainsKey(Scale);
 

@@ -18,6 +18,8 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     public string? Read(Parameter parameter, StateDict from, StateDict group, StatePrecision precision, ParameterState state)
     {
         var entries = optimizer.EntriesOf(parameter);
+        if (BitsAndBytes.Is(from))
+            from = BitsAndBytes.Translate(from, entries);
         bool isOfUse = false;
         string? dropped = null;
         foreach (var (key, value) in from)

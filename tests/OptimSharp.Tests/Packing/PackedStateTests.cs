@@ -208,6 +208,64 @@ public class PackedStateTests
         Assert.Equal(1, optimizer.StateOf(w)!.Step);
     }
 
+    [Theory]
+    [InlineData(true, 256)] // as bitsandbytes saves it now
+    [InlineData(false, 256)]
+    [InlineData(false, 2048)] // before 0.44
+    public void States_of_bitsandbytes_are_read(bool nested, int block)
+    {
+        var saved = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.pt"));
+        var adamw = saved.GetDict("adamw");
+        var w = Parameter.Of("w", ((TensorData)adamw["start"]!).ToArray<float>());
+        var tensors = new StateDict();
+        foreach (var (number, key, map) in new[] { (1, "exp_avg", "signed"), (2, "exp_avg_sq", "unsigned") })
+        {
+            tensors[$"state{number}"] = adamw[key];
+            tensors[$"qmap{number}"] = saved[map];
+            tensors[$"absmax{number}"] = block == 256 ? adamw[$"{key}.scale"] : TensorData.Of(((TensorData)adamw[$"{key}.scale"]!).ToArray<float>().Where((_, i) => i % 8 == 0).ToArray(), 3);
+        }
+        var state = new StateDict { { "step", 8 } };
+        if (nested)
+            state["__bnb_optimizer_quant_state__"] = tensors;
+        foreach (var (key, value) in nested ? [] : tensors)
+            state[key] = value;
+        var group = new StateDict { { "lr", 0.01 }, { "betas", new[] { 0.9, 0.999 } }, { "eps", 1e-8 }, { "weight_decay", 0.1 }, { "alpha", 0.0 }, { "params", new[] { 0 } } };
+        using var optimizer = new AdamW([w], new() { StatePrecision = StatePrecision.Dynamic8 });
+        optimizer.LoadStateDict(new() { { "state", new StateDict { { 0, state } } }, { "param_groups", new[] { group } } }, new() { Unexpected = UnexpectedState.Drop });
+        Assert.Equal(0.1, optimizer.ParameterGroups[0].Options.WeightDecay);
+        Assert.Equal(8, optimizer.StateOf(w)!.Step);
+        float[] values = ((TensorData)saved["signed"]!).ToArray<float>(), scales = ((TensorData)tensors["absmax1"]!).ToArray<float>();
+        byte[] codes = ((TensorData)adamw["exp_avg"]!).ToArray<byte>();
+        double[] read = optimizer.StateOf(w)!.Tensor("exp_avg");
+        for (int i = 0; i < codes.Length; i++)
+            Assert.Equal(values[codes[i]] * scales[i / block], read[i], block == 256 ? 0 : 0.02 * scales[i / block]); // older blocks are encoded anew
+
+        using var again = new AdamW([w], new() { StatePrecision = StatePrecision.Dynamic8 });
+        Assert.True(again.LoadStateDict(BitsAndBytes.ToStateDict(optimizer.StateDict())).IsComplete);
+        Assert.Equal(read, again.StateOf(w)!.Tensor("exp_avg"));
+        using var single = new AdamW([w], new());
+        Assert.True(single.LoadStateDict(BitsAndBytes.ToStateDict(again.StateDict())).IsComplete);
+        Assert.Equal(read, single.StateOf(w)!.Tensor("exp_avg"));
+    }
+
+    [Fact]
+    public void States_that_bitsandbytes_does_not_have_are_refused()
+    {
+        var w = Parameter.Of("w", new float[5000]);
+        w.UseGradient().Fill(1);
+        using var three = new AdamW([w], new() { AMSGrad = true, StatePrecision = StatePrecision.Dynamic8 });
+        three.Step();
+        Assert.Contains("'state.0.max_exp_avg_sq' is a third tensor", Assert.Throws<StateDictException>(() => BitsAndBytes.ToStateDict(three.StateDict())).Message, StringComparison.Ordinal);
+        using var four = new AdamW([w], new() { StatePrecision = StatePrecision.Linear4 });
+        four.Step();
+        Assert.Contains("must be Dynamic8 for bitsandbytes, but is Linear4", Assert.Throws<StateDictException>(() => BitsAndBytes.ToStateDict(four.StateDict())).Message, StringComparison.Ordinal);
+        using var eight = new AdamW([w], new() { StatePrecision = StatePrecision.Dynamic8 });
+        eight.Step();
+        var state = BitsAndBytes.ToStateDict(eight.StateDict());
+        state.GetDict("state").GetDict(0).GetDict("__bnb_optimizer_quant_state__")["absmax1"] = TensorData.Of(new float[7], 7);
+        Assert.Contains("must have a number for each block of 256, or of 2048, but has 7 for 5000 codes", Assert.Throws<StateDictException>(() => eight.LoadStateDict(state)).Message, StringComparison.Ordinal);
+    }
+
     static void Fill(float[] numbers, int seed)
     {
         var random = new Random(seed);

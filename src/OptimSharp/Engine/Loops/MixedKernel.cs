@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using OptimSharp.Rules;
 
 namespace OptimSharp.Engine;
@@ -13,7 +12,7 @@ internal static unsafe class MixedKernel<TRule, T>
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    const int Block = 4 * BlockFormats.Longest;
+    const int Block = 4 * BlockFormats.Longest; // three streams of them, and parameter and gradient, fit the first-level cache
 
     /// <summary>Updates <paramref name="count"/> elements. States are those from <paramref name="from"/> on, which begins a block where there are any.</summary>
     [SkipLocalsInit]
@@ -37,8 +36,6 @@ internal static unsafe class MixedKernel<TRule, T>
             else
                 Storage.Load(grad, work.GradType, (T*)block.Grad, n);
             Load(slots, from, ref block, n);
-            if (count > Block) // the processor does not fetch ahead while codes are worked on
-                Prefetch(param + Block * paramSize, grad + Block * gradSize, Block * paramSize, Block * gradSize);
             int done = wide && Vector512.IsHardwareAccelerated && Vector<T>.Count < Vector512<T>.Count ? inPlace ? Wide<Off>(rule, block, n) : Wide<On>(rule, block, n) : 0;
             if (done < n)
                 Rest(rule, block, done, n, wide, inPlace);
@@ -122,15 +119,5 @@ internal static unsafe class MixedKernel<TRule, T>
             slot.Format.Encode((float*)block, count, slot.Start, slot.Scales, from);
         else if (slot.Type != Storage.Of<T>())
             Storage.Save((T*)block, slot.Start + from * slot.Type.Size(), slot.Type, count);
-    }
-
-    static void Prefetch(byte* param, byte* grad, int paramBytes, int gradBytes)
-    {
-        if (!Sse.IsSupported)
-            return;
-        for (int i = 0; i < paramBytes; i += 64)
-            Sse.Prefetch0(param + i);
-        for (int i = 0; i < gradBytes; i += 64)
-            Sse.Prefetch0(grad + i);
     }
 }

@@ -73,7 +73,7 @@ internal unsafe struct Work
     {
         var states = target.States;
         var s0 = states.S0 as HostTensor;
-        var slots = SlotStorage.Of(states, Slots);
+        var slots = SlotStorage.Of(states, target.Parameter.ElementType.Real(), Slots);
         this = new()
         {
             parameter = target.Rows is null ? target.Parameter : null,
