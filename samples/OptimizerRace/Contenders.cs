@@ -32,6 +32,8 @@ static class Contenders
         One<AdamWOptions>((p, o) => new AdamW(p, o)),
         One<AdamWOptions>((p, o) => new AdamW(p, o), o => o with { Mask = StepMask.Cautious }, "AdamW, cautious"),
         One<AdamWOptions>((p, o) => Ahead(new AdamW(p, o)), name: "AdamW, Lookahead"),
+        One<AdamWOptions>((p, o) => new AdamW(p, o), o => o with { StatePrecision = StatePrecision.Dynamic8 }, "AdamW, 8 bits"),
+        One<AdamWOptions>((p, o) => new AdamW(p, o), o => o with { StatePrecision = StatePrecision.Linear4 }, "AdamW, 4 bits"),
         ScheduleFree<AdamWScheduleFreeOptions>((p, o) => new AdamWScheduleFree(p, o)),
         One<AdanOptions>((p, o) => new Adan(p, o)),
         One<AdEMAMixOptions>((p, o) => new AdEMAMix(p, o)),
