@@ -19,7 +19,7 @@ namespace OptimSharp;
 /// small ones are different, and a part of a name is never enough.
 /// </para>
 /// <para>
-/// What is probably a mistake is refused when the optimizer is made, or parameters are added to it, before anything else: a rule for no parameter at all, and one that later rules undo, unless they are <see cref="Optional"/>; options that
+/// What is probably a mistake is refused when the optimizer is made, or parameters are added to it, before anything else: a rule for no parameter at all, one of whose alternatives, <c>{a,b}</c>, one is for none, and one that later rules undo, unless they are <see cref="Optional"/>; options that
 /// are out of range; a parameter that is given twice; nothing left to train.
 /// </para>
 /// </remarks>
@@ -63,7 +63,7 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
     }
 
     /// <summary>Changes the options of the parameters whose whole name an expression matches.</summary>
-    /// <param name="names">The expression. What it matches must be the whole name, so begin with <c>.*</c> what may begin with anything.</param>
+    /// <param name="names">The expression. What it matches must be the whole name, as with Python's <c>fullmatch</c>, so begin with <c>.*</c> what may begin with anything.</param>
     /// <param name="change">From the options that the rules before gave to the parameter's.</param>
     [Pure]
     public GroupRules<TOptions> For(Regex names, Func<TOptions, TOptions> change) => With(RuleKind.For, new(names), change);
@@ -200,6 +200,6 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
     {
         var selector = new ParameterSelector(pattern, argument);
         return selector.HasNumber ? selector : throw new ArgumentException(
-            $"The pattern '{pattern}' must have one {NameForm.Number}, for a layer's number, in each of its alternatives: 'encoder.layers.{NameForm.Number}.**'.", argument);
+            $"The pattern '{ShownText.Cut(pattern)}' must have one {NameForm.Number}, for a layer's number, in each of its alternatives: 'encoder.layers.{NameForm.Number}.**'.", argument);
     }
 }

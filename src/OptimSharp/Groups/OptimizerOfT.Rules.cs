@@ -37,6 +37,12 @@ public abstract partial class Optimizer<TOptions>
             groups.RemoveRange(before, groups.Count - before);
             throw;
         }
+        foreach (var group in ruled.Groups)
+        {
+            group.IsAddedByRules = true;
+            foreach (var parameter in group.Parameters)
+                parameter.ZeroGrad(setToNull: true); // nobody took what came together while it was frozen
+        }
         Remember(ruled.Traces, ruled.Frozen, ruled.All);
     }
 

@@ -73,9 +73,8 @@ public readonly struct PerGroup : IEquatable<PerGroup>
     }
 
     /// <summary>What the groups keep under a key, or this where they keep nothing.</summary>
-    internal PerGroup ReadFrom(Optimizer optimizer, string key)
+    internal PerGroup ReadFrom(IReadOnlyList<ParameterGroup> groups, string key)
     {
-        var groups = optimizer.ParameterGroups;
         return groups.All(g => g.Extras.ContainsKey(key)) ? Loaded([.. groups.Select(g => g.Extras.GetDouble(key))], groups.Count, IsSame) ?? this : this;
     }
 
