@@ -83,6 +83,11 @@ public class AddedGroupTests
         Assert.Equal([2], Loaded(fewer, new()).BaseLearningRates);
         Assert.Equal([3, 2, 1], Loaded(more, new()).BaseLearningRates); // what only the optimizer has, has its own
 
+        state = state.WithPrefix("module."); // a wrapped model's
+        Assert.Throws<StateDictException>(() => Loaded(saved, new()));
+        state = state.WithoutPrefix("module.");
+        Assert.Equal([1, 2], Loaded(saved, new()).BaseLearningRates);
+
         var unnamed = state.Clone();
         unnamed.Remove("param_names"); // as PyTorch's: by position
         state = unnamed;
