@@ -49,6 +49,9 @@ public abstract partial class LRScheduler
     /// <summary>The number in the optimizer of the group at a place.</summary>
     internal int NumberAt(int place) => Places.NumberAt(place);
 
+    /// <summary>The number that messages have for a group: of an option's schedule, that in the optimizer whose option it is.</summary>
+    internal int Shown(int number) => Optimizer is ScheduledOption option ? option.Source(number).Index : number;
+
     /// <summary>The rate that the schedule alone gives the group at a place now.</summary>
     private protected virtual double RateNow(int place) => ClosedForm(LastEpoch, place) ?? Trace().ElementAt(checked((int)LastEpoch)).Rates[NumberAt(place)];
 

@@ -41,7 +41,7 @@ internal static class RateChecks
         double rate = scheduler.Optimizer.ParameterGroups[number].LearningRate;
         if (before == scheduler.BaseRate(place) && scheduler.ClosedForm(scheduler.LastEpoch, place) is { } planned && !Fits(planned, rate))
         {
-            Warnings.Raise(scheduler, $"{scheduler.Title} goes on in parameter group {(scheduler.Optimizer is ScheduledOption option ? option.Source(number).Index : number)}, which was added at {before:R}, with {rate:R}, but would have it at {planned:R} by now. "
+            Warnings.Raise(scheduler, $"{scheduler.Title} goes on in parameter group {scheduler.Shown(number)}, which was added at {before:R}, with {rate:R}, but would have it at {planned:R} by now. "
                 + $"Call {nameof(LRScheduler.IncludeAddedGroups)}() after AddParameterGroups, so that it joins the schedule.");
         }
     }
