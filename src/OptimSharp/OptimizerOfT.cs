@@ -64,7 +64,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
         }
     }
 
-    /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
+    /// <summary>Adds a group, at any time: layers that are thawed during training, say. Gradients that its parameters have stay, as in PyTorch.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already or shares memory with another one, or the
     /// group belongs to an optimizer. Nothing was added.</exception>
     /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of a <see cref="ClosureOptimizer{TOptions}"/>. Nothing was added.</exception>

@@ -141,7 +141,7 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
     /// the rate itself for its <c>lr_scale</c>.
     /// </summary>
     /// <param name="decay">The rate of a layer divided by that of the next, &gt; 0.</param>
-    /// <param name="pattern">The layers' parameters, with <c>{i}</c> for the layer's number: <c>"encoder.layers.{i}.**"</c>. Numbers that no parameter has are no layers.</param>
+    /// <param name="pattern">The layers' parameters, with <c>{i}</c> for the layer's number: <c>"encoder.layers.{i}.**"</c>. Numbers that no parameter has are no layers, and the lowest is the first, whatever it is.</param>
     /// <param name="first">The parameters of one more layer before them, the embedding's say; null: none.</param>
     /// <param name="last">The parameters of one more layer after them, the head's say; null: none.</param>
     /// <param name="minScale">What no rate is scaled below, ≥ 0.</param>
@@ -167,7 +167,7 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
         return With(new SelectingRule<TOptions>(RuleKind.For, new(p => p.Shape.Length < 2, null), (o, _) => (TOptions)decay.With(o, 0.0), $"{nameof(NoDecayOnVectors)}()"));
     }
 
-    /// <summary>Lets the last rule be without effect: there may be no parameter for it, and later rules may undo it.</summary>
+    /// <summary>Lets the last rule be without effect: there may be no parameter for it, or for one of its alternatives, and later rules may undo it.</summary>
     /// <exception cref="InvalidOperationException">There is no rule yet.</exception>
     [Pure]
     public GroupRules<TOptions> Optional() => rules.Length > 0

@@ -9,7 +9,7 @@ internal static class ShownText
     const int Most = 200;
 
     /// <summary>A text, cut off where it is very long.</summary>
-    public static string Cut(string text) => text.Length <= Most ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, Most)}… ({text.Length} characters)");
+    public static string Cut(string text) => text.Length <= Most ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, char.IsHighSurrogate(text[Most - 1]) ? Most - 1 : Most)}… ({text.Length} characters)");
 
     /// <summary>A text in one line: control characters and separators of lines are escaped.</summary>
     public static string InLine(string text)

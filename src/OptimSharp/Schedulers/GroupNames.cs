@@ -25,7 +25,14 @@ internal static class GroupNames
             return null;
         string[][] theirs = [.. state.GetList(Key).Select((group, i) => Read(state, group, i))];
         if (Of(groups) is not { } ours)
+        {
+            foreach (var (i, name) in groups.Index().SelectMany(group => group.Item.Parameters, (group, p) => (group.Index, p.Name)))
+            {
+                if (name.Length > 0 && !(i < theirs.Length && theirs[i].Contains(name)))
+                    throw new StateDictException(OptimizerState.PathIn(state, Key), $"lacks '{name}' in group {i}, where the optimizer has it, and its names are not all there or not all different, so that they don't say which group is which ({nameof(LoadScheduleOptions.ByPosition)} goes by the groups' numbers)");
+            }
             return null;
+        }
         var places = new Dictionary<string, int>();
         foreach (var (i, name) in theirs.Index().SelectMany(group => group.Item, (group, name) => (group.Index, name)))
         {

@@ -42,10 +42,15 @@ internal sealed class GroupPlaces(Optimizer optimizer)
     /// <summary>The number in the optimizer of the group at a place.</summary>
     public int NumberAt(int place)
     {
-        int count = optimizer.ParameterGroups.Count;
-        if (place < count && place < met.Count && optimizer.ParameterGroups[place] == met[place])
+        var groups = optimizer.ParameterGroups;
+        if (place < met.Count && place < groups.Count && groups[place] == met[place])
             return place;
-        for (int i = 0; i < count; i++)
+        for (int i = 0; place < met.Count && i < groups.Count; i++)
+        {
+            if (groups[i] == met[place])
+                return i;
+        }
+        for (int i = 0; i < groups.Count; i++)
         {
             if (PlaceOf(i) == place)
                 return i;
@@ -82,5 +87,5 @@ internal sealed class GroupPlaces(Optimizer optimizer)
 
     /// <summary>Whether two are one group: it itself, or one that a loaded state made of its parameters.</summary>
     public static bool IsSame(ParameterGroup one, ParameterGroup other) =>
-        one == other || one.Parameters.Count > 0 && one.Parameters.Select(p => p.Identity).SequenceEqual(other.Parameters.Select(p => p.Identity));
+        one == other || one.Parameters.Count > 0 && one.Parameters.Count == other.Parameters.Count && one.Parameters.Select(p => p.Identity).ToHashSet().SetEquals(other.Parameters.Select(p => p.Identity));
 }

@@ -3,6 +3,8 @@ namespace OptimSharp.Schedulers;
 // Groups that are added while a schedule runs, and which of a scheduler's values are whose.
 public abstract partial class LRScheduler
 {
+    readonly List<ParameterGroup> addedSince = []; // the last step, and not included
+
     /// <summary>
     /// Lets groups that were added to the optimizer since the last step join the schedule where it is: each has the rate that it would have now, had it been there from the start with its rate as the base rate. Call it after
     /// <see cref="Optimizer{TOptions}.AddParameterGroups"/>, so that thawed layers are driven as the others are.
@@ -16,8 +18,8 @@ public abstract partial class LRScheduler
     public virtual void IncludeAddedGroups()
     {
         Optimizer.Turn.Check();
-        int[] added = [.. NewGroups().Where(i => !Sources[i].IsLoaded)];
         AdoptNewGroups();
+        int[] added = [.. Added().Where(i => !Sources[i].IsLoaded)];
         if (added.Length == 0)
             return;
         double[] rates = [.. Optimizer.ParameterGroups.Select(g => g.LearningRate)];
@@ -35,6 +37,7 @@ public abstract partial class LRScheduler
             if (momenta[i] is { } momentum)
                 RateTable.WriteMomentum(Optimizer.ParameterGroups[i], momentum);
         }
+        addedSince.Clear();
     }
 
     /// <summary>The groups in the order in which the scheduler met them: what it has for each goes by that.</summary>
@@ -76,6 +79,7 @@ public abstract partial class LRScheduler
     /// <summary>Meets groups that are new. Where others were made of the parameters, each has what it had before, if it has the same parameters.</summary>
     private protected void FollowGroups()
     {
+        addedSince.AddRange(NewGroups().Select(i => Optimizer.ParameterGroups[i]));
         if (Places.Follow() is { } earlier)
             Renumber(earlier);
     }
@@ -91,10 +95,13 @@ public abstract partial class LRScheduler
 
     internal double BaseRate(int place)
     {
-        var group = place < Places.Count ? Places.Met[place] : Optimizer.ParameterGroups[NumberAt(place)];
+        var group = Optimizer.ParameterGroups[NumberAt(place)];
         bool isKept = StartsFromGroup && group.RateKept is { } kept && (place >= startedFrom.Count || startedFrom[place] != kept); // will be taken at the next step
         return place < baseRates.Count && !isKept && !double.IsNaN(baseRates[place]) ? baseRates[place] : group.InitialLearningRate ?? group.LearningRate;
     }
+
+    /// <summary>The groups that were added since the last step and are not included, by their numbers.</summary>
+    IEnumerable<int> Added() => addedSince.Count == 0 ? [] : Enumerable.Range(0, Optimizer.ParameterGroups.Count).Where(i => addedSince.Contains(Optimizer.ParameterGroups[i]));
 
     /// <summary>The groups that were not met yet, by their numbers.</summary>
     IEnumerable<int> NewGroups() => Places.IsInOrder ? [] : Enumerable.Range(0, Optimizer.ParameterGroups.Count).Where(i => !Places.Has(i));

@@ -18,7 +18,8 @@ public abstract partial class LRScheduler
     /// what making this scheduler did to them is taken back if nothing changed them since.
     /// </summary>
     /// <remarks>
-    /// What the state has for each group goes to the group with the same parameters, by their names, where both sides have names; else to the group of the same number. When the optimizer's rates at the next step are not those that the scheduler had left, a warning says so. Where the optimizer kept its rate as it
+    /// What the state has for each group goes to the group with the same parameters, by their names, where both sides have names; else to the group of the same number.
+    /// When the optimizer's rates at the next step are not those that the scheduler had left, a warning says so. Where the optimizer kept its rate as it
     /// was loaded (<see cref="LoadStateOptions.Keep"/>), the schedule's base rates are the groups' <see cref="ParameterGroup.InitialLearningRate"/>.
     /// </remarks>
     /// <exception cref="StateDictException">Something is missing or out of range, names don't say which group is which, or it is the state of an option's schedule. Nothing was changed.</exception>

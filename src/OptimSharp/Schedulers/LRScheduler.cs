@@ -169,10 +169,10 @@ public abstract partial class LRScheduler : IScheduler
     private protected void Advance(long epoch)
     {
         RateChecks.AfterLoading(this);
-        int[] added = [.. NewGroups().Where(i => Sources[i].IsAddedByRules && StartsFromGroup)];
         AdoptNewGroups();
-        (int, double)[] joining = [.. added.Select(i => (i, Optimizer.ParameterGroups[i].LearningRate))];
+        (int, double)[] joining = [.. Added().Where(i => StartsFromGroup && Sources[i].IsAddedByRules).Select(i => (i, Optimizer.ParameterGroups[i].LearningRate))];
         Write(epoch, StepKind.Next);
+        addedSince.Clear();
         foreach (var (number, rate) in joining)
             RateChecks.AfterAdding(this, number, rate);
     }
