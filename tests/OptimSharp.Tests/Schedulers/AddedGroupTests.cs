@@ -154,6 +154,7 @@ public partial class AddedGroupTests
             Assert.DoesNotContain("Option", schedule.ToString(), StringComparison.Ordinal);
             Assert.DoesNotContain("Follower", schedule.ToString(), StringComparison.Ordinal);
         }
+        Assert.StartsWith("cycleMomentum needs an optimizer with momentum or betas, but 'weight_decay' has none", Assert.Throws<ArgumentException>("cycleMomentum", () => OptionScheduler.Over(optimizer, "weight_decay", o => new CyclicLR(o, 0.1, 0.2))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>("option", () => new OptionScheduler(optimizer, "betas[00]", (_, start) => start));
     }
 
