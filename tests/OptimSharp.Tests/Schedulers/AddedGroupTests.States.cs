@@ -127,4 +127,32 @@ public partial class AddedGroupTests
         Assert.StartsWith("State 'option' must be absent: LambdaLR sets the rates, but is 'weight_decay', whose schedule", Assert.Throws<StateDictException>(() => scheduler.LoadStateDict(state)).Message, StringComparison.Ordinal);
         Assert.Equal([0.1], scheduler.BaseLearningRates);
     }
+
+    [Fact]
+    public void Groups_that_a_state_makes_anew_of_the_same_parameters_keep_their_base_rates()
+    {
+        using var saved = new SGD([new([Parameter.Of("c", new float[1])]), new([Parameter.Of("b", new float[1]), Parameter.Of("a", new float[1])])], new() { LearningRate = 7 });
+        using var optimizer = new SGD([new([Parameter.Of("a", new float[1]), Parameter.Of("b", new float[1])]), new([Parameter.Of("c", new float[1])], o => o with { LearningRate = 0.5 })], new() { LearningRate = 0.1 });
+        var scheduler = new LambdaLR(optimizer, e => 1.0 / (1 + e));
+        optimizer.LoadStateDict(saved.StateDict(), new() { RebuildGroups = true });
+        Assert.Equal(["c", "b a"], Groups.Model.Names(optimizer));
+        Assert.Equal([0.5, 0.1], scheduler.BaseLearningRates);
+        Go(scheduler, 1);
+        Assert.Equal([0.25, 0.05], Rates(optimizer));
+        Assert.Equal([0.5, 0.1], scheduler.StateDict().GetDoubles("base_lrs"));
+    }
+
+    [Fact]
+    public void A_state_of_another_moment_is_told_from_one_that_was_not_loaded()
+    {
+        using SGD optimizer = Of(("a", 1)), resumed = Of(("a", 1));
+        var (scheduler, loaded) = (new ExponentialLR(optimizer, 0.5), new ExponentialLR(resumed, 0.5));
+        Go(scheduler, 2);
+        resumed.LoadStateDict(optimizer.StateDict());
+        Go(scheduler, 1);
+        loaded.LoadStateDict(scheduler.StateDict());
+        resumed.Step();
+        string warning = Assert.Single(Warnings(loaded.Step, s => s == loaded));
+        Assert.Contains("from the rate 0.25, but had left it at 0.125. The optimizer's state that was loaded is not of the same moment.", warning, StringComparison.Ordinal);
+    }
 }
