@@ -26,6 +26,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
             foreach (var group in NotEmpty(FromRules(groups), nameof(groups)))
                 Add(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."), placed);
             MemoryOverlap.Refuse(this.groups.SelectMany(g => g.Parameters), nameof(groups));
+            CheckGroups();
         }
         catch
         {
@@ -138,6 +139,14 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
 
     /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have, beside those that are in <see cref="ParameterGroups"/>.</summary>
     protected virtual void CheckGroup(ParameterGroup<TOptions> group)
+    {
+    }
+
+    /// <summary>
+    /// Throws <see cref="ArgumentException"/> for options of <see cref="ParameterGroups"/> that the optimizer can't have together. It is asked when the optimizer is made. Where groups are added or options changed later, it is not, for
+    /// what belongs together may be changed one after the other: look in <see cref="Update{T}"/>, too.
+    /// </summary>
+    protected virtual void CheckGroups()
     {
     }
 
