@@ -32,7 +32,7 @@ public abstract partial class Optimizer
 
     /// <summary>
     /// Takes over a copy of state and options, of ours or PyTorch's making. Parameters are matched by name when both sides have names, all
-    /// different, and by position otherwise. State is converted to the type that this optimizer keeps it in.
+    /// different, and by position otherwise; then a name that differs from that at its place is refused. State is converted to the type that this optimizer keeps it in.
     /// </summary>
     /// <returns>What became of each parameter.</returns>
     /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
@@ -69,6 +69,20 @@ public abstract partial class Optimizer
 
     void IStateful.LoadStateDict(StateDict state) => LoadStateDict(state);
 
+    /// <summary>Whether a step was ever taken, or left out because it was not finite. Schedulers warn when none was.</summary>
+    internal virtual bool HasStepped
+    {
+        get;
+        set
+        {
+            field = value;
+            HasSteppedSinceLoading |= value;
+        }
+    }
+
+    /// <summary>The same since a state was loaded.</summary>
+    internal bool HasSteppedSinceLoading { get; private set; }
+
     /// <summary>The state of the parameter with an identity; null when there is none yet.</summary>
     internal ParameterState? StateOf(object identity)
     {
@@ -99,6 +113,9 @@ public abstract partial class Optimizer
                 old.Dispose();
         }
         States = states;
+        foreach (var state in states.Values)
+            state.StepWhenLoaded = state.Step;
+        HasSteppedSinceLoading = false;
         Context.Forget();
     }
 

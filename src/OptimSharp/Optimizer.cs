@@ -32,9 +32,6 @@ public abstract partial class Optimizer : IStateful, IDisposable
     /// <summary>The groups of parameters, each with its options.</summary>
     public IReadOnlyList<ParameterGroup> ParameterGroups => Groups;
 
-    /// <summary>Whether a step was ever taken, or left out because it was not finite. Schedulers warn when none was.</summary>
-    internal virtual bool HasStepped { get; set; }
-
     /// <summary>Who is inside, and what may be called from there.</summary>
     internal Turn Turn { get; private set; }
 

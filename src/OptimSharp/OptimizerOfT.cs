@@ -26,6 +26,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
             foreach (var group in NotEmpty(FromRules(groups), nameof(groups)))
                 Add(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."), placed);
             MemoryOverlap.Refuse(this.groups.SelectMany(g => g.Parameters), nameof(groups));
+            CheckGroups();
         }
         catch
         {
@@ -64,7 +65,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
         }
     }
 
-    /// <summary>Adds a group, at any time: layers that are thawed during training, say.</summary>
+    /// <summary>Adds a group, at any time: layers that are thawed during training, say. Gradients that its parameters have stay, as in PyTorch.</summary>
     /// <exception cref="ArgumentException">An option is out of range, a parameter is in an earlier group already or shares memory with another one, or the
     /// group belongs to an optimizer. Nothing was added.</exception>
     /// <exception cref="InvalidOperationException">Another thread is using the optimizer, or this is within the closure of a <see cref="ClosureOptimizer{TOptions}"/>. Nothing was added.</exception>
@@ -143,6 +144,14 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
 
     /// <summary>Throws <see cref="ArgumentException"/> for a group that the optimizer can't have, beside those that are in <see cref="ParameterGroups"/>.</summary>
     protected virtual void CheckGroup(ParameterGroup<TOptions> group)
+    {
+    }
+
+    /// <summary>
+    /// Throws <see cref="ArgumentException"/> for options of <see cref="ParameterGroups"/> that the optimizer can't have together. It is asked when the optimizer is made. Where groups are added or options changed later, it is not, for
+    /// what belongs together may be changed one after the other: look in <see cref="Update{T}"/>, too.
+    /// </summary>
+    protected virtual void CheckGroups()
     {
     }
 

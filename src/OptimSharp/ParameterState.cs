@@ -21,6 +21,9 @@ public sealed class ParameterState
     /// <summary>How many steps the parameter was in; 0 for an optimizer that does not count them.</summary>
     public long Step { get; internal set; }
 
+    /// <summary>How many there were when it was loaded the last time; 0 when it never was.</summary>
+    internal long StepWhenLoaded { get; set; }
+
     /// <summary>The names of the state's tensors.</summary>
     public IEnumerable<string> TensorKeys => tensors.Select(t => t.Key);
 

@@ -19,6 +19,7 @@ public sealed record LoadStateOptions
     } = [];
 
     /// <summary>Matches parameters by position, as PyTorch does, also when both sides have names. Default false.</summary>
+    /// <remarks>Without it, names match where each side has names that are all different; else positions do, and a parameter with another name at its place is refused.</remarks>
     public bool ByPosition { get; init; }
 
     /// <summary>What becomes of what only the optimizer has, or has in another shape. Default <see cref="MissingState.Refuse"/>.</summary>

@@ -17,7 +17,10 @@ internal static class ParameterMatching
         if (!byName)
         {
             using var next = saved.SelectMany(g => g.Parameters).GetEnumerator();
-            return [.. groups.SelectMany((group, i) => group.Parameters.Select(p => new MatchedParameter(p, i, next.MoveNext() ? next.Current : null)))];
+            MatchedParameter[] matched = [.. groups.SelectMany((group, i) => group.Parameters.Select(p => new MatchedParameter(p, i, next.MoveNext() ? next.Current : null)))];
+            if (!options.ByPosition)
+                CheckPositions(matched, saved);
+            return matched;
         }
         var byNames = saved.SelectMany(g => g.Parameters).ToDictionary(p => p.Name!);
         CheckNames(optimizer, saved, byNames, options, [.. ours!]);
@@ -43,6 +46,19 @@ internal static class ParameterMatching
         {
             if (from.Parameters.Length != group.Parameters.Count)
                 throw new StateDictException(OptimizerState.PathIn(from.Dict, "params"), $"must have the {group.Parameters.Count} parameters of the optimizer's group, but has {from.Parameters.Length}");
+        }
+    }
+
+    /// <summary>Where names occur twice, positions decide; but not against the names.</summary>
+    static void CheckPositions(MatchedParameter[] matched, SavedGroup[] saved)
+    {
+        foreach (var (parameter, group, from) in matched)
+        {
+            if (from?.Name is { Length: > 0 } name && parameter.Name.Length > 0 && name != parameter.Name)
+            {
+                throw new StateDictException(OptimizerState.PathIn(saved[from.Group].Dict, saved[from.Group].NamesKey),
+                    $"has '{name}' at the place of '{parameter.Name}', a parameter of the optimizer's group {group}, and not all names are different, so that they don't say which is which (ByPosition matches without names)");
+            }
         }
     }
 

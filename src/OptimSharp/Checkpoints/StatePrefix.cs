@@ -8,7 +8,7 @@ public static class StatePrefix
     /// <summary>A copy in which names do not begin with a prefix any more; those that did not are as they were.</summary>
     /// <remarks>
     /// In a module's or an average's state dict the names are its keys. In an optimizer's, which has <c>state</c> and <c>param_groups</c>, they are the
-    /// groups' <c>param_names</c>, and <c>params</c> and the keys of <c>state</c> where these are names (as FSDP writes them).
+    /// groups' <c>param_names</c>, and <c>params</c> and the keys of <c>state</c> where these are names (as FSDP writes them). In a scheduler's they are its <c>param_names</c>.
     /// </remarks>
     /// <param name="state">The state dict.</param>
     /// <param name="prefix">The prefix, with its dot.</param>
@@ -76,6 +76,11 @@ public static class StatePrefix
     {
         ArgumentNullException.ThrowIfNull(state);
         var copy = state.Clone();
+        if (copy.TryGetValue(Schedulers.GroupNames.Key, out object? value) && value is IReadOnlyList<object?> groups && groups.All(group => group is IReadOnlyList<object?>))
+        {
+            copy[Schedulers.GroupNames.Key] = groups.Select(group => Names((IReadOnlyList<object?>)group!)).ToArray();
+            return copy;
+        }
         if (!IsOptimizers(copy))
             return Keys(copy, rename, renameLayer);
         copy["state"] = Keys(copy.GetDict("state"), rename, renameLayer);
@@ -84,10 +89,12 @@ public static class StatePrefix
             foreach (string key in (string[])["params", "param_names"])
             {
                 if (group.TryGetValue(key, out object? names) && names is IReadOnlyList<object?> list)
-                    group[key] = list.Select(item => item is string name ? rename(name) : item).ToArray();
+                    group[key] = Names(list);
             }
         }
         return copy;
+
+        object?[] Names(IReadOnlyList<object?> list) => [.. list.Select(item => item is string name ? rename(name) : item)];
     }
 
     static bool IsOptimizers(StateDict state) =>

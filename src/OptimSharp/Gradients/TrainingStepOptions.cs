@@ -34,6 +34,7 @@ public sealed record TrainingStepOptions
     public int MicroBatches { get; init; } = 1;
 
     /// <summary>Schedulers of this optimizer's rates and other options that go on, in this order, with each step that changed parameters. Default none.</summary>
+    /// <remarks>Refused are: one that would be stepped twice; two that set the same option, also the momentum of one that cycles it.</remarks>
     public IReadOnlyList<IScheduler> Schedulers { get; init; } = [];
 
     /// <summary>Whether reports have <see cref="StepReport.Statistics"/>: norms, ratios, rates and memory of each group. Default false: then nothing of them is computed.</summary>
@@ -67,6 +68,36 @@ public sealed record TrainingStepOptions
             else if (follower is not null && scheduler is LRScheduler)
                 throw Refused(nameof(Schedulers), $"The schedule of '{follower.Option}' follows the rate, so it must come after {scheduler.GetType().Name}, which sets that.");
         }
+        CheckEachOnce();
+    }
+
+    /// <summary>Throws when a scheduler is stepped twice, or two set the same option.</summary>
+    void CheckEachOnce()
+    {
+        var seen = new HashSet<IScheduler>();
+        foreach (var scheduler in Schedulers)
+        {
+            if (Flat(scheduler).FirstOrDefault(part => !seen.Add(part)) is { } twice)
+                throw Refused(nameof(Schedulers), $"{Name(twice)} is in the list twice{(twice == scheduler ? "" : ", once within another one")}: it would be stepped twice.");
+        }
+        foreach (var (i, option) in Schedulers.Index())
+        {
+            if (option is not OptionScheduler schedule)
+                continue;
+            if (Schedulers.Take(i).OfType<OptionScheduler>().Any(schedule.SetsTheSameAs))
+                throw Refused(nameof(Schedulers), $"Two schedules set '{schedule.Option}': the first is without effect. One schedule may be made of several shapes, by ChainedScheduler or SequentialLR.");
+            if (Schedulers.OfType<LRScheduler>().FirstOrDefault(rate => rate.CyclesMomentum && schedule.SetsMomentumOf(rate)) is { } cycling)
+                throw Refused(nameof(Schedulers), $"{Name(cycling)} cycles the momentum, and another schedule sets it, as '{schedule.Option}': give {Name(cycling)} cycleMomentum: false, or leave that schedule out.");
+        }
+
+        static IEnumerable<IScheduler> Flat(IScheduler scheduler) => scheduler switch
+        {
+            ChainedScheduler chain => chain.Schedulers.SelectMany(Flat).Prepend(chain),
+            SequentialLR sequence => sequence.Schedulers.SelectMany(Flat).Prepend(sequence),
+            _ => [scheduler],
+        };
+
+        static string Name(IScheduler scheduler) => scheduler is OptionScheduler schedule ? $"The schedule of '{schedule.Option}'" : scheduler.GetType().Name;
     }
 
     static ArgumentException Refused(string option, string why) => new(why, option);

@@ -53,7 +53,7 @@ internal sealed class AuditBuilder
         object? made = group.ValueIn(trace?.Options ?? group.AsMade ?? defaults, key);
         string by = trace is not null ? trace.RuleOf.GetValueOrDefault(key, ByOptimizer) : Same(made, group.ValueIn(defaults, key)) ? ByOptimizer : ByGroup;
         return Same(value, made) ? by
-            : key == KnownOptions.LearningRate && group.InitialLearningRate is { } initial && Same(initial, made) ? by + Scheduled
+            : key == KnownOptions.LearningRate && group.IsRateScheduled && group.InitialLearningRate is { } initial && Same(initial, made) ? by + Scheduled
             : Later;
     }
 

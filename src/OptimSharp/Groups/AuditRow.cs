@@ -38,7 +38,7 @@ public sealed class AuditRow
     public string? FrozenBy { get; }
 
     /// <summary>Name, shape, group, options and where they come from, in a line.</summary>
-    public override string ToString() => $"'{Name}' {ShapeText}: {Placed}{string.Concat(Options.Select(option => $", {option}"))}";
+    public override string ToString() => $"'{ShownText.InLine(Name)}' {ShapeText}: {Placed}{string.Concat(Options.Select(option => $", {option}"))}";
 
     internal string ShapeText => $"[{string.Join(", ", Shape)}]";
 
@@ -52,7 +52,7 @@ public sealed class AuditRow
 /// <param name="Value">The value in plain terms: a number, bool, string, null, or a list of these.</param>
 /// <param name="Source">
 /// Where it comes from: a rule, as its pattern or source text; "the optimizer's options"; "its parameter group"; "set later", by hand, by a scheduler or by a state that was loaded. A rate that a scheduler made of a rule's has the
-/// rule and ", scheduled".
+/// rule and ", scheduled", until it is set by hand.
 /// </param>
 public sealed record AuditOption(string Key, object? Value, string Source)
 {

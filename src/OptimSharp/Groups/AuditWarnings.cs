@@ -39,18 +39,25 @@ internal sealed class AuditWarnings
             withGradient.Add(Name(parameter));
     }
 
-    /// <summary>The counts of steps that states have anyway. Parameters of a group came together, so the group's largest count is that of the steps that each could have been in.</summary>
+    /// <summary>
+    /// The counts of steps that states have anyway, since a state was loaded the last time: until then parameters of a group may have come at different times, but from then on together. So the group's largest count is that of
+    /// the steps that each could have been in.
+    /// </summary>
     void LookAtSteps(Optimizer optimizer, ParameterGroup group)
     {
         var states = group.Parameters.Select(p => (Name: Name(p), State: optimizer.StateOf(p))).ToArray();
         if (!Array.Exists(states, x => x.State is not null))
             return;
-        long most = states.Max(x => x.State?.Step ?? 0);
-        foreach (var (name, state) in states)
+        if (!Array.Exists(states, x => x.State?.Step > 0))
         {
-            if (state is null || 2 * state.Step < most)
-                seldom.Add(most == 0 ? $"{name} (none)" : string.Create(CultureInfo.InvariantCulture, $"{name} ({state?.Step ?? 0} of {most})"));
+            if (optimizer.HasSteppedSinceLoading)
+                seldom.AddRange(states.Where(x => x.State is null).Select(x => $"{x.Name} (none)"));
+            return;
         }
+        long most = states.Max(x => Steps(x.State));
+        seldom.AddRange(states.Where(x => 2 * Steps(x.State) < most).Select(x => string.Create(CultureInfo.InvariantCulture, $"{x.Name} ({Steps(x.State)} of {most})")));
+
+        static long Steps(ParameterState? state) => state is null ? 0 : state.Step - state.StepWhenLoaded;
     }
 
     static bool LooksNotHidden(Parameter parameter) =>

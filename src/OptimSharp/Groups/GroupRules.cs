@@ -19,7 +19,7 @@ namespace OptimSharp;
 /// small ones are different, and a part of a name is never enough.
 /// </para>
 /// <para>
-/// What is probably a mistake is refused when the optimizer is made, or parameters are added to it, before anything else: a rule for no parameter at all, and one that later rules undo, unless they are <see cref="Optional"/>; options that
+/// What is probably a mistake is refused when the optimizer is made, or parameters are added to it, before anything else: a rule for no parameter at all, one of whose alternatives, <c>{a,b}</c>, one is for none, and one that later rules undo, unless they are <see cref="Optional"/>; options that
 /// are out of range; a parameter that is given twice; nothing left to train.
 /// </para>
 /// </remarks>
@@ -63,7 +63,7 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
     }
 
     /// <summary>Changes the options of the parameters whose whole name an expression matches.</summary>
-    /// <param name="names">The expression. What it matches must be the whole name, so begin with <c>.*</c> what may begin with anything.</param>
+    /// <param name="names">The expression. What it matches must be the whole name, as with Python's <c>fullmatch</c>, so begin with <c>.*</c> what may begin with anything.</param>
     /// <param name="change">From the options that the rules before gave to the parameter's.</param>
     [Pure]
     public GroupRules<TOptions> For(Regex names, Func<TOptions, TOptions> change) => With(RuleKind.For, new(names), change);
@@ -141,7 +141,7 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
     /// the rate itself for its <c>lr_scale</c>.
     /// </summary>
     /// <param name="decay">The rate of a layer divided by that of the next, &gt; 0.</param>
-    /// <param name="pattern">The layers' parameters, with <c>{i}</c> for the layer's number: <c>"encoder.layers.{i}.**"</c>. Numbers that no parameter has are no layers.</param>
+    /// <param name="pattern">The layers' parameters, with <c>{i}</c> for the layer's number: <c>"encoder.layers.{i}.**"</c>. Numbers that no parameter has are no layers, and the lowest is the first, whatever it is.</param>
     /// <param name="first">The parameters of one more layer before them, the embedding's say; null: none.</param>
     /// <param name="last">The parameters of one more layer after them, the head's say; null: none.</param>
     /// <param name="minScale">What no rate is scaled below, ≥ 0.</param>
@@ -167,7 +167,7 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
         return With(new SelectingRule<TOptions>(RuleKind.For, new(p => p.Shape.Length < 2, null), (o, _) => (TOptions)decay.With(o, 0.0), $"{nameof(NoDecayOnVectors)}()"));
     }
 
-    /// <summary>Lets the last rule be without effect: there may be no parameter for it, and later rules may undo it.</summary>
+    /// <summary>Lets the last rule be without effect: there may be no parameter for it, or for one of its alternatives, and later rules may undo it.</summary>
     /// <exception cref="InvalidOperationException">There is no rule yet.</exception>
     [Pure]
     public GroupRules<TOptions> Optional() => rules.Length > 0
@@ -200,6 +200,6 @@ public sealed class GroupRules<[DynamicallyAccessedMembers(DynamicallyAccessedMe
     {
         var selector = new ParameterSelector(pattern, argument);
         return selector.HasNumber ? selector : throw new ArgumentException(
-            $"The pattern '{pattern}' must have one {NameForm.Number}, for a layer's number, in each of its alternatives: 'encoder.layers.{NameForm.Number}.**'.", argument);
+            $"The pattern '{ShownText.Cut(pattern)}' must have one {NameForm.Number}, for a layer's number, in each of its alternatives: 'encoder.layers.{NameForm.Number}.**'.", argument);
     }
 }

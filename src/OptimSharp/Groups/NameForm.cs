@@ -27,6 +27,9 @@ internal sealed class NameForm
     /// <summary>How many numbers it has.</summary>
     public int Numbers { get; }
 
+    /// <summary>Whether it is for a name.</summary>
+    /// <param name="name">The segments of the name.</param>
+    /// <param name="number">The number in it; −1 when that is more than there is room for.</param>
     public bool Matches(string[] name, out int number)
     {
         // The usual way with wildcards: what follows one is looked for at each later place in turn. Only the last wildcard need be tried further, for what is between two of them is best at its first place.
@@ -74,9 +77,9 @@ internal sealed class NameForm
         while (end < text.Length && char.IsAsciiDigit(text[end]))
             end++;
         bool isWhole = end > at && (at == 0 || !char.IsAsciiDigit(text[at - 1]));
-        if (!isWhole || !int.TryParse(text.AsSpan(at, end - at), NumberStyles.None, CultureInfo.InvariantCulture, out int read))
+        if (!isWhole)
             return 0;
-        number = read;
+        number = int.TryParse(text.AsSpan(at, end - at), NumberStyles.None, CultureInfo.InvariantCulture, out int read) ? read : -1;
         return end - at;
     }
 

@@ -9,6 +9,10 @@ public abstract partial class Optimizer<TOptions>
     /// Adds the parameters under rules that the optimizer does not have yet, in groups that the rules make of its <see cref="Defaults"/>: layers that are thawed during training, say. Those that it has stay in their groups, as
     /// these are now; so the rules can be told of all parameters again.
     /// </summary>
+    /// <remarks>
+    /// Gradients of the parameters that are added are dropped, as <see cref="Optimizer.ZeroGrad"/> does: of frozen ones they are what came together since nobody zeroed them any more. Schedulers let the groups join where the
+    /// schedule is by <see cref="Schedulers.LRScheduler.IncludeAddedGroups"/>.
+    /// </remarks>
     /// <param name="parameters">The parameters: <c>rules.Thaw("encoder.**").Of(model.Parameters())</c>.</param>
     /// <exception cref="ArgumentException">
     /// The rules leave nothing to add, freeze a parameter that the optimizer has, or would be refused when the optimizer is made; a parameter can't be had, or shares memory with another one. Nothing was added.
@@ -36,6 +40,12 @@ public abstract partial class Optimizer<TOptions>
                 group.Detach();
             groups.RemoveRange(before, groups.Count - before);
             throw;
+        }
+        foreach (var group in ruled.Groups)
+        {
+            group.IsAddedByRules = true;
+            foreach (var parameter in group.Parameters)
+                parameter.ZeroGrad(setToNull: true); // nobody took what came together while it was frozen
         }
         Remember(ruled.Traces, ruled.Frozen, ruled.All);
     }

@@ -81,7 +81,12 @@ public sealed class OptimizerRules
         {
             throw new ArgumentException(Array.Exists(all, p => idle.Match(p) is not null)
                 ? $"The rule '{idle.Text}' comes too late: earlier ones take each parameter that it finds."
-                : $"The rule '{idle.Text}' finds no parameter.{idle.Advice(all)}", nameof(parameters));
+                : $"The rule '{idle.Text}' finds no parameter.{idle.Advice(all, "")}", nameof(parameters));
+        }
+        foreach (var rule in rules.Select(rule => rule.Which))
+        {
+            if (rule.FindsNone(all) is { Length: > 0 } none)
+                throw new ArgumentException($"'{none}', of the alternatives in the rule '{rule.Text}', finds no parameter.{rule.Advice(all, none)} Leave it out.", nameof(parameters));
         }
         var made = new List<Optimizer>();
         try

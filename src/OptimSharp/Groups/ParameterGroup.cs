@@ -4,12 +4,10 @@ using OptimSharp.Rules;
 namespace OptimSharp;
 
 /// <summary>Parameters that share options. An optimizer has one or more.</summary>
-public abstract class ParameterGroup
+public abstract partial class ParameterGroup
 {
     readonly Parameter[] parameters;
-    GroupContent? beforeSchedulers;
     string[]? kept; // what was kept when a state was loaded the last time
-    bool isWrittenAsNew;
 
     private protected ParameterGroup(IEnumerable<Parameter> parameters)
     {
@@ -77,16 +75,16 @@ public abstract class ParameterGroup
     /// <summary>The same for any option, by PyTorch's name; null when it was taken.</summary>
     internal object? KeptAt(string key) => kept?.Contains(key) == true ? kept : null;
 
-    /// <summary>The rates at which loaded schedulers had left the group; null when none was loaded since the last step of one.</summary>
-    internal List<double>? RatesToResume { get; set; }
+    /// <summary>Whether a state was loaded into it.</summary>
+    internal bool IsLoaded { get; private set; }
+
+    /// <summary>Whether rules added it to an optimizer that was there already, and no state was loaded into it since.</summary>
+    internal bool IsAddedByRules { get; set; }
 
     internal abstract OptimizerOptions CurrentOptions { get; private protected set; }
 
     /// <summary>What the optimizer keeps for the group.</summary>
     internal GroupNumbers Numbers { get; private protected set; } = new([]);
-
-    /// <summary>What the group had before new schedulers wrote to it; null when something else was written since.</summary>
-    internal GroupContent? BeforeSchedulers => beforeSchedulers;
 
     /// <summary>The options that it was made with; null before.</summary>
     internal abstract OptimizerOptions? AsMade { get; }
@@ -122,6 +120,8 @@ public abstract class ParameterGroup
         kept = keep.Count > 0 ? [.. keep] : null;
         RateKept = KeptAt("lr");
         beforeSchedulers = from.BeforeSchedulers;
+        (IsLoaded, IsAddedByRules) = (true, false);
+        RestoreScheduledRate();
     }
 
     void Replace(StateDict extras, Func<StateKey, bool> which)
@@ -130,43 +130,6 @@ public abstract class ParameterGroup
             Extras.Remove(key);
         foreach (var (key, value) in extras.Where(e => which(e.Key)))
             Extras[key] = value;
-    }
-
-    /// <summary>
-    /// Lets a new scheduler write its first rate, in a way that can be taken back for as long as nothing else changes the
-    /// options: a checkpoint may be loaded before or after a scheduler is made.
-    /// </summary>
-    internal void WriteAsNew(Action write)
-    {
-        beforeSchedulers ??= new(CurrentOptions, Extras.Clone(), Numbers);
-        isWrittenAsNew = true;
-        try
-        {
-            write();
-        }
-        finally
-        {
-            isWrittenAsNew = false;
-        }
-    }
-
-    /// <summary>Takes back what new schedulers wrote, if nothing else changed the options since.</summary>
-    internal void TakeBack()
-    {
-        if (beforeSchedulers is not var (options, extras, _))
-            return;
-        CurrentOptions = options;
-        Replace(extras, key => key.Name is { } name && GroupReader.SchedulerKeys.Contains(name)); // others are not the schedulers'
-        beforeSchedulers = null;
-    }
-
-    /// <summary>Whether nothing but new schedulers wrote the options since the first of them.</summary>
-    internal bool IsAsNew => beforeSchedulers is not null;
-
-    private protected void OptionsChanged()
-    {
-        if (!isWrittenAsNew)
-            beforeSchedulers = null;
     }
 }
 

@@ -11,15 +11,16 @@ internal sealed class ParameterSelector
     public ParameterSelector(string pattern, string argument)
     {
         var parsed = this.pattern = new NamePattern(pattern, argument);
-        Text = pattern;
+        Text = ShownText.Cut(pattern);
         number = parameter => parsed.Matches(parameter.Name, out int i) ? i : null;
     }
 
     public ParameterSelector(Regex names)
     {
         ArgumentNullException.ThrowIfNull(names);
-        Text = names.ToString();
-        number = parameter => IsWhole(names, parameter.Name) ? 0 : null;
+        Text = ShownText.Cut(names.ToString());
+        var whole = Whole(names);
+        number = parameter => whole.IsMatch(parameter.Name) ? 0 : null;
     }
 
     /// <param name="which">Whether it is for a parameter.</param>
@@ -27,7 +28,7 @@ internal sealed class ParameterSelector
     public ParameterSelector(Func<Parameter, bool> which, string? text)
     {
         ArgumentNullException.ThrowIfNull(which);
-        Text = string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Text = ShownText.Cut(string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
         number = parameter => which(parameter) ? 0 : null;
     }
 
@@ -39,13 +40,19 @@ internal sealed class ParameterSelector
     /// <summary>Null when it is not for the parameter; else the number that the pattern's <c>{i}</c> stands for, or 0.</summary>
     public int? Match(Parameter parameter) => number(parameter);
 
+    /// <summary>What of it finds no parameter: all of it, as an empty text; or one of a pattern's alternatives. null: it finds some, and so does each alternative.</summary>
+    public string? FindsNone(IReadOnlyList<Parameter> parameters) =>
+        !parameters.Any(p => Match(p) is not null) ? "" : pattern?.FindsNone(parameters.Select(p => p.Name)) is { } alternative ? ShownText.Cut(alternative) : null;
+
     /// <summary>A sentence on names that may have been meant, after a space; or nothing.</summary>
-    public string Advice(IReadOnlyList<Parameter> parameters)
+    /// <param name="parameters">The parameters.</param>
+    /// <param name="alternative">The alternative that finds none; empty: the whole does not.</param>
+    public string Advice(IReadOnlyList<Parameter> parameters, string alternative)
     {
         var names = parameters.Select(p => p.Name).Where(name => name.Length > 0).Distinct();
         if (pattern is not null)
-            names = names.OrderBy(pattern.Distance);
-        string[] few = [.. names.Take(3).Select(name => $"'{name}'")];
+            names = names.OrderBy(name => pattern.Distance(name, alternative));
+        string[] few = [.. names.Take(3).Select(name => $"'{ShownText.Cut(name)}'")];
         return (few, pattern) switch
         {
             ([], null) => "",
@@ -55,13 +62,23 @@ internal sealed class ParameterSelector
         };
     }
 
-    static bool IsWhole(Regex names, string name)
+    /// <summary>
+    /// An expression for whole names. What an expression finds first need not be the whole, though the whole can be matched too, as by the second of <c>conv|conv1</c>: so it is told. Names are few: that it is compiled
+    /// to code is not kept.
+    /// </summary>
+    static Regex Whole(Regex names)
     {
-        foreach (var match in names.EnumerateMatches(name))
+        var options = names.Options & ~RegexOptions.Compiled;
+        if (!options.HasFlag(RegexOptions.IgnorePatternWhitespace))
         {
-            if (match.Index == 0 && match.Length == name.Length)
-                return true;
+            try
+            {
+                return new($@"\A(?:{names})\z", options, names.MatchTimeout);
+            }
+            catch (RegexParseException) // it ends in a comment, which (?x) within it allows
+            {
+            }
         }
-        return false;
+        return new($"\\A(?:{names}\n)\\z", options, names.MatchTimeout);
     }
 }

@@ -107,10 +107,12 @@ public sealed class RuledParameters<[DynamicallyAccessedMembers(DynamicallyAcces
             return;
         foreach (var selector in rule.Selectors)
         {
-            if (!Array.Exists(parameters, p => selector.Match(p) is not null))
+            if (selector.FindsNone(parameters) is { } none)
             {
-                string which = selector.Text.Length > 0 && !rule.Text.Contains(selector.Text, StringComparison.Ordinal) ? $"'{selector.Text}' of the rule '{rule.Text}'" : $"The rule '{rule.Text}'";
-                throw new ArgumentException($"{which} finds no parameter.{selector.Advice(parameters)} Optional() lets a rule find none.");
+                bool isPart = selector.Text.Length > 0 && !rule.Text.Contains(selector.Text, StringComparison.Ordinal);
+                string which = none.Length > 0 ? $"'{none}', of the alternatives in {(isPart ? $"'{selector.Text}' of " : "")}the rule '{rule.Text}',"
+                    : isPart ? $"'{selector.Text}' of the rule '{rule.Text}'" : $"The rule '{rule.Text}'";
+                throw new ArgumentException($"{which} finds no parameter.{selector.Advice(parameters, none)} Optional() lets a rule find none.");
             }
         }
     }

@@ -83,9 +83,12 @@ public sealed class DAdaptAdam(IEnumerable<ParameterGroup<DAdaptAdamOptions>> gr
     protected override IReadOnlyList<StateEntry> GroupEntries => DAdaptEstimate.Entries;
 
     /// <inheritdoc/>
+    protected override void CheckGroups() => FoundRate.Check(SharedRate, nameof(groups));
+
+    /// <inheritdoc/>
     protected override void Update<T>(GroupStep<T> group, DAdaptAdamOptions options)
     {
-        double rate = FoundRate.OfAll(this, static (one, other) => one.Agrees(other), "Betas, UseBiasCorrection, D0 and GrowthRate", " LayerScale gives a group a rate of its own.");
+        double rate = SharedRate();
         if (options.LearningRate == 0)
             return;
         var numbers = group.SharedNumbers;
@@ -98,6 +101,8 @@ public sealed class DAdaptAdam(IEnumerable<ParameterGroup<DAdaptAdamOptions>> gr
             x.ApplyMeasured(new DAdaptAdamRule<T>(options, x.Rounding, new(options, numbers, rate * correction)), ExpAvg, ExpAvgSq, S);
         }
     }
+
+    double SharedRate() => FoundRate.OfAll(this, static (one, other) => one.Agrees(other), "Betas, UseBiasCorrection, D0 and GrowthRate", " LayerScale gives a group a rate of its own.");
 }
 
 /// <summary>What d becomes of the sums: one for all parameters.</summary>

@@ -23,4 +23,20 @@ static class FoundRate
         }
         return rate;
     }
+
+    /// <summary>The same for the groups that an optimizer is made with.</summary>
+    /// <param name="rate">Asks for the rate of all groups.</param>
+    /// <param name="argument">The argument that the groups came as.</param>
+    /// <exception cref="ArgumentException">The groups' options exclude one estimate.</exception>
+    public static void Check(Func<double> rate, string argument)
+    {
+        try
+        {
+            rate();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ArgumentException(e.Message, argument, e);
+        }
+    }
 }

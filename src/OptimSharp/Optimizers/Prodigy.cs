@@ -95,9 +95,12 @@ public sealed class Prodigy(IEnumerable<ParameterGroup<ProdigyOptions>> groups, 
     protected override IReadOnlyList<StateEntry> GroupEntries => ProdigyEstimate.Entries;
 
     /// <inheritdoc/>
+    protected override void CheckGroups() => FoundRate.Check(SharedRate, nameof(groups));
+
+    /// <inheritdoc/>
     protected override void Update<T>(GroupStep<T> group, ProdigyOptions options)
     {
-        double rate = FoundRate.OfAll(this, static (one, other) => one.Agrees(other), "Betas, Beta3, UseBiasCorrection, D0, DCoefficient and GrowthRate");
+        double rate = SharedRate();
         if (options.LearningRate == 0)
             return;
         var numbers = group.SharedNumbers;
@@ -114,6 +117,8 @@ public sealed class Prodigy(IEnumerable<ParameterGroup<ProdigyOptions>> groups, 
                 x.ApplyMeasured(new ProdigyRule<T, Off>(options, x.Rounding, estimate), ExpAvgSq, S, P0);
         }
     }
+
+    double SharedRate() => FoundRate.OfAll(this, static (one, other) => one.Agrees(other), "Betas, Beta3, UseBiasCorrection, D0, DCoefficient and GrowthRate");
 }
 
 /// <summary>What d becomes of the sums: one for all parameters.</summary>

@@ -41,6 +41,8 @@ public sealed class ChainedScheduler : LRScheduler
 
     internal override IEnumerable<long> Joints => schedulers.SelectMany(s => s.Joints).Distinct().Order();
 
+    internal override bool CyclesMomentum => Array.Exists(schedulers, s => s.CyclesMomentum);
+
     private protected override void Describe(Fields fields)
     {
         fields.Children(schedulers, "_schedulers");
@@ -92,7 +94,7 @@ public sealed class ChainedScheduler : LRScheduler
     void BeginAnew()
     {
         foreach (var (group, rate) in Optimizer.ParameterGroups.Zip(RatesBefore))
-            group.LearningRate = rate;
+            group.SetScheduledRate(rate);
         Array.Clear(ahead);
         Write(0, StepKind.First);
     }

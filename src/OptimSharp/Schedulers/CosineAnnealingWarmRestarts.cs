@@ -94,6 +94,8 @@ public sealed class CosineAnnealingWarmRestarts : LRScheduler
 
     internal override double? ClosedForm(long epoch, int group) => At(epoch, BaseRate(group), T0, TMult, EtaMin);
 
+    private protected override double RateNow(int place) => At(LastEpoch + shift, BaseRate(place), T0, TMult, EtaMin);
+
     internal override double? LowestRate(int group) => EtaMin;
 
     internal override void Rewind()

@@ -9,7 +9,7 @@ internal static class CycledMomentum
     public static void CheckSupport(Optimizer optimizer, string argument)
     {
         if (!optimizer.ParameterGroups.All(RateTable.HasMomentum))
-            throw new ArgumentException($"{argument} needs an optimizer with momentum or betas, but {optimizer.GetType().Name} has none; give {argument}: false.", argument);
+            throw new ArgumentException($"{argument} needs an optimizer with momentum or betas, but {(optimizer is ScheduledOption option ? $"'{option.Path}'" : optimizer.GetType().Name)} has none; give {argument}: false.", argument);
     }
 
     /// <summary>What PyTorch puts into a group.</summary>

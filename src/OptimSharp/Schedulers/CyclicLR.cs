@@ -116,7 +116,7 @@ public sealed class CyclicLR : LRScheduler
     private protected override void Prepare(ParameterGroup group, int index, bool resumes)
     {
         if (!resumes)
-            group.LearningRate = baseLr[index];
+            group.SetScheduledRate(baseLr[index]);
         base.Prepare(group, index, resumes);
         if (CycleMomentum)
             CycledMomentum.Prepare(group, baseMomentum[index], maxMomentum[index], resumes);
@@ -134,6 +134,8 @@ public sealed class CyclicLR : LRScheduler
 
     private protected override double? Momentum(long epoch, int group) =>
         CycleMomentum ? maxMomentum[group] - (maxMomentum[group] - baseMomentum[group]) * Height(epoch) : null;
+
+    internal override bool CyclesMomentum => CycleMomentum;
 
     internal override double? ClosedForm(long epoch, int group) => Next(new(epoch, group, 0, 0));
 

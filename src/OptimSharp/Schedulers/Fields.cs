@@ -25,7 +25,8 @@ internal enum FieldsMode
 /// <param name="state">The state that is written or read.</param>
 /// <param name="owner">The scheduler.</param>
 /// <param name="keep">The settings that are not read.</param>
-internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owner, IReadOnlyCollection<string>? keep = null)
+/// <param name="from">The state's group that each of the optimizer's groups has its values from, −1 for none; null: each has its own number.</param>
+internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owner, IReadOnlyCollection<string>? keep = null, GroupSources? from = null)
 {
     /// <summary>How far a schedule has come, and what functions remember: no settings.</summary>
     static readonly string[] progress = ["last_epoch", "_last_lr", "best", "cooldown_counter", "num_bad_epochs"];
@@ -41,6 +42,9 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
     public bool IsSaving => mode == FieldsMode.Save;
 
     public StateDict State => state!;
+
+    /// <summary>In a list of which place each group's value is: of the scheduler's list, by the groups' numbers, when it is saved; of the state's list, by the scheduler's places, when it is read. null: in the same.</summary>
+    public int[]? Order { get; set; }
 
     /// <summary>Whether a state that is being read has a key, and it is to be read.</summary>
     public bool Has(string key) => IsLoading && Known(key) && State.ContainsKey(key) && !Keeps(key);
@@ -86,18 +90,20 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
         return found >= 0 ? Enum.GetValues<T>()[found] : throw State.Wrong(key, word, $"one of {string.Join(", ", words.ToArray())}");
     }
 
-    /// <summary>A list of rates, one a group, none below <paramref name="least"/>; fewer are allowed where groups were added since.</summary>
+    /// <summary>A list of rates, one a group, none below <paramref name="least"/>; fewer are allowed where groups were added since, and NaN is read for those between others.</summary>
     public double[] Numbers(double[] value, string key, int atMost, double least = 0, bool optional = false)
     {
-        value = Exchange(value, key, optional, State => State.GetDoubles(key));
-        if (IsLoading)
+        double[] read = Exchange(IsSaving ? InOrder(value, double.NaN) : value, key, optional, State => State.GetDoubles(key));
+        if (!IsLoading)
+            return value;
+        if (read.Length > (from?.Count ?? atMost))
+            throw State.Wrong(key, read.Length, $"a list with at most one number for each of the {(from is null ? $"optimizer's {atMost}" : $"state's {from.Count}")} parameter groups, by its length");
+        foreach (double number in read)
         {
-            if (value.Length > atMost)
-                throw State.Wrong(key, value.Length, $"a list with at most one number for each of the optimizer's {atMost} parameter groups, by its length");
-            foreach (double number in value)
+            if (read != value || !double.IsNaN(number))
                 Check(number, new(key) { AtLeast = least }, key);
         }
-        return value;
+        return read != value ? InOrder(read, double.NaN) : value;
     }
 
     /// <inheritdoc cref="Numbers(double[], string, int, double, bool)"/>
@@ -120,7 +126,10 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
         Setting(key);
         if (!Keeps(key) && (!optional || !IsLoading || Has(key)))
         {
-            double[] numbers = Exchange(IsSaving ? value.Expand(groups) : [], key, optional: false, State => State.GetDoubles(key));
+            double[] mine = IsSaving ? value.Expand(groups) : [];
+            double[] numbers = Exchange(Order is null || value.IsSame || Order.Max() >= mine.Length ? mine : InOrder(mine, double.NaN), key, optional: false, State => State.GetDoubles(key));
+            if (IsLoading && Order is not null && numbers.Length == (from?.Count ?? groups))
+                numbers = [.. Order.Where(place => place >= 0 && place < numbers.Length).Select(place => numbers[place])];
             if (IsLoading)
                 value = PerGroup.Loaded(numbers, groups, value.IsSame) ?? throw State.Wrong(key, numbers.Length, $"a list with one number for each of the optimizer's {groups} parameter groups, by its length");
         }
@@ -151,7 +160,7 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
         foreach (var (i, child) in children.Index())
         {
             string path = $"{key}[{i}].";
-            child.Load(states[i], [.. (keep ?? []).Where(name => name.StartsWith(path, StringComparison.Ordinal)).Select(name => name[path.Length..])]);
+            child.Load(states[i], [.. (keep ?? []).Where(name => name.StartsWith(path, StringComparison.Ordinal)).Select(name => name[path.Length..])], from);
         }
     }
 
@@ -160,13 +169,13 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
     {
         Known(key);
         if (IsSaving)
-            State[key] = functions.Select(f => (f.Target as IStateful)?.StateDict()).ToArray();
+            State[key] = InOrder([.. functions.Select(f => (f.Target as IStateful)?.StateDict())], null);
         if (!IsLoading)
             return;
         var states = State.GetList(key);
-        if (states.Count > functions.Count)
-            throw State.Wrong(key, states.Count, $"a list of {functions.Count} functions' states, by its length");
-        foreach (var (function, value) in functions.Zip(states))
+        if (states.Count > (from?.Count ?? functions.Count))
+            throw State.Wrong(key, states.Count, $"a list of {from?.Count ?? functions.Count} functions' states, by its length");
+        foreach (var (function, value) in functions.Zip(InOrder(states.ToArray(), null)))
             Load(function, value, key);
     }
 
@@ -207,7 +216,7 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
     {
         var unknown = State.Keys.Select(k => k.ToString()).Where(k => !known.Contains(k)).ToArray();
         if (unknown.Length > 0)
-            Warnings.Raise(owner, $"{owner.GetType().Name} does not know these entries of its state, and left them out: {string.Join(", ", unknown)}.");
+            Warnings.Raise(owner, $"{owner.Title} does not know these entries of its state, and left them out: {string.Join(", ", unknown)}.");
     }
 
     static void Load(Delegate? function, object? value, string key)
@@ -227,6 +236,9 @@ internal sealed class Fields(FieldsMode mode, StateDict? state, LRScheduler owne
             State[key] = value;
         return IsLoading && !Keeps(key) && !(optional && !State.ContainsKey(key)) ? get(State) : value;
     }
+
+    /// <summary>A list's values in <see cref="Order"/>.</summary>
+    T[] InOrder<T>(T[] list, T none) => Order is null ? list : [.. Order.Select(place => place >= 0 && place < list.Length ? list[place] : none)];
 
     bool Known(string key) => known.Add(key) || true;
 

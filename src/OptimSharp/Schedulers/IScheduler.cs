@@ -14,4 +14,9 @@ public interface IScheduler : IStateful
 
     /// <summary>Goes on by one. When it throws, nothing was changed.</summary>
     void Step();
+
+    /// <summary>Lets groups that were added to the optimizer since the last step join the schedule where it is (<see cref="LRScheduler.IncludeAddedGroups"/>). What has no such schedule does nothing.</summary>
+    void IncludeAddedGroups()
+    {
+    }
 }

@@ -22,9 +22,9 @@ namespace OptimSharp.Schedulers;
 /// </remarks>
 public abstract partial class LRScheduler : IScheduler
 {
-    readonly List<double> baseRates = [];
-    readonly List<object?> startedFrom = []; // a group's kept rate that the base rate was taken from
-    double[] lastRates = [];
+    List<double> baseRates = [];       // by the groups' places; NaN where one is still to be taken
+    List<object?> startedFrom = [];    // a group's kept rate that the base rate was taken from
+    double[] lastRates = [];           // by the groups' places
     bool orderChecked;
 
     /// <param name="optimizer">The optimizer whose groups' rates are set.</param>
@@ -43,6 +43,7 @@ public abstract partial class LRScheduler : IScheduler
                     "Load the optimizer's state first, or leave out lastEpoch and load the scheduler's state.");
         }
         Optimizer = optimizer;
+        Places = new(optimizer);
         LastEpoch = lastEpoch;
         RatesBefore = [.. optimizer.ParameterGroups.Select(g => g.LearningRate)];
     }
@@ -54,11 +55,10 @@ public abstract partial class LRScheduler : IScheduler
     public long LastEpoch { get; private protected set; }
 
     /// <summary>The groups' rates after the last step.</summary>
-    public IReadOnlyList<double> LastLearningRates => lastRates;
+    public IReadOnlyList<double> LastLearningRates => [.. NumbersBelow(lastRates.Length).Select(LastRate)];
 
     /// <summary>The rates that the schedule starts from, one a group. PyTorch's <c>base_lrs</c>.</summary>
-    public IReadOnlyList<double> BaseLearningRates =>
-        Optimizer.ParameterGroups.Any(g => g.RateKept is not null) ? [.. baseRates.Take(Optimizer.ParameterGroups.Count).Select((_, i) => BaseRate(i))] : baseRates;
+    public IReadOnlyList<double> BaseLearningRates => [.. Optimizer.ParameterGroups.Select((_, i) => BaseRate(Places.PlaceOf(i)))];
 
     /// <summary>Goes on by one: sets every group's rate.</summary>
     /// <exception cref="InvalidOperationException">A function of yours gave no valid rate, or a list of values has none for a
@@ -81,7 +81,7 @@ public abstract partial class LRScheduler : IScheduler
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(group);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(group, Optimizer.ParameterGroups.Count);
-        return ClosedForm(epoch, group) is { } rate ? Valid(rate, epoch, group) : Trace().ElementAt(checked((int)epoch)).Rates[group];
+        return ClosedForm(epoch, Places.PlaceOf(group)) is { } rate ? Valid(rate, epoch, group) : Trace().ElementAt(checked((int)epoch)).Rates[group];
     }
 
     /// <summary>The class and where it stands.</summary>
@@ -96,14 +96,20 @@ public abstract partial class LRScheduler : IScheduler
     /// <summary>The number of steps after which the schedule has done what it was planned for; null when it has no such end.</summary>
     internal virtual long? PlannedSteps => null;
 
-    /// <summary>The lowest rate that the schedule is meant to reach; null when it has none.</summary>
+    /// <summary>The lowest rate that the schedule is meant to reach, of the group at a place; null when it has none.</summary>
     internal virtual double? LowestRate(int group) => null;
+
+    /// <summary>Whether it moves the momentum, too.</summary>
+    internal virtual bool CyclesMomentum => false;
+
+    /// <summary>What messages call it: the class, or the schedule of an option.</summary>
+    internal string Title => Optimizer is ScheduledOption option ? $"The schedule of '{option.Path}'" : GetType().Name;
 
     /// <summary>The epochs at which one schedule follows another.</summary>
     internal virtual IEnumerable<long> Joints => [];
 
     /// <summary>The rate of a group at an epoch ≥ 1, from the rate that it has.</summary>
-    private protected virtual double Next(in RateStep x) => throw new InvalidOperationException($"{GetType().Name} can't be stepped by the epoch alone.");
+    private protected virtual double Next(in RateStep x) => throw new InvalidOperationException($"{Title} can't be stepped by the epoch alone.");
 
     /// <summary>The rate at epoch 0, from the rate that a group has.</summary>
     private protected virtual double First(in RateStep x) => x.Current;
@@ -114,16 +120,16 @@ public abstract partial class LRScheduler : IScheduler
     /// <summary>The rate when going on in an optimizer whose rates were restored.</summary>
     private protected virtual double Resume(in RateStep x) => x.Current;
 
-    /// <summary>The momentum (or first beta) at an epoch; null for schedulers that leave it alone.</summary>
+    /// <summary>The momentum (or first beta) at an epoch, of the group at a place; null for schedulers that leave it alone.</summary>
     private protected virtual double? Momentum(long epoch, int group) => null;
 
-    /// <summary>What is written for a computed rate.</summary>
+    /// <summary>What is written for a computed rate of a group, by its number.</summary>
     private protected virtual double Valid(double rate, long epoch, int group) => RateTable.Valid(rate, this, epoch, group);
 
     /// <summary>What no rate is below; NaN where there is no such bound.</summary>
     private protected virtual double LeastRate => 0;
 
-    /// <summary>The rate at an epoch by closed form, from the base rate; null where there is none.</summary>
+    /// <summary>The rate at an epoch by closed form, from the base rate, of the group at a place; null where there is none.</summary>
     internal virtual double? ClosedForm(long epoch, int group) => null;
 
     /// <summary>What the scheduler puts into a group when it is made.</summary>
@@ -164,7 +170,11 @@ public abstract partial class LRScheduler : IScheduler
     {
         RateChecks.AfterLoading(this);
         AdoptNewGroups();
+        (int, double)[] joining = [.. Added().Where(i => StartsFromGroup && Sources[i].IsAddedByRules).Select(i => (i, Optimizer.ParameterGroups[i].LearningRate))];
         Write(epoch, StepKind.Next);
+        addedSince.Clear();
+        foreach (var (number, rate) in joining)
+            RateChecks.AfterAdding(this, number, rate);
     }
 
     private protected void Write(long epoch, StepKind kind)
@@ -184,7 +194,8 @@ public abstract partial class LRScheduler : IScheduler
     {
         for (int i = 0; i < table.Rates.Length; i++)
         {
-            var x = new RateStep(at.Epoch, i, table.Rates[i], BaseRate(i));
+            int place = Places.PlaceOf(i);
+            var x = new RateStep(at.Epoch, place, table.Rates[i], BaseRate(place));
             double rate = at.Kind switch
             {
                 StepKind.Next => Next(x),
@@ -194,7 +205,7 @@ public abstract partial class LRScheduler : IScheduler
                 _ => Resume(x),
             };
             table.Rates[i] = Valid(rate, at.Epoch, i);
-            if (Momentum(at.Epoch, i) is { } momentum)
+            if (Momentum(at.Epoch, place) is { } momentum)
                 table.Momenta[i] = momentum;
         }
     }
@@ -203,28 +214,18 @@ public abstract partial class LRScheduler : IScheduler
     internal virtual void MoveTo(long epoch, double[] rates)
     {
         LastEpoch = epoch;
-        lastRates = [.. rates];
+        if (Places.IsInOrder || rates.Length == 0)
+        {
+            lastRates = [.. rates];
+            return;
+        }
+        lastRates = [.. Enumerable.Repeat(double.NaN, Math.Max(Places.Count, rates.Length))];
+        for (int i = 0; i < rates.Length; i++)
+            lastRates[Places.PlaceOf(i)] = rates[i];
     }
 
     /// <summary>Forgets where it stands: a composite takes it over, and will start it.</summary>
     internal virtual void Rewind() => LastEpoch = -1;
-
-    /// <summary>Takes in groups that were added to the optimizer. Composites pass it on.</summary>
-    internal virtual void AdoptNewGroups()
-    {
-        var groups = Optimizer.ParameterGroups;
-        if (baseRates.Count > groups.Count)
-            baseRates.RemoveRange(groups.Count, baseRates.Count - groups.Count); // groups were made anew when the optimizer was loaded
-        for (int i = baseRates.Count; i < groups.Count; i++)
-            baseRates.Add(NewBaseRate(groups[i], i));
-        for (int i = 0; i < groups.Count; i++)
-        {
-            if (i == startedFrom.Count)
-                startedFrom.Add(null);
-            if (groups[i].RateKept is { } kept && kept != startedFrom[i])
-                (startedFrom[i], baseRates[i]) = (kept, NewBaseRate(groups[i], i));
-        }
-    }
 
     /// <summary>The rates (and momenta) of all groups from epoch 0 on, without changing anything.</summary>
     internal IEnumerable<(double[] Rates, double?[] Momenta)> Trace()
@@ -237,13 +238,6 @@ public abstract partial class LRScheduler : IScheduler
         }
     }
 
-    internal double BaseRate(int group)
-    {
-        var live = Optimizer.ParameterGroups[group];
-        bool isKept = StartsFromGroup && live.RateKept is { } kept && (group >= startedFrom.Count || startedFrom[group] != kept); // will be taken at the next step
-        return group < baseRates.Count && !isKept ? baseRates[group] : live.InitialLearningRate ?? live.LearningRate;
-    }
-
     private protected void SetLastRates() => lastRates = [.. Optimizer.ParameterGroups.Select(g => g.LearningRate)];
 
     void CheckOrder()
@@ -252,6 +246,6 @@ public abstract partial class LRScheduler : IScheduler
             return;
         orderChecked = true;
         if (!Optimizer.HasStepped)
-            Warnings.Raise(this, $"{GetType().Name} was stepped before its optimizer: the schedule's first rate is skipped. Call optimizer.Step() first, then scheduler.Step().");
+            Warnings.Raise(this, $"{Title} was stepped before its optimizer: the schedule's first rate is skipped. Call optimizer.Step() first, then scheduler.Step().");
     }
 }

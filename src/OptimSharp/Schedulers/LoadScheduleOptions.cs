@@ -14,4 +14,7 @@ public sealed record LoadScheduleOptions
         get;
         init => field = value ?? throw new ArgumentNullException(nameof(value), "Keep must be a list, but is null.");
     } = [];
+
+    /// <summary>Takes what the state has for each group by the groups' numbers, as PyTorch does, also when both sides have names. Default false: by the names of the groups' parameters.</summary>
+    public bool ByPosition { get; init; }
 }

@@ -156,23 +156,26 @@ public sealed class OneCycleLR : LRScheduler
         return Anneal(Value(phase.From), Value(phase.To), time, AnnealStrategy);
     }
 
+    internal override bool CyclesMomentum => CycleMomentum;
+
     internal override double? ClosedForm(long epoch, int group) => Next(new(epoch, group, 0, 0));
 
     internal override void AdoptNewGroups()
     {
+        FollowGroups();
         if (readsGroups)
         {
             readsGroups = false;
-            initial = initial.ReadFrom(Optimizer, "initial_lr");
-            maxLr = maxLr.ReadFrom(Optimizer, "max_lr");
-            min = min.ReadFrom(Optimizer, "min_lr");
-            baseMomentum = baseMomentum.ReadFrom(Optimizer, "base_momentum");
-            maxMomentum = maxMomentum.ReadFrom(Optimizer, "max_momentum");
+            initial = initial.ReadFrom(Places.Met, "initial_lr");
+            maxLr = maxLr.ReadFrom(Places.Met, "max_lr");
+            min = min.ReadFrom(Places.Met, "min_lr");
+            baseMomentum = baseMomentum.ReadFrom(Places.Met, "base_momentum");
+            maxMomentum = maxMomentum.ReadFrom(Places.Met, "max_momentum");
         }
         if (writesGroups)
         {
             writesGroups = false;
-            foreach (var (i, group) in Optimizer.ParameterGroups.Index())
+            foreach (var (i, group) in Places.Met.Index())
                 WriteRates(group, i);
         }
         base.AdoptNewGroups();

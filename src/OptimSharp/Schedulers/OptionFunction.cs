@@ -26,4 +26,6 @@ internal sealed class OptionFunction : LRScheduler
     private protected override double First(in RateStep x) => Next(x);
 
     internal override double? ClosedForm(long epoch, int group) => function(epoch, BaseRate(group));
+
+    public override string ToString() => $"a function (epoch {LastEpoch})";
 }

@@ -17,7 +17,7 @@ internal sealed class OptionPath
         Key = bracket < 0 ? option : option[..bracket];
         if (bracket < 0)
             return;
-        part = option.EndsWith(']') && int.TryParse(option.AsSpan(bracket + 1, option.Length - bracket - 2), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        part = option.EndsWith(']') && int.TryParse(option.AsSpan(bracket + 1, option.Length - bracket - 2), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number.ToString(CultureInfo.InvariantCulture).Length == option.Length - bracket - 2
             ? number : throw new ArgumentException($"An option is named as 'weight_decay' or, for one of its numbers, as 'betas[0]', but not as '{option}'.", nameof(option));
     }
 

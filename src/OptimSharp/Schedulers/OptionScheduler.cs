@@ -102,6 +102,12 @@ public sealed class OptionScheduler : IScheduler
     /// <summary>The values that the schedule starts from, one for each group that has the option.</summary>
     public IReadOnlyList<double> BaseValues => schedule.BaseLearningRates;
 
+    /// <summary>Whether it sets the same number of a group as another one.</summary>
+    internal bool SetsTheSameAs(OptionScheduler other) => Option == other.Option && option.SourceGroups.Any(other.option.SourceGroups.Contains);
+
+    /// <summary>Whether it sets what a scheduler of rates that cycles the momentum sets.</summary>
+    internal bool SetsMomentumOf(LRScheduler cycling) => cycling.Optimizer.ParameterGroups.Any(g => option.SourceGroups.Contains(g) && Option == (g.HasOption("betas") ? "betas[0]" : "momentum"));
+
     internal bool FollowsRate => schedule is RateFollower;
 
     /// <summary>Goes on by one: sets the option of every group that has it.</summary>
@@ -115,7 +121,20 @@ public sealed class OptionScheduler : IScheduler
         schedule.Step();
     }
 
-    /// <summary>The value that this schedule gives a group at a step, from its base value. Changes nothing.</summary>
+    /// <summary>
+    /// Lets groups that were added to the optimizer since the last step join the schedule where it is, from their own values: <see cref="LRScheduler.IncludeAddedGroups"/>. Following the rate, call it after that of the rate's scheduler.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A group can't have its value. Nothing was changed.</exception>
+    /// <exception cref="ArgumentException">The option of a group that was added is no number. Nothing was changed.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer was disposed.</exception>
+    public void IncludeAddedGroups()
+    {
+        Optimizer.Turn.Check();
+        option.Read();
+        schedule.IncludeAddedGroups();
+    }
+
+    /// <summary>The value that this schedule gives a group at a step, from its base value: of a group that was added later as if it had been there from the start. Changes nothing.</summary>
     /// <param name="step">The step, ≥ 0.</param>
     /// <param name="group">The group's number in the optimizer.</param>
     /// <exception cref="ArgumentException">The group does not have the option, or a number is out of range.</exception>

@@ -23,7 +23,7 @@ public readonly struct PerGroup : IEquatable<PerGroup>
     /// <summary>The number for a group.</summary>
     /// <exception cref="InvalidOperationException">The list has none for it.</exception>
     public double this[int group] => list is null ? same : group < list.Length ? list[group] : throw new InvalidOperationException(
-        $"A scheduler has a list of {list.Length} values, one a parameter group, and none for group {group}, which was added later. Give it one number for all groups, or make a new scheduler.");
+        $"A scheduler has a list of {list.Length} values, one a parameter group, and none for one that was added later. Give it one number for all groups, or make a new scheduler.");
 
     /// <summary>The same number for all groups.</summary>
     public static implicit operator PerGroup(double value) => new(value, null);
@@ -73,9 +73,8 @@ public readonly struct PerGroup : IEquatable<PerGroup>
     }
 
     /// <summary>What the groups keep under a key, or this where they keep nothing.</summary>
-    internal PerGroup ReadFrom(Optimizer optimizer, string key)
+    internal PerGroup ReadFrom(IReadOnlyList<ParameterGroup> groups, string key)
     {
-        var groups = optimizer.ParameterGroups;
         return groups.All(g => g.Extras.ContainsKey(key)) ? Loaded([.. groups.Select(g => g.Extras.GetDouble(key))], groups.Count, IsSame) ?? this : this;
     }
 

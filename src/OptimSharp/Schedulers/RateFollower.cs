@@ -4,7 +4,7 @@ namespace OptimSharp.Schedulers;
 internal sealed class RateFollower : LRScheduler
 {
     readonly ScheduledOption option;
-    readonly List<double> initialRates = []; // for groups in which no scheduler of rates left one
+    List<double> initialRates = []; // by the groups' places, for those in which no scheduler of rates left one
 
     public RateFollower(ScheduledOption option) : base(option, lastEpoch: -1)
     {
@@ -24,7 +24,7 @@ internal sealed class RateFollower : LRScheduler
 
     private protected override double Next(in RateStep x)
     {
-        var source = option.Source(x.Group).Group;
+        var source = option.Source(NumberAt(x.Group)).Group;
         double rate = source.LearningRate, initial = source.InitialLearningRate ?? initialRates[x.Group];
         return rate == initial || initial == 0 ? x.Base : x.Base * rate / initial;
     }
@@ -33,14 +33,25 @@ internal sealed class RateFollower : LRScheduler
 
     internal override void AdoptNewGroups()
     {
-        int count = Optimizer.ParameterGroups.Count;
-        if (initialRates.Count > count)
-            initialRates.RemoveRange(count, initialRates.Count - count);
-        for (int i = initialRates.Count; i < count; i++)
+        FollowGroups();
+        for (int place = 0; place < Places.Count; place++)
         {
-            var source = option.Source(i).Group;
-            initialRates.Add(source.InitialLearningRate ?? source.LearningRate);
+            var source = option.Source(NumberAt(place)).Group;
+            if (place == initialRates.Count)
+                initialRates.Add(double.NaN);
+            if (double.IsNaN(initialRates[place]))
+                initialRates[place] = source.InitialLearningRate ?? source.LearningRate;
         }
         base.AdoptNewGroups();
     }
+
+    private protected override void Renumber(int[] earlier)
+    {
+        initialRates = [.. earlier.Select(place => place >= 0 && place < initialRates.Count ? initialRates[place] : double.NaN)];
+        base.Renumber(earlier);
+    }
+
+    private protected override double RateNow(int place) => Next(new(LastEpoch, place, 0, BaseRate(place)));
+
+    public override string ToString() => $"follows the rate (epoch {LastEpoch})";
 }

@@ -32,9 +32,9 @@ internal sealed class RateFunctions
     public double Value(in RateStep x, LRScheduler scheduler)
     {
         if (!isSame && x.Group >= functions.Length)
-            throw new InvalidOperationException($"{scheduler.GetType().Name} has {functions.Length} functions, one a parameter group, and none for group {x.Group}, which was added later. Give it one function for all groups, or make a new scheduler.");
+            throw new InvalidOperationException($"{scheduler.Title} has {functions.Length} functions, one a parameter group, and none for group {scheduler.Shown(scheduler.NumberAt(x.Group))}, which was added later. Give it one function for all groups, or make a new scheduler.");
         double value = functions[isSame ? 0 : x.Group](x.Epoch);
         return value >= 0 && double.IsFinite(value) ? value : throw new InvalidOperationException(
-            $"{scheduler.GetType().Name}'s function must give a factor ≥ 0 and finite, but gave {value.ToString(CultureInfo.InvariantCulture)} at epoch {x.Epoch} for parameter group {x.Group}.");
+            $"{(scheduler.Optimizer is ScheduledOption ? $"{scheduler.Title}: its" : $"{scheduler.Title}'s")} function must give a factor ≥ 0 and finite, but gave {value.ToString(CultureInfo.InvariantCulture)} at epoch {x.Epoch} for parameter group {scheduler.Shown(scheduler.NumberAt(x.Group))}.");
     }
 }

@@ -2,7 +2,7 @@ namespace OptimSharp.Schedulers;
 
 /// <summary>What a scheduler needs to know to set one group's rate.</summary>
 /// <param name="Epoch">The number of the epoch, 0 first.</param>
-/// <param name="Group">The group's number.</param>
+/// <param name="Group">The group's place (<see cref="GroupPlaces"/>).</param>
 /// <param name="Current">The rate the group has.</param>
 /// <param name="Base">The rate that the schedule starts from.</param>
 internal readonly record struct RateStep(long Epoch, int Group, double Current, double Base);

@@ -12,7 +12,7 @@ internal sealed class RateTable(Optimizer optimizer)
 
     /// <summary>A rate that a group can have: negative ones are 0, overflow is the largest double.</summary>
     public static double Valid(double rate, LRScheduler scheduler, long epoch, int group) => double.IsNaN(rate)
-        ? throw new InvalidOperationException($"{scheduler.GetType().Name} has no rate at epoch {epoch} for parameter group {group}: it is NaN.")
+        ? throw new InvalidOperationException($"{scheduler.Title} has no rate at epoch {epoch} for parameter group {scheduler.Shown(group)}: it is NaN.")
         : Math.Clamp(rate, 0, double.MaxValue);
 
     /// <summary>Whether a group has a momentum to be cycled.</summary>
@@ -25,7 +25,7 @@ internal sealed class RateTable(Optimizer optimizer)
     {
         foreach (var (i, group) in optimizer.ParameterGroups.Index())
         {
-            group.LearningRate = Rates[i];
+            group.SetScheduledRate(Rates[i]);
             if (Momenta[i] is { } momentum)
                 WriteMomentum(group, momentum);
         }

@@ -81,7 +81,7 @@ public sealed class ReduceLROnPlateau : LRScheduler
         bool isBetter = IsBetter(metric);
         long bad = isBetter || CooldownLeft > 0 ? 0 : BadEpochs + 1;
         bool reduces = bad > Patience;
-        double[] rates = [.. Optimizer.ParameterGroups.Select((group, i) => reduces ? Reduced(group.LearningRate, minRates[i]) : group.LearningRate)];
+        double[] rates = [.. Optimizer.ParameterGroups.Select((group, i) => reduces ? Reduced(group.LearningRate, minRates[PlaceOf(i)]) : group.LearningRate)];
 
         if (double.IsNaN(metric))
             Warnings.Raise(this, $"ReduceLROnPlateau got a metric that is NaN at epoch {LastEpoch + 1}; it counts as a bad epoch.");
@@ -93,8 +93,9 @@ public sealed class ReduceLROnPlateau : LRScheduler
         if (reduces)
         {
             foreach (var (group, rate) in Optimizer.ParameterGroups.Zip(rates))
-                group.LearningRate = rate;
+                group.SetScheduledRate(rate);
         }
+        FollowGroups();
         MoveTo(LastEpoch + 1, rates);
     }
 
@@ -125,8 +126,13 @@ public sealed class ReduceLROnPlateau : LRScheduler
         DescribeLastRates(fields);
     }
 
-    internal override void AdoptNewGroups()
+    internal override void AdoptNewGroups() => FollowGroups();
+
+    /// <summary>Nothing: the rate of a group that was added stays, for no schedule says what it would be now.</summary>
+    public override void IncludeAddedGroups()
     {
+        Optimizer.Turn.Check();
+        AdoptNewGroups();
     }
 
     double Worst => Mode == PlateauMode.Min ? double.PositiveInfinity : double.NegativeInfinity;

@@ -91,13 +91,13 @@ public sealed class SWALR : LRScheduler
         if (writesGroups)
         {
             writesGroups = false;
-            foreach (var (i, group) in Optimizer.ParameterGroups.Index())
+            foreach (var (i, group) in Places.Met.Index())
                 group.Extras["swa_lr"] = swaRates[i];
         }
         if (!readsGroups)
             return;
         readsGroups = false;
-        swaRates = swaRates.ReadFrom(Optimizer, "swa_lr");
+        swaRates = swaRates.ReadFrom(Places.Met, "swa_lr");
     }
 
     static double Alpha(long epoch, int epochs, AnnealStrategy strategy)

@@ -40,7 +40,7 @@ public sealed class ScheduleReport
             throw new ArgumentException("The rates of ReduceLROnPlateau hang on the metrics: there is nothing to be seen before the training.", nameof(scheduler));
         var trace = scheduler.Trace().Take(steps).ToArray();
         var report = new ScheduleReport(scheduler.GetType().Name, [.. trace.Select(t => t.Rates[group])], [.. trace.Select(t => t.Momenta[group])]);
-        report.Inspect(scheduler.Joints, scheduler.LowestRate(group), scheduler.PlannedSteps);
+        report.Inspect(scheduler.Joints, scheduler.LowestRate(scheduler.PlaceOf(group)), scheduler.PlannedSteps);
         return report;
     }
 

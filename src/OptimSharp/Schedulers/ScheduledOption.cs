@@ -48,6 +48,9 @@ internal sealed class ScheduledOption : Optimizer<ScheduledOptionOptions>
     /// <summary>The optimizer's group that a group here is for, and its number there.</summary>
     public (int Index, ParameterGroup Group) Source(int group) => sources[group];
 
+    /// <summary>The optimizer's groups that have the option.</summary>
+    public IReadOnlyList<ParameterGroup> SourceGroups => [.. sources.Select(source => source.Group)];
+
     /// <summary>The number here of one of the optimizer's groups; −1 when that does not have the option.</summary>
     public int Find(int group) => Array.FindIndex(sources, source => source.Index == group);
 
@@ -64,7 +67,7 @@ internal sealed class ScheduledOption : Optimizer<ScheduledOptionOptions>
         }
         if (!now.SequenceEqual(sources))
         {
-            SetGroups([.. now.Select(source => Array.FindIndex(sources, old => old.Group == source.Group) is >= 0 and var i ? ParameterGroups[i] : MakeGroup([], new ScheduledOptionOptions()))]);
+            SetGroups([.. now.Select(source => Array.FindIndex(sources, old => GroupPlaces.IsSame(old.Group, source.Group)) is >= 0 and var i ? ParameterGroups[i] : MakeGroup([], new ScheduledOptionOptions()))]);
             sources = now;
         }
         for (int i = 0; i < values.Length; i++)

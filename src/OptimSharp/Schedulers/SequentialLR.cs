@@ -57,7 +57,7 @@ public sealed class SequentialLR : LRScheduler
 
     internal override long? PlannedSteps => ActiveAt(long.MaxValue).Scheduler.PlannedSteps + ActiveAt(long.MaxValue).Start;
 
-    internal override double? LowestRate(int group) => ActiveAt(long.MaxValue).Scheduler.LowestRate(group);
+    internal override double? LowestRate(int group) => ActiveAt(long.MaxValue).Scheduler is var last ? last.LowestRate(last.PlaceOf(NumberAt(group))) : null;
 
     internal override IEnumerable<long> Joints
     {
@@ -76,6 +76,8 @@ public sealed class SequentialLR : LRScheduler
             }
         }
     }
+
+    internal override bool CyclesMomentum => Array.Exists(schedulers, s => s.CyclesMomentum);
 
     private protected override void Describe(Fields fields)
     {
@@ -126,7 +128,7 @@ public sealed class SequentialLR : LRScheduler
     internal override double? ClosedForm(long epoch, int group)
     {
         var (scheduler, start) = ActiveAt(epoch);
-        return scheduler.ClosedForm(epoch - start, group);
+        return scheduler.ClosedForm(epoch - start, scheduler.PlaceOf(NumberAt(group)));
     }
 
     long StartOf(int scheduler) => scheduler == 0 ? 0 : milestones[scheduler - 1];

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using OptimSharp;
 using OptimSharp.Conformance;
 using OptimSharp.Docs.Tests;
+using OptimSharp.Schedulers;
 using OptimSharp.Testing;
 using OptimSharp.Torch;
 using TorchSharp.Modules;
@@ -10,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace Snippets; // as in a program of one's own, not below OptimSharp
 
-/// <summary>The code of docs/groups.md.</summary>
+/// <summary>The code of docs/groups.md and docs/groups-of-projects.md.</summary>
 public sealed class GroupSnippets : IDisposable
 {
     readonly TorchSharp.DisposeScope scope = NewDisposeScope();
@@ -98,6 +99,48 @@ public sealed class GroupSnippets : IDisposable
         optimizer.AddParameterGroups(rules.Thaw("layers.2.**").Of(model.Parameters()));
 
         Assert.Equal([1, 0.5], optimizer.ParameterGroups.Select(g => g.LearningRate));
+    }
+
+    [Fact]
+    public void Thawing_under_a_schedule()
+    {
+        OptimSharp.Parameter[] parameters = [OptimSharp.Parameter.Of("body.weight", new float[2]), OptimSharp.Parameter.Of("head.weight", new float[2])];
+        int trained = 0;
+
+        var rules = new GroupRules<AdamWOptions>()
+            .For("body.*", o => o with { LearningRate = 0.1 * o.LearningRate })
+            .Freeze("body.*");
+        using var optimizer = new AdamW(rules.Of(parameters), new() { LearningRate = 1e-3 });
+        var scheduler = new CosineAnnealingLR(optimizer, tMax: 20);
+        var decay = OptionScheduler.Over(optimizer, "weight_decay", o => new CosineAnnealingLR(o, tMax: 20, etaMin: 0.001));
+        for (int epoch = 0; epoch < 20; epoch++)
+        {
+            if (epoch == 10)
+            {
+                optimizer.AddParameterGroups(rules.Thaw("body.*").Of(parameters));
+                scheduler.IncludeAddedGroups(); // body: 0.1 times the head's rate, then and later
+                decay.IncludeAddedGroups();
+            }
+            Train();
+            scheduler.Step();
+            decay.Step();
+        }
+
+        Assert.Equal(20, trained);
+
+        void Train()
+        {
+            // The cosine of the step, of each group's own base.
+            double part = (1 + Math.Cos(Math.PI * trained / 20)) / 2;
+            Assert.Equal(trained < 10 ? 1 : 2, optimizer.ParameterGroups.Count);
+            foreach (var (i, group) in optimizer.ParameterGroups.Index())
+            {
+                Assert.Equal(part * (i == 0 ? 1e-3 : 1e-4), group.LearningRate, 1e-15);
+                Assert.Equal(0.001 + (0.01 - 0.001) * part, group.Options.WeightDecay, 1e-14);
+            }
+            optimizer.Step();
+            trained++;
+        }
     }
 
     // What the page's script prints with PyTorch 2.14.
@@ -208,7 +251,7 @@ public sealed class GroupSnippets : IDisposable
     {
         var rules = new GroupRules<SGDOptions>()
             .For("**.bias", o => o with { LearningRate = 2 * o.LearningRate })
-            .Only("**.{bn,norm}*.*", o => o with { WeightDecay = 0 })
+            .Only("**.{bn,norm}*.*", o => o with { WeightDecay = 0 }).Optional()
             .Only("backbone.**", o => o with { LearningRate = 0.1 * o.LearningRate, WeightDecay = 0.9 * o.WeightDecay });
 
         using var optimizer = new SGD(rules.Of(Made(["backbone.conv.weight", "backbone.bn1.bias", "neck.conv.weight", "neck.conv.bias", "neck.bn1.weight", "neck.bn1.bias"])), new() { LearningRate = 1, WeightDecay = 0.5 });

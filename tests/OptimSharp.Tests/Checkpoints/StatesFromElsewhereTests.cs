@@ -186,4 +186,19 @@ public class StatesFromElsewhereTests
             Assert.Equal(rate, scheduler.Optimizer.ParameterGroups[0].LearningRate, 1e-12);
         }
     }
+
+    [Fact] // names that are not all different: the numbers of the places decide, but not against the names
+    public void Names_that_occur_twice_are_not_taken_for_others()
+    {
+        using var saved = Of(("w", "v"), ("w", "v"));
+        using SGD same = Of(("w", "v"), ("w", "v")), other = Of(("w", "w"), ("v", "v"));
+        var state = saved.StateDict();
+        Assert.True(same.LoadStateDict(state).IsComplete);
+        Assert.Equal("State 'param_groups[0].param_names' has 'v' at the place of 'w', a parameter of the optimizer's group 0, and not all names are different, so that they don't say which is which (ByPosition matches without names).",
+            Assert.Throws<StateDictException>(() => other.LoadStateDict(state)).Message);
+        Assert.True(other.LoadStateDict(state, new() { ByPosition = true }).IsComplete);
+
+        static SGD Of(params (string First, string Second)[] groups) =>
+            new([.. groups.Select(g => new ParameterGroup<SGDOptions>([Parameter.Of(g.First, new float[1]), Parameter.Of(g.Second, new float[1])]))]);
+    }
 }

@@ -189,6 +189,26 @@ public class StepStatisticsTests
     }
 
     [Fact]
+    public void LBFGSs_gradient_is_the_first_evaluations_as_its_clipping_is()
+    {
+        var w = Parameter.Of("w", new double[] { 1, 2, -1 });
+        using var optimizer = new LBFGS([w], new() { LearningRate = 0.1, MaxIterations = 3 });
+        foreach (double order in (double[])[2, double.PositiveInfinity])
+        {
+            double first = Norm(w.Values.ToArray().Select(x => 2 * x));
+            var report = new TrainingStep(optimizer, new() { Statistics = true, MaxNorm = 0.5, NormOrder = order }).Step(() =>
+            {
+                w.Gradient = w.Values.ToArray().Select(x => 2 * x).ToArray(); // of Σw²
+                return w.Values.ToArray().Sum(x => x * x);
+            }, out double _);
+            Near(first, report.Statistics!.GradientNorm);
+            Near(first, report.Statistics.Groups[0].GradientNorm);
+            Near(0.5 / (report.Norm + 1e-6), report.Statistics.ClipFactor);
+            Assert.True(order != 2 || report.Norm == report.Statistics.GradientNorm);
+        }
+    }
+
+    [Fact]
     public void A_group_that_is_added_is_in_them()
     {
         var (a, b) = (Parameter.Of("a", new float[] { 1 }), Parameter.Of("b", new float[] { 2 }));

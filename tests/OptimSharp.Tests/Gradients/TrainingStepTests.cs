@@ -210,6 +210,48 @@ public class TrainingStepTests
     }
 
     [Fact]
+    public void Schedulers_that_would_be_stepped_twice_or_set_the_same_are_refused()
+    {
+        using var optimizer = new Adam([weight]);
+        using var momentum = new SGD([other], new() { Momentum = 0.9 });
+        var rate = new ExponentialLR(optimizer, 0.5);
+        Refused("ExponentialLR is in the list twice: it would be stepped twice.", optimizer, rate, rate);
+        Refused("ExponentialLR is in the list twice, once within another one: it would be stepped twice.", optimizer, rate, new ChainedScheduler([rate]));
+        OptionScheduler decay = Of("weight_decay"), beta = Of("betas[0]");
+        Refused("Two schedules set 'weight_decay'", optimizer, decay, beta, OptionScheduler.FollowRate(optimizer, "weight_decay"));
+        Refused("OneCycleLR cycles the momentum, and another schedule sets it, as 'betas[0]': give OneCycleLR cycleMomentum: false", optimizer, beta, new OneCycleLR(optimizer, 0.1, 10));
+        Refused("CyclicLR cycles the momentum, and another schedule sets it, as 'momentum'", momentum, new CyclicLR(momentum, 0.1, 0.2), new OptionScheduler(momentum, "momentum", (_, start) => start));
+        Refused("SequentialLR cycles the momentum", optimizer, beta, new SequentialLR(optimizer, [new OneCycleLR(optimizer, 0.1, 10), new ExponentialLR(optimizer, 0.9)], [9]));
+        _ = new TrainingStep(optimizer, new() { Schedulers = [decay, beta, Of("betas[1]"), new OneCycleLR(optimizer, 0.1, 10, cycleMomentum: false), rate] });
+
+        OptionScheduler Of(string option) => new(optimizer, option, (_, start) => start);
+
+        static void Refused(string message, Optimizer of, params IScheduler[] schedulers) =>
+            Assert.StartsWith(message, Assert.Throws<ArgumentException>("Schedulers", () => new TrainingStep(of, new() { Schedulers = schedulers })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_schedule_that_fails_leaves_the_step_taken_and_those_before_it_stepped()
+    {
+        using var optimizer = new SGD([weight], new() { LearningRate = 1, WeightDecay = 0.01 });
+        LRScheduler before = new ExponentialLR(optimizer, 0.5), after = new ExponentialLR(optimizer, 0.5);
+        var failing = new OptionScheduler(optimizer, "weight_decay", (step, start) => start - 0.006 * step);
+        var training = new TrainingStep(optimizer, new() { Schedulers = [before, failing, after] });
+        Assert.True(Go());
+        float[] values = weight.Values.ToArray();
+        Assert.Contains("'weight_decay' gives -0.002", Assert.Throws<InvalidOperationException>(() => Go()).Message, StringComparison.Ordinal);
+        Assert.NotEqual(values, weight.Values.ToArray());
+        Assert.Equal((2, 1, 1), (before.LastEpoch, failing.LastEpoch, after.LastEpoch));
+        Assert.Null(weight.Gradient);
+
+        bool Go()
+        {
+            weight.Gradient = new float[] { 1, 1 };
+            return training.Step().Updated;
+        }
+    }
+
+    [Fact]
     public void What_can_not_be_stepped_throws_and_changes_nothing()
     {
         var complex = Parameter.Of("z", new Complex[] { new(1, 1) });

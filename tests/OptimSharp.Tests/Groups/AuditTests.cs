@@ -114,6 +114,32 @@ public class AuditTests
     }
 
     [Fact]
+    public void A_rate_is_scheduled_until_it_is_set_by_hand()
+    {
+        using var optimizer = new SGD([Model.Make("w", 2, 2)], new() { LearningRate = 1 });
+        var scheduler = new OptimSharp.Schedulers.ExponentialLR(optimizer, 0.5);
+        optimizer.Step();
+        scheduler.Step();
+        Assert.Equal("lr 0.5 (the optimizer's options, scheduled)", Assert.Single(optimizer.Audit().Rows[0].Options).ToString());
+        optimizer.ParameterGroups[0].LearningRate = 7;
+        Assert.Equal("lr 7 (set later)", Assert.Single(optimizer.Audit().Rows[0].Options).ToString());
+        scheduler.Step();
+        Assert.Equal("lr 3.5 (the optimizer's options, scheduled)", Assert.Single(optimizer.Audit().Rows[0].Options).ToString());
+    }
+
+    [Fact]
+    public void Names_that_tables_can_not_hold_are_in_one_line_and_columns_have_a_bound()
+    {
+        using var optimizer = new SGD([Model.Make("a\nb\u001b", 1), Model.Make("重み", 1), Model.Make("w", 1), Model.Make(new string('x', 500), 1)], new() { LearningRate = 1 });
+        string[] lines = optimizer.Audit().ToString().Split('\n');
+        Assert.StartsWith("a\\nb\\u001B".PadRight(80) + "  [1] ", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("重み" + new string(' ', 76) + "  [1] ", lines[2], StringComparison.Ordinal); // each of two columns
+        Assert.StartsWith("w".PadRight(80) + "  [1] ", lines[3], StringComparison.Ordinal);
+        Assert.StartsWith(new string('x', 500) + "  [1] ", lines[4], StringComparison.Ordinal);
+        Assert.StartsWith("'a\\nb", optimizer.Audit().Rows[0].ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Rules_for_what_has_no_key_are_seen_too()
     {
         using var optimizer = new AdamW(new GroupRules<AdamWOptions>().For("head.*", o => o with { StatePrecision = StatePrecision.Parameter }).Of(Model.Encoder(1)));

@@ -68,6 +68,39 @@ public class AuditWarningTests
     }
 
     [Fact]
+    public void Steps_count_from_where_a_state_was_loaded()
+    {
+        static Parameter<float>[] Made() => [Model.Make("a", 2, 2), Model.Make("b", 2, 2), Model.Make("never", 2, 2)];
+        static void Go(Optimizer optimizer, IEnumerable<Parameter> given, int steps)
+        {
+            for (int step = 0; step < steps; step++)
+            {
+                Model.Give(given);
+                optimizer.Step();
+                optimizer.ZeroGrad();
+            }
+        }
+        var first = Made();
+        using var optimizer = new AdamW(first);
+        Go(optimizer, first[..1], 50);
+        var all = Made();
+        using var resumed = new AdamW(all);
+        resumed.LoadStateDict(optimizer.StateDict(), new() { Missing = MissingState.StartFresh });
+        Assert.Empty(resumed.Audit().Warnings); // "b" and "never" had none of those 50 steps to be in
+        Go(resumed, all[..2], 10);
+        Assert.Equal("'never' (0 of 10) had a gradient in fewer than half of the steps that others of the same group had.", Assert.Single(resumed.Audit().Warnings));
+
+        // The same without counts: before a step, nobody can have missed one.
+        var (plain, again) = (Made(), Made());
+        using SGD momentum = new(plain, new() { Momentum = 0.5 }), loaded = new(again, new() { Momentum = 0.5 });
+        Go(momentum, plain[..1], 5);
+        loaded.LoadStateDict(momentum.StateDict());
+        Assert.Empty(loaded.Audit().Warnings);
+        Go(loaded, again[..2], 1);
+        Assert.StartsWith("'never' (none)", Assert.Single(loaded.Audit().Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Where_steps_are_not_counted_only_those_that_never_had_one()
     {
         Parameter<float>[] parameters = [Model.Make("a", 2, 2), Model.Make("never", 2, 2)];

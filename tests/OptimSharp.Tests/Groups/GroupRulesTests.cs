@@ -63,6 +63,39 @@ public partial class GroupRulesTests
         Assert.Equal("head.weight head.bias", Model.Names(frozen)[1]);
     }
 
+    // Python: re.fullmatch(pattern, name) for each name.
+    [Theory]
+    [InlineData(@".*\.(b|bias|norm)", "a.b a.bias")]
+    [InlineData("conv|conv1", "conv conv1")]
+    [InlineData(@"(w|w\.x)", "w w.x")]
+    [InlineData(@".*\.(weight|weight_g)", "a.weight_g")]
+    [InlineData("conv.*?", "conv conv1")]
+    [InlineData("^conv1$", "conv1")]
+    [InlineData(@"(a)\.(b|bias)", "a.b a.bias")]
+    [InlineData("(?x) conv | conv1 # the two", "conv conv1")]
+    [InlineData("(?i)CONV|CONV1", "conv conv1")]
+    public void An_expression_finds_the_names_that_it_can_match_as_a_whole(string expression, string found)
+    {
+        foreach (var options in (RegexOptions[])[RegexOptions.None, RegexOptions.Compiled, RegexOptions.RightToLeft, RegexOptions.NonBacktracking, RegexOptions.ExplicitCapture | RegexOptions.Multiline])
+            Assert.Equal(found, Found(new Regex(expression, options)));
+        Assert.Equal("conv conv1", Found(new Regex("conv | conv1 # the two", RegexOptions.IgnorePatternWhitespace)));
+        Assert.Equal("conv conv1", Found(new Regex("conv|conv1", RegexOptions.ECMAScript)));
+        Assert.Equal("conv conv1", Found(Convolutions()));
+
+        static string Found(Regex names)
+        {
+            Parameter[] parameters = [.. "a.b a.bias a.weight_g conv conv1 other w w.x".Split(' ').Select(name => Model.Make(name, 2))];
+            using var groups = new SGD(new GroupRules<SGDOptions>().For(names, o => o with { LearningRate = 7 }).Of(parameters));
+            using var whole = new OptimizerRules().Use(names, p => new Adam(p)).Otherwise(p => new SGD(p)).Combine(parameters);
+            string found = string.Join(' ', groups.ParameterGroups.Where(g => g.LearningRate == 7).SelectMany(g => g.Parameters).Select(p => p.Name));
+            Assert.Equal(found, string.Join(' ', whole.Optimizers[0].ParameterGroups.SelectMany(g => g.Parameters).Select(p => p.Name)));
+            return found;
+        }
+    }
+
+    [GeneratedRegex("conv|conv1")]
+    private static partial Regex Convolutions();
+
     [GeneratedRegex(@".*\.bias")]
     private static partial Regex Bias();
 

@@ -61,7 +61,6 @@ public class NamePatternTests
     [InlineData("layers.{i}.**", "layers.1a.weight", null)]
     [InlineData("layers.{i}.**", "layers..weight", null)]
     [InlineData("layers.{i}.**", "layers.-1.weight", null)]
-    [InlineData("layers.{i}.**", "layers.99999999999.weight", null)] // no number of a layer
     [InlineData("layer{i}.**", "layer3.0.conv1.weight", 3)]
     [InlineData("layer{i}*", "layer31", 31)]  // all of its digits
     [InlineData("*{i}", "layer12", 12)]
@@ -78,6 +77,36 @@ public class NamePatternTests
         Assert.Equal(number, parsed.Matches(name, out int i) ? i : null);
     }
 
+    [Fact]
+    public void A_number_that_is_too_large_is_refused_and_not_passed_over()
+    {
+        var pattern = new NamePattern("layers.{i}.w", "pattern");
+        Assert.Equal("The number in the name 'layers.2147483648.w' is more than 2147483647: {i} of the pattern 'layers.{i}.w' can't be it.", Assert.Throws<ArgumentException>(() => pattern.Matches("layers.2147483648.w", out _)).Message);
+        Assert.True(pattern.Matches("layers.2147483647.w", out _));
+        Assert.False(pattern.Matches("layers.2147483648.b", out _));
+    }
+
+    [Fact]
+    public void Each_alternative_must_find_something_but_not_each_of_their_combinations()
+    {
+        Assert.Null(FindsNone("{embed,norm}.{weight,bias}", "embed.weight", "norm.bias"));
+        Assert.Equal("nrom", FindsNone("{nrom,head}.*", "norm.weight", "head.weight"));
+        Assert.Equal("c", FindsNone("a{1,{b,c}x}", "a1", "abx"));
+        Assert.Equal("b", FindsNone("{a,b}.{a,b}", "a.b", "a.a")); // the first of the two
+        Assert.Equal("(nothing)", FindsNone("norm{,1}", "norm1"));
+        Assert.Null(FindsNone("norm.*", "norm1"));
+
+        static string? FindsNone(string pattern, params string[] names) => new NamePattern(pattern, nameof(pattern)).FindsNone(names);
+    }
+
+    [Fact]
+    public void What_is_wrong_with_an_alternative_is_told_of_it()
+    {
+        Assert.StartsWith("The pattern '{a,}' stands for '', which is empty.", Assert.Throws<ArgumentException>(() => new NamePattern("{a,}", "pattern")).Message, StringComparison.Ordinal);
+        Assert.StartsWith("The pattern 'x.{a,}' stands for 'x.', which has an empty segment.", Assert.Throws<ArgumentException>(() => new NamePattern("x.{a,}", "pattern")).Message, StringComparison.Ordinal);
+        Assert.True(Assert.Throws<ArgumentException>(() => new NamePattern($"{new string('a', 20_000)}..", "pattern")).Message.Length < 400);
+    }
+
     [Theory]
     [InlineData("a", false)]
     [InlineData("{i}.{i}", false)]
@@ -89,7 +118,7 @@ public class NamePatternTests
     [InlineData("", "The pattern '' is empty.")]
     [InlineData("a..b", "The pattern 'a..b' has an empty segment.")]
     [InlineData(".a", "The pattern '.a' has an empty segment.")]
-    [InlineData("{,a}.b", "The pattern '{,a}.b' has an empty segment.")]
+    [InlineData("{,a}.b", "The pattern '{,a}.b' stands for '.b', which has an empty segment.")]
     [InlineData("a**", "The pattern 'a**' has '**' within the segment 'a**': it stands for whole segments.")]
     [InlineData("a.***.b", "The pattern 'a.***.b' has '**' within the segment '***': it stands for whole segments.")]
     [InlineData("{a,b", "The pattern '{a,b' has a '{' without its '}'.")]

@@ -30,6 +30,29 @@ public class RefusalTests
     }
 
     [Fact]
+    public void An_alternative_for_nothing_is_refused_wherever_patterns_are()
+    {
+        const string Rest = " finds no parameter. The nearest names are ";
+        Refused("'hed', of the alternatives in the rule '{hed,embed}.*'," + Rest + "'head.weight', 'head.bias',", Rules.For("{hed,embed}.*", o => o));
+        Refused("'embd', of the alternatives in the rule 'Freeze({embd,head}.*)',", Rules.Freeze("{embd,head}.*"));
+        Refused("'embd', of the alternatives in the rule 'Only({head,embd}.*)',", Rules.Only("{head,embd}.*", o => o));
+        Refused("'nrom', of the alternatives in '{nrom,head}.*' of the rule 'LayerDecay(0.5, encoder.layers.{i}.**)',", Rules.LayerDecay(0.5, "encoder.layers.{i}.**", last: "{nrom,head}.*"));
+        Refused("'decodr', of the alternatives in the rule '{encoder,decodr}.layers.*.**',", Rules.For("{encoder,decodr}.layers.*.**", o => o));
+        using var optional = new AdamW(Rules.NoDecayOnVectors().LayerDecay(0.5, "encoder.layers.{i}.**", last: "{nrom,head}.*").Optional().Of(parameters));
+        Assert.StartsWith("'decodr', of the alternatives in the rule '{encoder,decodr}.**', finds no parameter.",
+            Assert.Throws<ArgumentException>(() => new OptimizerRules().Use("{encoder,decodr}.**", p => new AdamW(p)).Otherwise(p => new SGD(p)).Combine(parameters)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Long_texts_are_cut()
+    {
+        string pattern = new('x', 20_000);
+        Assert.True(Assert.Throws<ArgumentException>(() => Rules.For(pattern, o => o).Of(parameters)).Message.Length < 700);
+        Assert.True(Assert.Throws<ArgumentException>(() => Rules.LayerDecay(0.5, pattern)).Message.Length < 700);
+        Assert.True(Assert.Throws<ArgumentException>(() => Rules.For(new Regex(pattern), o => o).Of(parameters)).Message.Length < 700);
+    }
+
+    [Fact]
     public void Optional_is_the_last_rule_only()
     {
         Refused("The rule 'b' finds no parameter.", Rules.For("a", o => o).Optional().For("b", o => o));

@@ -28,6 +28,20 @@ public class ThawTests
     }
 
     [Fact]
+    public void What_came_together_while_they_were_frozen_is_no_gradient_of_their_first_step()
+    {
+        var parameters = Model.Encoder(1);
+        using var optimizer = new AdamW(rules.Of(parameters));
+        Model.Give(parameters); // a hundred backward passes: nothing zeroes the gradients of what is frozen
+        optimizer.AddParameterGroups(rules.Thaw("encoder.**").Of(parameters));
+        Assert.Equal("embed.tokens embed.positions head.weight head.bias", string.Join(' ', parameters.Where(p => p.HasGradient).Select(p => p.Name)));
+        var (thawed, still) = (parameters.Single(p => p.Name == "encoder.layers.0.linear.weight"), parameters.Single(p => p.Name == "head.weight"));
+        optimizer.Step();
+        Assert.All(thawed.Values.ToArray(), x => Assert.Equal(0, x));
+        Assert.Contains(still.Values.ToArray(), x => x != 0);
+    }
+
+    [Fact]
     public void Other_rules_may_let_parameters_go_and_parameters_be_new()
     {
         var parameters = Model.Encoder(2);

@@ -175,6 +175,19 @@ public partial class FoundRateTests
         Assert.Equal(before, optimizer.StateDict().ToString());
     }
 
+    [Fact]
+    public void Rules_that_give_groups_rates_of_their_own_are_refused_when_the_optimizer_is_made()
+    {
+        Parameter[] parameters = [Parameter.Of("p", Start(0)), Parameter.Of("q", Start(1))];
+        var error = Assert.Throws<ArgumentException>("groups", () => new Prodigy(new GroupRules<ProdigyOptions>().For("q", o => o with { LearningRate = 0.5 }).Of(parameters)));
+        Assert.StartsWith("All groups of Prodigy share one estimate, so their rates must be the same, or 0, but that of group 1 differs", error.Message, StringComparison.Ordinal);
+        ParameterGroup<DAdaptAdamOptions>[] groups = [new(parameters[..1]), new(parameters[1..], o => o with { D0 = 0.5 })];
+        for (int attempt = 0; attempt < 2; attempt++) // the first leaves the groups free for another
+            Assert.Contains("D0", Assert.Throws<ArgumentException>("groups", () => new DAdaptAdam(groups)).Message, StringComparison.Ordinal);
+        using var still = new Prodigy(new GroupRules<ProdigyOptions>().For("q", o => o with { LearningRate = 0 }).Of(parameters));
+        Assert.Equal(2, still.ParameterGroups.Count);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void A_group_that_is_added_later_shares_the_estimate(string name)

@@ -81,11 +81,11 @@ public class OptionResumeTests
     }
 
     [Fact]
-    public void The_keys_are_PyTorchs_and_the_option()
+    public void The_keys_are_PyTorchs_the_option_and_the_groups_names()
     {
         using var optimizer = Decays(0.3, 0.4);
         var state = OptionScheduler.Over(optimizer, "weight_decay", o => new CosineAnnealingLR(o, 9)).StateDict();
-        Assert.Equal("option T_max eta_min base_lrs last_epoch _step_count _is_initial _get_lr_called_within_step _last_lr", string.Join(' ', state.Keys));
+        Assert.Equal("option T_max eta_min base_lrs last_epoch _step_count _is_initial _get_lr_called_within_step _last_lr param_names", string.Join(' ', state.Keys));
         Assert.Equal("weight_decay", state.GetString("option"));
         Assert.Equal([0.3, 0.4], state.GetDoubles("base_lrs"));
     }

@@ -278,7 +278,7 @@ public class OptionSchedulerTests
     {
         using SGD optimizer = Decays(0.3), other = Decays(0.3);
         var (rate, decay, follower) = (new StepLR(optimizer, 3), OptionScheduler.Over(optimizer, "weight_decay", o => new StepLR(o, 3)), OptionScheduler.FollowRate(optimizer, "weight_decay"));
-        foreach (var options in new TrainingStepOptions[] { new() { Schedulers = [rate, decay, follower] }, new() { Schedulers = new List<LRScheduler> { rate } }, new() { Schedulers = new[] { rate } } })
+        foreach (var options in new TrainingStepOptions[] { new() { Schedulers = [rate, decay] }, new() { Schedulers = [rate, follower] }, new() { Schedulers = new List<LRScheduler> { rate } }, new() { Schedulers = new[] { rate } } })
             _ = new TrainingStep(optimizer, options);
         var error = Assert.Throws<ArgumentException>(() => new TrainingStep(optimizer, new() { Schedulers = [follower, rate] }));
         Assert.Contains("The schedule of 'weight_decay' follows the rate, so it must come after StepLR", error.Message, StringComparison.Ordinal);

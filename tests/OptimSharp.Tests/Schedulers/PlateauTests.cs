@@ -83,7 +83,7 @@ public class PlateauTests
         Near([0.05, 0.03], Rates(optimizer));
         list.Step(1);
         var error = Assert.Throws<InvalidOperationException>(() => list.Step(1));
-        Assert.Contains("none for group 1", error.Message, StringComparison.Ordinal);
+        Assert.Contains("none for one that was added later", error.Message, StringComparison.Ordinal);
         Near([0.05, 0.03], Rates(optimizer));
     }
 

@@ -13,7 +13,7 @@ internal sealed unsafe partial class DynamicMap
     /// <summary>The decades, with zero's and 1's.</summary>
     public const int Pieces = 9;
 
-    /// <summary>Numbers smaller than it have the code of zero.</summary>
+    /// <summary>Smaller numbers are as this one: zeros, and in the map without a sign the smallest above it.</summary>
     public const float Smallest = 1f / (1 << 30);
 
     /// <summary>For numbers with a sign, and for numbers ≥ 0.</summary>
@@ -47,7 +47,7 @@ internal sealed unsafe partial class DynamicMap
             }
             else
             {
-                Offsets[k] = Lasts[k] = k == 0 ? 0 : 255 - zero;
+                Offsets[k] = Lasts[k] = k > 0 ? 255 - zero : isSigned ? 0 : 1; // an average of squares that became zero would make a long step
             }
             // The edge is next to the middle between this decade's last value and the next's first: its lowest four bits are the decade's number.
             int last = zero + (int)Lasts[k];

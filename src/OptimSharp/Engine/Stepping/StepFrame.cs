@@ -107,7 +107,7 @@ internal sealed class StepFrame
     {
         if (isFirst)
             Measures?.Open(gradients);
-        bool goesOn = Decide(gradients);
+        bool goesOn = Decide(gradients, measures: isFirst);
         if (isFirst && goesOn)
             Measure(gradients, isAll: true);
         if (goesOn)
@@ -225,7 +225,7 @@ internal sealed class StepFrame
             HostKernel<AverageRule<float>, float>.Run(averageOfFloats, taken, first, last, wide);
     }
 
-    bool Decide(GradientPass gradients)
+    bool Decide(GradientPass gradients, bool measures = true)
     {
         if (!double.IsPositiveInfinity(Change.Limit) && gradients.FindComplex() is { } complex)
             throw new InvalidOperationException(Gradients.ComplexLimit(complex));
@@ -238,7 +238,7 @@ internal sealed class StepFrame
         var order = new NormOrder(Order);
         var stored = Change with { Limit = double.PositiveInfinity }; // by value is clipped last
         Norm = gradients.Norm(order, stored);
-        if (Order == 2)
+        if (Order == 2 && measures)
             Measures?.TakeGradients(gradients, isAll: true);
         if (SkipsNotFinite || IsScaled)
             NotFinite = gradients.FindNotFinite(order, stored);
