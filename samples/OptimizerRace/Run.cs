@@ -121,7 +121,7 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
 
     Point Measure(Network model, Optimizer[] optimizers)
     {
-        long bytes = optimizers.Sum(o => Bytes(o.StateDict()["state"])), count = model.parameters().Sum(p => p.numel());
+        long bytes = optimizers.SelectMany(o => o.ParameterGroups.SelectMany(g => g.Parameters).Select(o.StateOf)).Distinct().Sum(state => state?.Bytes ?? 0), count = model.parameters().Sum(p => p.numel());
         using var _ = no_grad();
         using var scope = contender.Testing?.Invoke(optimizers[0]);
         double loss = 0, right = 0;
@@ -136,12 +136,4 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
         (sum, recent) = (0, 0);
         return point;
     }
-
-    static long Bytes(object? state) => state switch
-    {
-        TensorData tensor => tensor.Count * (tensor.ElementType == ElementType.Float64 ? sizeof(double) : sizeof(float)),
-        StateDict dict => dict.Sum(entry => Bytes(entry.Value)),
-        IEnumerable<object?> list => list.Sum(Bytes),
-        _ => 0,
-    };
 }

@@ -36,8 +36,8 @@ public sealed class ParameterState
     /// <summary>Whether there is nothing in it.</summary>
     public bool IsEmpty => Step == 0 && tensors.Count == 0 && scalars.Count == 0 && lists.Count == 0;
 
-    /// <summary>The memory of its tensors.</summary>
-    internal long Bytes
+    /// <summary>The bytes that its tensors take.</summary>
+    public long Bytes
     {
         get
         {
