@@ -6,7 +6,7 @@ namespace OptimSharp.Tests.Packing;
 /// <summary>Numbers in few bits: what codes stand for, and which code a number gets.</summary>
 public unsafe class CodecTests
 {
-    static readonly StateDict Fixture = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.ckpt"));
+    static readonly StateDict Fixture = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.torch"));
 
     public static TheoryData<string> Formats => [.. Enum.GetNames<BlockFormat>().Where(name => name != nameof(BlockFormat.None))];
 

@@ -97,7 +97,7 @@ public class PackedStateTests
     [Fact]
     public void AdamW_in_8_bits_steps_as_in_PyTorch()
     {
-        var saved = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.ckpt")).GetDict("adamw");
+        var saved = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.torch")).GetDict("adamw");
         float[] values = ((TensorData)saved["start"]!).ToArray<float>();
         var w = Parameter.Of("w", values);
         using var optimizer = new AdamW([w], new() { LearningRate = 1e-2, WeightDecay = 0.1, StatePrecision = StatePrecision.Dynamic8 });
@@ -214,7 +214,7 @@ public class PackedStateTests
     [InlineData(false, 2048)] // before 0.44
     public void States_of_bitsandbytes_are_read(bool nested, int block)
     {
-        var saved = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.ckpt"));
+        var saved = Checkpoint.Load(Path.Combine(GoldenFiles.RepositoryRoot(), "tests", "fixtures", "packed", "packed.torch"));
         var adamw = saved.GetDict("adamw");
         var w = Parameter.Of("w", ((TensorData)adamw["start"]!).ToArray<float>());
         var tensors = new StateDict();
