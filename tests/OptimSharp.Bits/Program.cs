@@ -26,7 +26,7 @@ foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerS
 {
     foreach (var precision in Enum.GetValues<StatePrecision>().Where(p => p > StatePrecision.Parameter))
     {
-        var subject = new Subject(OptimizerSamples.Create(optimizer, OptimizerSamples.OptionSets(optimizer)[0]),
+        var subject = new Subject(OptimizerSamples.Create(optimizer, OptimizerSamples.SmallStateOptionSets(optimizer).First()),
             new() { Elementwise = false, ElementTypes = [ElementType.Float32, ElementType.BFloat16], StatePrecisions = [precision] });
         ulong hash = 0;
         foreach (var setting in subject.Settings)

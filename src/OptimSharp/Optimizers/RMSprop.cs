@@ -36,6 +36,10 @@ public sealed record RMSpropOptions : OptimizerOptions
 
     /// <inheritdoc/>
     protected override bool AllowsInfinity => true; // as PyTorch
+
+    /// <inheritdoc/>
+    protected override (string Option, string Problem)? CheckTogether() => !Centered || StatePrecision <= StatePrecision.Parameter ? null
+        : (nameof(StatePrecision), $"StatePrecision must be {nameof(StatePrecision.Compute)} or {nameof(StatePrecision.Parameter)} with Centered, which takes one average from another, but is {StatePrecision}");
 }
 
 /// <summary>RMSprop: gradients divided by their running root mean square.</summary>

@@ -82,6 +82,10 @@ public static class OptimizerSamples
     public static IReadOnlyList<KeyValuePair<string, object?>[]> OptionSets(Type optimizer) =>
         FromGoldens.Value.TryGetValue(optimizer.Name, out var found) ? [.. found.Dense.Values.Where((_, i) => i % (IsElementwise(optimizer) ? 1 : 4) == 0)] : [];
 
+    /// <summary>Those that go with state in few bits.</summary>
+    public static IEnumerable<KeyValuePair<string, object?>[]> SmallStateOptionSets(Type optimizer) =>
+        OptionSets(optimizer).Where(set => !set.Any(option => option.Key == "centered" && true.Equals(option.Value)));
+
     /// <summary>The distinct sets of options in the optimizer's golden cases with sparse gradients.</summary>
     public static IReadOnlyList<KeyValuePair<string, object?>[]> SparseOptionSets(Type optimizer) =>
         FromGoldens.Value.TryGetValue(optimizer.Name, out var found) ? [.. found.Sparse.Values] : [];
