@@ -8,7 +8,7 @@ namespace OptimSharp.Cuda.Tests;
 sealed class CLibrary : IDisposable
 {
     /// <summary>What a compiler is told so that the bits are the host's.</summary>
-    public static readonly string[] Exact = ["-O3", "-ffp-contract=off"];
+    public static readonly string[] Exact = ["-O3", "-ffp-contract=off", "-frounding-math"];
 
     readonly string folder = Directory.CreateTempSubdirectory("optimsharp-c-").FullName;
     readonly List<nint> libraries = [];

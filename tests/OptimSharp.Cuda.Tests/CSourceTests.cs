@@ -14,13 +14,15 @@ public class CSourceTests(ITestOutputHelper output)
         output.WriteLine(StepComparison.OfAll(RecordedSteps.All, library.Run));
     }
 
-    [Fact]
-    public void Rules_that_are_drawn_have_the_hosts_bits() => DrawnFormula.Any.Array[80].Sample(formulas =>
+    [Theory]
+    [InlineData("000f6xctbMYb")]
+    [InlineData("000f6xctbMY3")] // 0 − |x|, of which GCC 12 makes −|x|, unless it is told that rounding matters
+    public void Rules_that_are_drawn_have_the_hosts_bits(string seed) => DrawnFormula.Any.Array[80].Sample(formulas =>
     {
         RecordedStep[] steps = [.. formulas.SelectMany(DrawnFormula.StepsOf)];
         using var library = new CLibrary(steps, CLibrary.Exact);
         StepComparison.OfAll(steps, library.Run);
-    }, iter: 1, threads: 1);
+    }, seed: DrawnFormula.SeedOf(seed), iter: 1, threads: 1);
 
     [Fact]
     public void An_operation_that_is_another_one_shows()

@@ -24,6 +24,9 @@ sealed record DrawnFormula(DrawnFormula.Line[] Lines, int Param, int Step, int S
     /// <summary>Any.</summary>
     public static readonly Gen<DrawnFormula> Any = Gen.Select(line.Array[1, 25], any, any, any, any, (lines, param, step, s0, s1) => new DrawnFormula(lines, param, step, s0, s1));
 
+    /// <summary>What is drawn begins from this; from anything, time and again, when OPTIMSHARP_DRAW is set.</summary>
+    public static string? SeedOf(string seed) => Environment.GetEnvironmentVariable("OPTIMSHARP_DRAW") is null ? seed : null;
+
     public void Update<L, T>(ref Cell<L> x)
         where L : struct, ILane<L, T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>

@@ -11,7 +11,7 @@ public class PtxSourceTests(ITestOutputHelper output)
     public void Every_rule_with_all_options_and_types_has_the_hosts_bits() => output.WriteLine(StepComparison.OfAll(RecordedSteps.All, new InterpretedDevice().Run, some: 31, more: 4096));
 
     [Fact]
-    public void Rules_that_are_drawn_have_the_hosts_bits() => DrawnFormula.Any.Sample(formula => StepComparison.OfAll([.. DrawnFormula.StepsOf(formula)], new InterpretedDevice().Run, more: 1024), iter: 200);
+    public void Rules_that_are_drawn_have_the_hosts_bits() => DrawnFormula.Any.Sample(formula => StepComparison.OfAll([.. DrawnFormula.StepsOf(formula)], new InterpretedDevice().Run, more: 1024), seed: DrawnFormula.SeedOf("000f6xctbMYc"), iter: 200);
 
     [Fact]
     public void An_operation_that_is_another_one_shows()

@@ -5,7 +5,7 @@ namespace OptimSharp.Engine;
 
 /// <summary>
 /// Writes a recorded rule as C: to read it, and to compile it where there is nothing better. With a compiler that keeps to IEEE 754 and does not fuse
-/// (<c>-ffp-contract=off</c>) it gives the bits of the host's lanes, but which NaN it is.
+/// (<c>-ffp-contract=off -frounding-math</c>) it gives the bits of the host's lanes, but which NaN it is.
 /// </summary>
 internal sealed class CSource
 {
