@@ -192,7 +192,8 @@ public sealed class ParameterState
         {
             var (key, old) = tensors[i];
             var format = old is PackedTensor packed && precision.IsInBlocks() ? packed.Format : BlockFormat.None;
-            var moved = parameter.Backend.CreateState(parameter, old.Shape, precision.TypeFor(parameter.ElementType), format);
+            bool isExact = precision == StatePrecision.BFloat16 && old.Type != ElementType.BFloat16; // was not rounded, and is not now
+            var moved = parameter.Backend.CreateState(parameter, old.Shape, (isExact ? StatePrecision.Compute : precision).TypeFor(parameter.ElementType), format);
             var values = new double[old.Numbers];
             old.CopyTo(values);
             moved.CopyFrom(values);

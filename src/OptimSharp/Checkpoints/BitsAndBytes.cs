@@ -27,7 +27,7 @@ public static class BitsAndBytes
             foreach (var (name, value) in from)
             {
                 bool packed = PackedState.Is(value);
-                if (!packed && (value is not TensorData { Count: > 1 } || name == StateEntry.Step.Key))
+                if (!packed && (value is not TensorData || name == StateEntry.Step.Key))
                     to[name] = value;
                 else if (++number > 2)
                     throw new StateDictException(from.PathTo(name), "is a third tensor, but bitsandbytes' states have two");
@@ -67,12 +67,12 @@ public static class BitsAndBytes
 
     static void Add(StateDict packed, StateDict to, int number)
     {
-        if (packed.GetString("precision") != nameof(StatePrecision.Dynamic8))
-            throw new StateDictException(packed.PathTo("precision"), $"must be {nameof(StatePrecision.Dynamic8)} for bitsandbytes, but is {packed.GetString("precision")}");
-        var codes = (TensorData)packed["codes"]!;
-        to[$"state{number}"] = new TensorData(codes.Storage, ElementType.UInt8, [.. packed.GetList("shape").Select(size => (long)size!)]);
-        to[$"qmap{number}"] = packed["qmap"];
-        to[$"absmax{number}"] = packed["scale"];
+        if (packed.GetString(PackedState.Precision) is var precision && precision != nameof(StatePrecision.Dynamic8))
+            throw new StateDictException(packed.PathTo(PackedState.Precision), $"must be {nameof(StatePrecision.Dynamic8)} for bitsandbytes, but is {precision}");
+        var codes = (TensorData)packed[PackedState.Codes]!;
+        to[$"state{number}"] = new TensorData(codes.Storage, ElementType.UInt8, [.. packed.GetList(PackedState.Shape).Select(size => (long)size!)]);
+        to[$"qmap{number}"] = packed[PackedState.Map];
+        to[$"absmax{number}"] = packed[PackedState.Scale];
     }
 
     /// <summary>Codes as state dicts of ours have them, where blocks and values are ours; else numbers.</summary>

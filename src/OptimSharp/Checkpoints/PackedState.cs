@@ -8,7 +8,8 @@ namespace OptimSharp;
 /// </summary>
 internal static unsafe class PackedState
 {
-    const string Codes = "codes", Scale = "scale", Map = "qmap", Precision = "precision", Signed = "signed", Shape = "shape";
+    public const string Codes = "codes", Scale = "scale", Map = "qmap", Precision = "precision", Shape = "shape";
+    const string Signed = "signed";
 
     static readonly TensorData[] Maps = [.. Enum.GetValues<BlockFormat>().Select(MapOf)];
 
