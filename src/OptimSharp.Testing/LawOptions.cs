@@ -25,6 +25,9 @@ public sealed record LawOptions
     /// </summary>
     public IReadOnlyList<StatePrecision>? StatePrecisions { get; init; }
 
+    /// <summary>How bfloat16 parameters are kept; null, the default: as the optimizer has it. With <see cref="ParameterPrecision.Stochastic"/>, say that it is not <see cref="Elementwise"/>: elements' places count.</summary>
+    public ParameterPrecision? ParameterPrecision { get; init; }
+
     /// <summary>
     /// How many elements each parameter has, ≥ 0; matrices may get some fewer. Null, the default: sizes of each law's own, around the widths of registers
     /// and, for <see cref="OptimizerLaws.Threads"/>, large enough for several threads to take part.

@@ -62,6 +62,8 @@ public abstract class ClosureOptimizer<[DynamicallyAccessedMembers(DynamicallyAc
 
     bool IsWide => Array.Exists(Parameters, p => p.ElementType.Compute() == ElementType.Float64);
 
+    internal sealed override bool CanKeepParameters => false;
+
     internal sealed override StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
         new HostTensor([Parameters.Sum(p => p.Numbers)], IsWide ? ElementType.Float64 : ElementType.Float32);
 

@@ -41,6 +41,8 @@ public abstract partial class Optimizer
                 PartOf(group).CheckKind(match);
                 if ((BlockFormats.Refusal(match, group.CurrentOptions.StatePrecision) ?? BlockFormats.RefusalOfPlace(match, group.CurrentOptions.StatePrecision)) is { } refusal)
                     throw new ArgumentException(refusal, nameof(parameters));
+                if (ParameterStorage.Refusal(PartOf(group), match, group.CurrentOptions.ParameterPrecision) is { } unkept)
+                    throw new ArgumentException(unkept, nameof(parameters));
             }
         }
         Parameter[] taken = [.. old.Select(p => byName[p.Name])], besides = [.. OfOthers()];

@@ -122,6 +122,13 @@ public abstract partial class Optimizer
     /// <summary>What is remembered of a parameter, in PyTorch's order.</summary>
     internal abstract IReadOnlyList<StateEntry> EntriesOf(Parameter parameter);
 
+    /// <summary>The same with what keeps the parameter itself (<see cref="ParameterPrecision"/>).</summary>
+    internal IReadOnlyList<StateEntry> AllEntriesOf(Parameter parameter) =>
+        parameter.ElementType == ElementType.BFloat16 && CanKeepParameters ? [.. EntriesOf(parameter), .. ParameterStorage.Entries] : EntriesOf(parameter);
+
+    /// <summary>Whether parameters can be kept in another way than to nearest: whether rules alone write them.</summary>
+    internal virtual bool CanKeepParameters => true;
+
     /// <summary>The name of a group's count of steps, which counts for its parameters where their states have none.</summary>
     internal virtual string CountOfGroup => StateEntry.Step.Key;
 

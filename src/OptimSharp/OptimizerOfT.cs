@@ -137,6 +137,8 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
     {
         if ((BlockFormats.Refusal(parameter, options.StatePrecision) ?? BlockFormats.RefusalOfPlace(parameter, options.StatePrecision)) is { } refusal)
             throw new ArgumentException(refusal, nameof(parameter));
+        if (ParameterStorage.Refusal(this, parameter, options.ParameterPrecision) is { } unkept)
+            throw new ArgumentException(unkept, nameof(parameter));
         CheckParameter(parameter, (TOptions)options);
     }
 

@@ -25,6 +25,12 @@ public abstract record OptimizerOptions
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
     /// <summary>
+    /// How bfloat16 parameters are kept from step to step. By <see cref="ParameterPrecision.Nearest"/>, the default and PyTorch's way, an update that is smaller than half of a number's last bit is lost; by the others none is. It
+    /// says nothing for parameters of other types.
+    /// </summary>
+    public ParameterPrecision ParameterPrecision { get; init; }
+
+    /// <summary>
     /// Whether an option that nothing bounds may be infinite. Default false: only those that say so (<see cref="OptionAttribute.AllowsInfinity"/>). PyTorch takes an infinite rate or decay, so its own optimizers do here,
     /// too.
     /// </summary>

@@ -141,10 +141,11 @@ public sealed class ParameterState
         return i >= 0;
     }
 
-    internal void Add(string key, StateTensor tensor, StatePrecision precision)
+    /// <summary>Adds a tensor that is kept in a precision; null: in a type of its own.</summary>
+    internal void Add(string key, StateTensor tensor, StatePrecision? precision)
     {
         tensors.Add((key, tensor));
-        Precision = precision;
+        Precision = precision ?? Precision;
     }
 
     internal void Set(string key, double value)
@@ -166,7 +167,7 @@ public sealed class ParameterState
         return -1;
     }
 
-    /// <summary>Forgets a tensor, or a list of matrices, that a failed step had made.</summary>
+    /// <summary>Forgets what a failed step had made. Nothing happens when it is not there.</summary>
     internal void Remove(string key)
     {
         int i = tensors.FindIndex(t => t.Key == key);
@@ -174,13 +175,18 @@ public sealed class ParameterState
         {
             tensors[i].Tensor.Dispose();
             tensors.RemoveAt(i);
-            if (tensors.Count == 0)
+            if (tensors.TrueForAll(t => ParameterStorage.IsOwn(t.Key)))
                 Precision = null;
-            return;
         }
-        i = lists.FindIndex(l => l.Key == key);
-        lists[i].Tensors.ForEach(tensor => tensor.Dispose());
-        lists.RemoveAt(i);
+        else if (lists.FindIndex(l => l.Key == key) is >= 0 and var k)
+        {
+            lists[k].Tensors.ForEach(tensor => tensor.Dispose());
+            lists.RemoveAt(k);
+        }
+        else if (IndexOfScalar(key) is >= 0 and var n)
+        {
+            scalars.RemoveAt(n);
+        }
     }
 
     /// <summary>
@@ -188,6 +194,7 @@ public sealed class ParameterState
     /// </summary>
     internal void MoveTo(Parameter parameter, StatePrecision precision)
     {
+        ParameterStorage.Forget(this); // it belongs to memory that stays behind
         for (int i = 0; i < tensors.Count; i++)
         {
             var (key, old) = tensors[i];

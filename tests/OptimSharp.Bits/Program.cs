@@ -34,5 +34,17 @@ foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerS
         Console.WriteLine($"{optimizer.Name} {precision} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
     }
 }
+foreach (var optimizer in OptimizerDriver.PublicOptimizers.Where(t => OptimizerSamples.StepsAlone(t) && OptimizerSamples.TakesDenseGradients(t) && OptimizerSamples.Types(t).Contains(ElementType.BFloat16)))
+{
+    foreach (var kept in new[] { ParameterPrecision.Stochastic(7), ParameterPrecision.Compensated, ParameterPrecision.Split })
+    {
+        var subject = new Subject(OptimizerSamples.Create(optimizer, OptimizerSamples.SmallStateOptionSets(optimizer).First()),
+            new() { Elementwise = false, ElementTypes = [ElementType.BFloat16], ParameterPrecision = kept });
+        ulong hash = 0;
+        foreach (var setting in subject.Settings)
+            hash = hash * 1099511628211 + Trial.Run(setting, [67, 1030]).Hash();
+        Console.WriteLine($"{optimizer.Name} {kept} {hash.ToString("x16", CultureInfo.InvariantCulture)}");
+    }
+}
 foreach (var (name, hash) in MatrixBits.All())
     Console.WriteLine($"{name} {hash.ToString("x16", CultureInfo.InvariantCulture)}");

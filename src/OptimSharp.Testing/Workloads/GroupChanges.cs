@@ -18,6 +18,9 @@ internal abstract class GroupChanges
     /// <summary>Lets all groups keep their state in this precision, from their first step on.</summary>
     public abstract void SetPrecision(Optimizer optimizer, StatePrecision precision);
 
+    /// <summary>Lets all groups keep bfloat16 parameters so.</summary>
+    public abstract void SetPrecision(Optimizer optimizer, ParameterPrecision precision);
+
     /// <summary>Adds a group that has the defaults with another rate.</summary>
     public abstract void AddGroup(Optimizer optimizer, IEnumerable<Parameter> parameters, double rate);
 }
@@ -31,17 +34,29 @@ sealed class GroupChanges<TOptions> : GroupChanges
             group.Options = group.Options with { StatePrecision = precision };
     }
 
+    public override void SetPrecision(Optimizer optimizer, ParameterPrecision precision)
+    {
+        foreach (var group in ((Optimizer<TOptions>)optimizer).ParameterGroups)
+            group.Options = group.Options with { ParameterPrecision = precision };
+    }
+
     public override void AddGroup(Optimizer optimizer, IEnumerable<Parameter> parameters, double rate)
     {
         var typed = (Optimizer<TOptions>)optimizer;
-        var precision = typed.ParameterGroups[0].Options.StatePrecision;
-        typed.AddParameterGroup(new(parameters, defaults => defaults with { LearningRate = rate, StatePrecision = precision }));
+        var (state, kept) = (typed.ParameterGroups[0].Options.StatePrecision, typed.ParameterGroups[0].Options.ParameterPrecision);
+        typed.AddParameterGroup(new(parameters, defaults => defaults with { LearningRate = rate, StatePrecision = state, ParameterPrecision = kept }));
     }
 }
 
 sealed class CombinedChanges : GroupChanges
 {
     public override void SetPrecision(Optimizer optimizer, StatePrecision precision)
+    {
+        foreach (var part in ((CombinedOptimizer)optimizer).Optimizers)
+            For(part).SetPrecision(part, precision);
+    }
+
+    public override void SetPrecision(Optimizer optimizer, ParameterPrecision precision)
     {
         foreach (var part in ((CombinedOptimizer)optimizer).Optimizers)
             For(part).SetPrecision(part, precision);

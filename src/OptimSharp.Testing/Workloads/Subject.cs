@@ -58,6 +58,8 @@ internal sealed class Subject
     {
         var made = create(parameters) ?? throw new ArgumentException("No optimizer was made: the function returned null.", nameof(parameters));
         GroupChanges.For(made).SetPrecision(made, precision);
+        if (Options.ParameterPrecision is { } kept)
+            GroupChanges.For(made).SetPrecision(made, kept);
         return made;
     }
 

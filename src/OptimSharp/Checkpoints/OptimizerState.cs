@@ -20,7 +20,7 @@ internal static class OptimizerState
             foreach (var parameter in group.Parameters)
             {
                 if (part.StateOf(parameter) is { } state)
-                    states.Add(id, Save(state, part.EntriesOf(parameter)));
+                    states.Add(id, Save(state, part.AllEntriesOf(parameter)));
                 ids.Add(id++);
             }
             var saved = new StateDict();

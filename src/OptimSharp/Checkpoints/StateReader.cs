@@ -17,7 +17,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     /// <exception cref="StateDictException">An entry is of no use at all; or it does not fit, and that is to be refused.</exception>
     public string? Read(Parameter parameter, StateDict from, StateDict group, StatePrecision precision, ParameterState state)
     {
-        var entries = optimizer.EntriesOf(parameter);
+        var entries = optimizer.AllEntriesOf(parameter);
         if (BitsAndBytes.Is(from))
             from = BitsAndBytes.Translate(from, entries);
         bool isOfUse = false;
@@ -62,7 +62,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     var (tensor, misfit) = ReadTensor(parameter, from, entry, key, from[key], precision);
                     if (tensor is null)
                         return misfit;
-                    state.Add(key, tensor, precision);
+                    state.Add(key, tensor, entry.Type is null ? precision : null);
                     break;
                 case StateKind.Tensors:
                     var tensors = state.AddList(key);

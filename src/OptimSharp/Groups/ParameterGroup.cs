@@ -195,7 +195,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     internal override OptimizerOptions? AsMade => asMade;
 
     internal override object? ValueIn(OptimizerOptions options, string key) =>
-        key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString() : Option(key).Get(options);
+        key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString() : key == nameof(OptimizerOptions.ParameterPrecision) ? options.ParameterPrecision.ToString() : Option(key).Get(options);
 
     internal override double Nearest(string key, double value) => Option(key).Nearest(value);
 

@@ -28,7 +28,7 @@ public readonly ref struct ParameterStep<T>
     public ElementType ElementType => entry.Type;
 
     /// <summary>Rounds what PyTorch stores in the middle of a step.</summary>
-    public Rounding<T> Rounding => new((entry.Precision == StatePrecision.Parameter ? StatePrecision.Parameter : StatePrecision.Compute).TypeFor(entry.Type));
+    public Rounding<T> Rounding => new((entry.Precision == StatePrecision.Parameter && entry.Kept is null ? StatePrecision.Parameter : StatePrecision.Compute).TypeFor(entry.Type));
 
     /// <summary>Counts the step when it succeeds, and gives its number: 1 for the parameter's first. The state has <see cref="StateEntry.Step"/>.</summary>
     /// <exception cref="InvalidOperationException">The optimizer's state has no <see cref="StateEntry.Step"/>.</exception>

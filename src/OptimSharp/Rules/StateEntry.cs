@@ -89,6 +89,12 @@ public sealed class StateEntry
 
     internal StateKind Kind { get; }
 
+    /// <summary>The type of the numbers; null when precision and parameter say it.</summary>
+    internal ElementType? Type { get; private init; }
+
+    /// <summary>A tensor of the parameter's shape with numbers of this type, which a parameter may lack.</summary>
+    internal static StateEntry OfType(string key, ElementType type) => new(key, StateKind.Tensor, optional: true) { Type = type, Range = StateRange.Exact };
+
     /// <summary>Whether it is declared in the same way.</summary>
     internal bool IsLike(StateEntry other) => ReferenceEquals(this, other)
         || (Kind, IsOptional, Shape, Initial, Range, StartsAsParameter) == (other.Kind, other.IsOptional, other.Shape, other.Initial, other.Range, other.StartsAsParameter);
@@ -97,6 +103,8 @@ public sealed class StateEntry
     internal StateTensor Create(Parameter parameter, StatePrecision precision)
     {
         var shape = parameter.Shape;
+        if (Type is { } own)
+            return parameter.Backend.CreateState(parameter, shape, own);
         var type = (Range == StateRange.Exact && precision != StatePrecision.Parameter ? StatePrecision.Compute : precision).TypeFor(parameter.ElementType);
         var format = BlockFormats.Of(this, parameter, precision);
         int needed = Shape switch { StateShape.Rows => 1, StateShape.Columns => 2, _ => 0 };

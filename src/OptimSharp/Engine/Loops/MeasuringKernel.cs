@@ -50,10 +50,13 @@ internal static unsafe class MeasuringKernel<TRule, T>
         if (work.Slots is { } slots)
         {
             var block = HostKernel<TRule, T>.BlockOf(memory, Block);
-            Storage.Load(at.Param, work.ParamType, (T*)block.Param, count);
+            if (work.Kept is { } kept)
+                kept.Load((BFloat16*)at.Param, from, (float*)block.Param, count);
+            else
+                Storage.Load(at.Param, work.ParamType, (T*)block.Param, count);
             Storage.Load(at.Grad, work.GradType, (T*)block.Grad, count);
             MixedKernel<TRule, T>.Load(slots, from, ref block, count);
-            if (work.ParamType == type)
+            if (work.ParamType == type || work.Kept is not null)
                 Measure<Off>(rule, block, sixteen, count, sums, wide);
             else
                 Measure<On>(rule, block, sixteen, count, sums, wide);

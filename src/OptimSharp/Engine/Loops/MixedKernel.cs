@@ -6,7 +6,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// Runs a rule over parameters whose states are kept in several ways, or in blocks of few bits: what is not stored as it is computed goes through a block in the first-level cache. A rule never knows.
+/// Runs a rule over parameters that are kept otherwise than to nearest, or whose states are kept in several ways or in blocks of few bits: what is not stored as it is computed goes through a block in the first-level cache. A rule never knows.
 /// </summary>
 internal static unsafe class MixedKernel<TRule, T>
     where TRule : struct, IUpdateRule<T>
@@ -20,6 +20,7 @@ internal static unsafe class MixedKernel<TRule, T>
     {
         var type = Storage.Of<T>();
         bool inPlace = work.ParamType == type, gradInPlace = work.GradType == type;
+        var kept = work.Kept; // then numbers are single, whatever is stored
         int paramSize = work.ParamType.Size(), gradSize = work.GradType.Size();
         T* memory = stackalloc T[(2 + TRule.Slots) * Block];
         var slots = work.Slots!;
@@ -29,6 +30,8 @@ internal static unsafe class MixedKernel<TRule, T>
             var block = HostKernel<TRule, T>.BlockOf(memory, Block);
             if (inPlace)
                 block.Param = param;
+            else if (kept is not null)
+                kept.Load((BFloat16*)param, from, (float*)block.Param, n);
             else
                 Storage.Load(param, work.ParamType, (T*)block.Param, n);
             if (gradInPlace)
@@ -36,10 +39,12 @@ internal static unsafe class MixedKernel<TRule, T>
             else
                 Storage.Load(grad, work.GradType, (T*)block.Grad, n);
             Load(slots, from, ref block, n);
-            int done = wide && Vector512.IsHardwareAccelerated && Vector<T>.Count < Vector512<T>.Count ? inPlace ? Wide<Off>(rule, block, n) : Wide<On>(rule, block, n) : 0;
+            int done = wide && Vector512.IsHardwareAccelerated && Vector<T>.Count < Vector512<T>.Count ? inPlace || kept is not null ? Wide<Off>(rule, block, n) : Wide<On>(rule, block, n) : 0;
             if (done < n)
-                Rest(rule, block, done, n, wide, inPlace);
-            if (!inPlace)
+                Rest(rule, block, done, n, wide, inPlace || kept is not null);
+            if (kept is not null)
+                kept.Save((float*)block.Param, (BFloat16*)param, from, n);
+            else if (!inPlace)
                 Storage.Save((T*)block.Param, param, work.ParamType, n);
             if (TRule.Slots > 0) Save(slots[0], from, block.S0, n);
             if (TRule.Slots > 1) Save(slots[1], from, block.S1, n);
@@ -82,10 +87,10 @@ internal static unsafe class MixedKernel<TRule, T>
         return i;
     }
 
-    static void Rest(in TRule rule, in Streams block, int done, int count, bool wide, bool inPlace)
+    static void Rest(in TRule rule, in Streams block, int done, int count, bool wide, bool isExact)
     {
         var at = block.Behind((nint)done * sizeof(T));
-        if (inPlace)
+        if (isExact)
             ElementwiseKernel<TRule, T>.Run<Off>(rule, at, count - done, wide);
         else
             ElementwiseKernel<TRule, T>.Run<On>(rule, at, count - done, wide);

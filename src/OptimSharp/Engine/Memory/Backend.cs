@@ -77,6 +77,9 @@ internal struct RuleStates
 {
     public StateTensor? S0, S1, S2, S3, S4, S5;
 
+    /// <summary>How the parameter itself is kept; null: as it is stored.</summary>
+    public ParameterStorage? Kept;
+
     /// <summary>Another one whenever a parameter's rule is given other tensors than in its last step.</summary>
     public int Version;
 

@@ -119,7 +119,7 @@ internal static unsafe class Storage
         }
     }
 
-    const nint Piece = 1 << 20;
+    public const int Piece = 1 << 20;
 
     static void Widen(void* source, ElementType type, Span<float> destination)
     {

@@ -15,13 +15,13 @@ internal unsafe struct SlotStorage
     /// <summary>The type of plain numbers.</summary>
     public ElementType Type;
 
-    /// <summary>How each of a rule's states is kept; null when all are plain numbers of one type, which is the parameter's or the one computed in.</summary>
+    /// <summary>How each of a rule's states is kept; null when all are plain numbers of one type, which is the parameter's or the one computed in, and the parameter is kept as it is stored.</summary>
     /// <param name="states">The states.</param>
     /// <param name="parameter">The type of the parameter's numbers.</param>
     /// <param name="reused">An array for the result; null for a new one.</param>
     public static SlotStorage[]? Of(in RuleStates states, ElementType parameter, SlotStorage[]? reused)
     {
-        if (!states.HasBlocks && !(states.S0 is { Type: ElementType.BFloat16 } && parameter == ElementType.Float32) && IsLike(states.S1, states.S0) && IsLike(states.S2, states.S0) && IsLike(states.S3, states.S0) && IsLike(states.S4, states.S0) && IsLike(states.S5, states.S0))
+        if (!states.HasBlocks && states.Kept is null && !(states.S0 is { Type: ElementType.BFloat16 } && parameter == ElementType.Float32) && IsLike(states.S1, states.S0) && IsLike(states.S2, states.S0) && IsLike(states.S3, states.S0) && IsLike(states.S4, states.S0) && IsLike(states.S5, states.S0))
             return null;
         var slots = reused ?? new SlotStorage[6];
         slots[0] = Of(states.S0);

@@ -220,6 +220,7 @@ internal sealed partial class StepContext
         if (TRule.Slots > 3) all.S3 = ElementwiseState(ref entry, states[3]);
         if (TRule.Slots > 4) all.S4 = ElementwiseState(ref entry, states[4]);
         if (TRule.Slots > 5) all.S5 = ElementwiseState(ref entry, states[5]);
+        all.Kept = entry.Kept;
         all.Version = TRule.Slots > 3 ? ++version : entry.StatesVersion; // the first three are remembered
         bool twice = TRule.Slots > 1 && all.S0 == all.S1 || TRule.Slots > 2 && (all.S2 == all.S0 || all.S2 == all.S1);
         if (twice || TRule.Slots > 3 && HasTwice([all.S0, all.S1, all.S2, all.S3, all.S4, all.S5], TRule.Slots))

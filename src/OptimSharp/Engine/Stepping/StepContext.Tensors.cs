@@ -42,7 +42,7 @@ internal sealed partial class StepContext
     {
         Give(ref entry);
         entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
-        RuleStates all = default;
+        RuleStates all = new() { Kept = entry.Kept };
         List<StateTensor>? l0 = null, l1 = null;
         int tensors = 0, lists = 0;
         foreach (var state in states)

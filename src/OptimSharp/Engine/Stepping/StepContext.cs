@@ -15,11 +15,13 @@ internal sealed partial class StepContext
     internal struct Entry
     {
         public Parameter Parameter;
+        public uint Place; // in its optimizer
         public ElementType Type;
         public bool OnHost; // its rules run on this process's memory
         public ParameterState? State; // null before its first step with a gradient
         public StateSlot S0, S1, S2;
-        public int StatesVersion; // another one when a slot has another tensor
+        public ParameterStorage? Kept; // how the parameter itself is kept; null: as it is stored
+        public int StatesVersion; // another one when a slot has another tensor, or the parameter is kept otherwise
 
         // In this step:
         public bool Present; // it has a gradient
@@ -98,6 +100,7 @@ internal sealed partial class StepContext
     {
         (group.HasFloat, group.HasDouble) = (false, false);
         string? refusal = of.Optimizer.WhyRefused(sparse: false, group.Source);
+        var kept = group.Source.CurrentOptions.ParameterPrecision;
         foreach (ref var entry in entries.AsSpan(group.First, group.Last - group.First))
         {
             if (!entry.Present)
@@ -117,9 +120,39 @@ internal sealed partial class StepContext
                     sparse.Add(new());
                 (entry.Rows = sparse[sparseCount++]).Collect(entry.Parameter, rows);
             }
-            if (entry.State is null && !of.States!.TryGetValue(entry.Parameter.Identity, out entry.State))
-                of.States.Add(entry.Parameter.Identity, entry.State = new ParameterState());
+            if (entry.State is null)
+                FindState(of, ref entry);
+            if (kept.Keeping != ParameterKeeping.Nearest || entry.Kept is not null)
+                Keep(of, ref entry, kept);
         }
+    }
+
+    static void FindState(in Part of, ref Entry entry)
+    {
+        if (!of.States!.TryGetValue(entry.Parameter.Identity, out entry.State))
+            of.States.Add(entry.Parameter.Identity, entry.State = new ParameterState());
+        else if (entry.Type == ElementType.BFloat16)
+            entry.Kept = ParameterStorage.Find(entry.State);
+    }
+
+    /// <summary>Has the parameter kept as its group's options say.</summary>
+    unsafe void Keep(in Part of, ref Entry entry, ParameterPrecision precision)
+    {
+        if (ParameterStorage.Refusal(of.Optimizer, entry.Parameter, precision) is { } refusal)
+            throw new InvalidOperationException(refusal);
+        if (entry.Type != ElementType.BFloat16)
+            return;
+        if ((entry.Kept?.Keeping ?? ParameterKeeping.Nearest) != precision.Keeping)
+        {
+            string? key;
+            fixed (byte* values = &entry.Memory.Values.Start)
+                entry.Kept = ParameterStorage.Change(precision, entry.State!, entry.Parameter, (BFloat16*)values, out key);
+            if (key is not null)
+                made.Add((entry.State!, key));
+            entry.StatesVersion = ++version;
+        }
+        if (entry.Kept is StochasticStorage stochastic)
+            (stochastic.Seed, stochastic.Stream) = (precision.Seed, StochasticStorage.StreamOf(entry.Parameter, entry.Place));
     }
 
     /// <summary>Makes the entries anew when groups, parameters or states were exchanged since the last step.</summary>
@@ -141,12 +174,15 @@ internal sealed partial class StepContext
             }
         }
         entries = new Entry[count];
-        foreach (ref var group in groupsOf.AsSpan())
+        foreach (ref var of in parts.AsSpan())
         {
-            for (int j = group.First; j < group.Last; j++)
+            for (int i = of.First, first = groupsOf[i].First; i < of.Last; i++)
             {
-                var parameter = group.Parameters[j - group.First];
-                entries[j] = new() { Parameter = parameter, Type = parameter.ElementType, OnHost = parameter.Backend is HostBackend };
+                for (int j = groupsOf[i].First; j < groupsOf[i].Last; j++)
+                {
+                    var parameter = groupsOf[i].Parameters[j - groupsOf[i].First];
+                    entries[j] = new() { Parameter = parameter, Place = (uint)(j - first), Type = parameter.ElementType, OnHost = parameter.Backend is HostBackend };
+                }
             }
         }
     }
@@ -229,6 +265,8 @@ internal sealed partial class StepContext
                 continue;
             if (counts && entry.Counts)
                 entry.State!.Step++;
+            if (counts && entry.Ruled)
+                entry.Kept?.EndStep(entry.State!);
             if (!entry.Memory.IsPlain)
                 entry.Parameter.EndStep();
             entry.Present = false;

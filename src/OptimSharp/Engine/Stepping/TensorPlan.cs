@@ -85,7 +85,10 @@ internal sealed class TensorPlan
                 T* param = inPlace ? (T*)values : math.Ops.Take<T>(count), grad = inPlace ? (T*)gradient : math.Ops.Take<T>(count);
                 if (!inPlace && onHost)
                 {
-                    Storage.Load(values, parameter.ElementType.Real(), param, count);
+                    if (target.States.Kept is { } kept)
+                        kept.LoadAll((BFloat16*)values, (float*)param, count);
+                    else
+                        Storage.Load(values, parameter.ElementType.Real(), param, count);
                     Storage.Load(gradient, parameter.ElementType.Real(), grad, count);
                 }
                 else if (!inPlace)
@@ -114,7 +117,9 @@ internal sealed class TensorPlan
                 Close(target.States.S3, x.S3);
                 Close(target.States.S4, x.S4);
                 Close(target.States.S5, x.S5);
-                if (!inPlace && onHost)
+                if (target.States.Kept is { } keeping)
+                    keeping.SaveAll((float*)param, (BFloat16*)values, count);
+                else if (!inPlace && onHost)
                     Storage.Save(param, values, parameter.ElementType.Real(), count);
                 else if (!inPlace)
                     parameter.Write(param);

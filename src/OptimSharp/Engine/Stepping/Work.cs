@@ -10,9 +10,10 @@ internal unsafe struct Work
     public ElementType ParamType, GradType, StateType; // real ones: a complex element is two elements here
     public nint Count;
 
-    /// <summary>Not null: states of a parameter are not all of one plain type. How each is kept, by slots.</summary>
+    /// <summary>Not null: states of a parameter are not all of one plain type, or it is <see cref="Kept"/>. How each is kept, by slots.</summary>
     public SlotStorage[]? Slots;
     public bool HasBlocks; // one of them is kept in blocks: then parts begin where blocks do
+    public ParameterStorage? Kept; // how the parameter itself is kept; null: as it is stored
 
     /// <summary>
     /// Not null: <see cref="Grad"/> is for these rows of parameter and state only, and <see cref="Count"/> is the number of their elements.
@@ -66,6 +67,7 @@ internal unsafe struct Work
         S0 = slots > 0 ? entry.S0.Tensor : null,
         S1 = slots > 1 ? entry.S1.Tensor : null,
         S2 = slots > 2 ? entry.S2.Tensor : null,
+        Kept = entry.Kept,
         Version = entry.StatesVersion,
     }));
 
@@ -80,6 +82,7 @@ internal unsafe struct Work
             version = states.Version,
             Slots = slots,
             HasBlocks = states.HasBlocks,
+            Kept = states.Kept,
             S0 = Start(states.S0),
             S1 = Start(states.S1),
             S2 = Start(states.S2),
