@@ -24,6 +24,8 @@ var combined = new Command("combined", "Two optimizers combined, beside the same
 combined.SetAction(result => Combined.Run(result.GetValue(seconds)));
 var smallState = new Command("small-state", "Steps with state in few bits, beside the same with state in single precision.") { seconds };
 smallState.SetAction(result => SmallState.Run(result.GetValue(seconds)));
+var halves = new Command("halves", "Steps of bfloat16 parameters, kept in all ways, beside the same in single precision.") { seconds };
+halves.SetAction(result => SmallState.RunHalves(result.GetValue(seconds)));
 var all = new Command("all", "The engine's parts by themselves, with BenchmarkDotNet.");
 all.SetAction(_ => EngineBenchmarks.Run());
-return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, combined, smallState, all, checkpoints }.Parse(args).Invoke();
+return new RootCommand("OptimSharp's benchmarks. Run them with -c Release on an idle machine.") { compare, table, scaling, matrices, combined, smallState, halves, all, checkpoints }.Parse(args).Invoke();

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using OptimSharp.Engine;
 
 namespace OptimSharp;
 
@@ -93,6 +94,8 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
         fixed (BFloat16* from = source)
         fixed (float* to = destination)
         {
+            for (; Vector512.IsHardwareAccelerated && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+                KeptNearest.Load512(from + i, null).Store(to + i);
             for (; Vector.IsHardwareAccelerated && i <= source.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
             {
                 var (low, high) = Load(from + i);
@@ -111,6 +114,8 @@ public readonly struct BFloat16 : IEquatable<BFloat16>
         fixed (float* from = source)
         fixed (BFloat16* to = destination)
         {
+            for (; Vector512.IsHardwareAccelerated && i <= source.Length - Vector512<float>.Count; i += Vector512<float>.Count)
+                KeptNearest.Store512(Vector512.Load(from + i), to + i, null);
             for (; Vector.IsHardwareAccelerated && i <= source.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
                 Store(Vector.Load(from + i), Vector.Load(from + i + Vector<float>.Count), to + i);
         }

@@ -46,6 +46,11 @@ internal static unsafe class HostKernel<TRule, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Range(in TRule rule, in Work work, byte* p, byte* g, nint from, nint gradFrom, nint count, bool wide)
     {
+        if (work.Kept is not null)
+        {
+            Kept(rule, work, p, g, from, gradFrom, count, wide);
+            return;
+        }
         if (work.Slots is not null)
         {
             MixedKernel<TRule, T>.Run(rule, work, p + from * work.ParamType.Size(), g + gradFrom * work.GradType.Size(), from, count, wide);
@@ -59,16 +64,51 @@ internal static unsafe class HostKernel<TRule, T>
         }
         else
         {
-            if (typeof(T) == typeof(float) && wide && Vector.IsHardwareAccelerated
-                && work.ParamType == ElementType.BFloat16 && work.GradType == ElementType.BFloat16 && (TRule.Slots == 0 || work.StateType == type))
+            if (typeof(T) == typeof(float) && wide && Vector.IsHardwareAccelerated && work.ParamType == ElementType.BFloat16 && work.GradType == ElementType.BFloat16)
             {
-                nint done = TRule.Slots > 0 // where state is float, nothing is rounded but the parameter in the end
-                    ? BFloat16Kernel<TRule, T>.Run<Off>(rule, at, count)
-                    : BFloat16Kernel<TRule, T>.Run<On>(rule, at, count);
+                nint done = TRule.Slots == 0 ? BFloat16Kernel<TRule, T>.Run<On, KeptNearest>(rule, at, null, count)
+                    : work.StateType == type ? BFloat16Kernel<TRule, T>.Run<Off, KeptNearest>(rule, at, null, count) // nothing is rounded but the parameter in the end
+                    : BFloat16Kernel<TRule, T>.RunAll<On, KeptNearest>(rule, at, null, count);
                 at = at.Behind<TRule, T>(work, done);
                 count -= done;
             }
             Staged(rule, work, at, count, wide);
+        }
+    }
+
+    /// <summary>The same for parameters that are kept otherwise than to nearest: in registers where gradients are bfloat16 and states float.</summary>
+    static void Kept(in TRule rule, in Work work, byte* p, byte* g, nint from, nint gradFrom, nint count, bool wide)
+    {
+        if (work.Kept is PairedStorage { Beside: var beside } && wide && Vector.IsHardwareAccelerated && work.GradType == ElementType.BFloat16 && TypeOfStates(work) is { } states)
+        {
+            var at = StreamsOf(work, p, g, from, gradFrom);
+            bool splits = work.Kept.Keeping == ParameterKeeping.Split, single = states == ElementType.Float32;
+            nint done = (splits, single) switch
+            {
+                (true, true) => BFloat16Kernel<TRule, T>.Run<Off, KeptSplit>(rule, at, beside + from, count),
+                (true, false) => BFloat16Kernel<TRule, T>.RunAll<Off, KeptSplit>(rule, at, beside + from, count),
+                (false, true) => BFloat16Kernel<TRule, T>.Run<Off, KeptCompensated>(rule, at, beside + from, count),
+                _ => BFloat16Kernel<TRule, T>.RunAll<Off, KeptCompensated>(rule, at, beside + from, count),
+            };
+            from += done;
+            gradFrom += done;
+            count -= done;
+        }
+        MixedKernel<TRule, T>.Run(rule, work, p + from * work.ParamType.Size(), g + gradFrom * work.GradType.Size(), from, count, wide);
+
+        // Single, bfloat16, or null: of several kinds.
+        static ElementType? TypeOfStates(in Work work)
+        {
+            if (work.HasBlocks)
+                return null;
+            var slots = work.Slots.AsSpan(0, TRule.Slots);
+            var type = slots.Length > 0 ? slots[0].Type : ElementType.Float32;
+            foreach (ref var slot in slots)
+            {
+                if (slot.Type != type)
+                    return null;
+            }
+            return type is ElementType.Float32 or ElementType.BFloat16 ? type : null;
         }
     }
 

@@ -75,17 +75,15 @@ internal abstract unsafe class ParameterStorage
             _ => null,
         };
         made = null;
-        if (old is not null && kept is SplitStorage or CompensatedStorage)
+        if (old is not null && kept is PairedStorage)
             Convert(old, kept, values, (nint)parameter.Count);
         if (old is not null)
             Forget(state);
         switch (kept)
         {
-            case SplitStorage split:
-                state.Add(made = Remainder.Key, split.Remainders, null);
-                break;
-            case CompensatedStorage compensated:
-                state.Add(made = Compensation.Key, compensated.Compensations, null);
+            case PairedStorage paired:
+                made = kept is SplitStorage ? Remainder.Key : Compensation.Key;
+                state.Add(made, paired.Tensor, null);
                 break;
             case StochasticStorage:
                 state.Set(RoundingStep.Key, 0);

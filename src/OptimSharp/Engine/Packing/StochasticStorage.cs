@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace OptimSharp.Engine;
 
@@ -49,6 +51,13 @@ internal sealed unsafe class StochasticStorage(string key, ulong step) : Paramet
     public static void Round(float* from, uint* random, BFloat16* stored, int count)
     {
         int i = 0;
+        for (; Vector512.IsHardwareAccelerated && i <= count - Vector512<float>.Count; i += Vector512<float>.Count)
+        {
+            var x = Vector512.Load(from + i);
+            var bits = x.AsUInt32();
+            var rounded = Vector512.ConditionalSelect(Vector512.Equals(x, x).AsUInt32(), (bits + Vector512.Load(random + i)) >>> 16, (bits >>> 16) | Vector512.Create(0x40u));
+            Avx512F.ConvertToVector256UInt16(rounded).Store((ushort*)stored + i);
+        }
         for (; Vector.IsHardwareAccelerated && i <= count - Vector<ushort>.Count; i += Vector<ushort>.Count)
         {
             int j = i + Vector<uint>.Count;
