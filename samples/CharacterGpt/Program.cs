@@ -22,7 +22,7 @@ static int Run(Options options)
         stop.Cancel();
     };
 
-    using var corpus = new Corpus(Network.Context);
+    using var corpus = new Corpus(Gpt.Context);
     using var run = new Training(options, corpus);
     using var checkpoints = new CheckpointDirectory(options.Checkpoints.FullName, new() { KeepLast = 2, Name = "gpt" });
     if (options.Resume && checkpoints.LoadLatest() is { } saved && run.LoadStateDict(saved) is { } other)

@@ -14,7 +14,7 @@ static class Recipe
     {
         // Queries, keys and values are three maps in one matrix.
         var matrices = new GroupRules<MuonOptions>()
-            .For("layers.*.attention.weight", o => o with { Splits = [Network.Width, Network.Width, Network.Width] });
+            .For("layers.*.attention.weight", o => o with { Splits = [Gpt.Width, Gpt.Width, Gpt.Width] });
         var rest = new GroupRules<AdamWOptions>()
             .NoDecayOnVectors()
             .For("{tokens,positions}.weight", o => o with { WeightDecay = 0 });

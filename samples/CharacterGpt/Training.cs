@@ -18,10 +18,10 @@ sealed class Training : IDisposable
 
     readonly Options options;
     readonly Corpus corpus;
-    readonly Network model;
+    readonly Gpt model;
     readonly CombinedOptimizer optimizer;
     readonly SequentialLR scheduler;
-    readonly AveragedModel<Network> average;
+    readonly AveragedModel<Gpt> average;
     readonly TrainingStep step;
     readonly int seldom;
 
@@ -76,7 +76,7 @@ sealed class Training : IDisposable
         foreach (long[] some in chosen.Chunk(BatchSize))
         {
             using var scope = NewDisposeScope();
-            sum += Loss(corpus.HeldOut.index_select(0, tensor(some)), from: Network.Context / 2).item<float>() * some.Length;
+            sum += Loss(corpus.HeldOut.index_select(0, tensor(some)), from: Gpt.Context / 2).item<float>() * some.Length;
         }
         return sum / chosen.Length;
     }
@@ -92,7 +92,7 @@ sealed class Training : IDisposable
         for (int i = 0; i < count; i++)
         {
             using var scope = NewDisposeScope();
-            var scores = model.forward(tensor(numbers.TakeLast(Network.Context).Select(n => (long)n).ToArray()).unsqueeze(0))[0, -1];
+            var scores = model.forward(tensor(numbers.TakeLast(Gpt.Context).Select(n => (long)n).ToArray()).unsqueeze(0))[0, -1];
             numbers.Add((int)scores.div(temperature).softmax(0).multinomial(1).item<long>());
         }
         return corpus.Text(numbers);
@@ -141,7 +141,7 @@ sealed class Training : IDisposable
     Tensor Loss(Tensor windows, int from)
     {
         using var scope = NewDisposeScope();
-        var scores = model.forward(windows.narrow(1, 0, Network.Context)).narrow(1, from, Network.Context - from);
-        return nn.functional.cross_entropy(scores.reshape(-1, corpus.Characters), windows.narrow(1, from + 1, Network.Context - from).reshape(-1)).MoveToOuterDisposeScope();
+        var scores = model.forward(windows.narrow(1, 0, Gpt.Context)).narrow(1, from, Gpt.Context - from);
+        return nn.functional.cross_entropy(scores.reshape(-1, corpus.Characters), windows.narrow(1, from + 1, Gpt.Context - from).reshape(-1)).MoveToOuterDisposeScope();
     }
 }

@@ -74,8 +74,8 @@ static class Contenders
     static Contender WithAdamW<TOptions>(Func<IReadOnlyList<Parameter>, TOptions, Optimizer> make, Func<TOptions, TOptions>? change = null) where TOptions : OptimizerOptions, new() =>
         new(NameOf<TOptions>(), new TOptions().LearningRate, (parameters, multiple) =>
         [
-            make([.. parameters.Where(p => Network.HiddenMatrices.Contains(p.Name))], Multiplied(change, multiple)),
-            new AdamW([.. parameters.Where(p => !Network.HiddenMatrices.Contains(p.Name))], Multiplied<AdamWOptions>(null, multiple)),
+            make([.. parameters.Where(p => ConvolutionalNetwork.HiddenMatrices.Contains(p.Name))], Multiplied(change, multiple)),
+            new AdamW([.. parameters.Where(p => !ConvolutionalNetwork.HiddenMatrices.Contains(p.Name))], Multiplied<AdamWOptions>(null, multiple)),
         ]);
 
     /// <summary>One that averages instead of a schedule, and is tested at the average.</summary>

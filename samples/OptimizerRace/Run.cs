@@ -23,7 +23,7 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
     public IReadOnlyList<Point>? Go(Action computed, CancellationToken cancelled)
     {
         manual_seed(seed);
-        using var model = new Network(training.Size);
+        using var model = new ConvolutionalNetwork(training.Size);
         var optimizers = contender.Make(model.Parameters(), multiple);
         try
         {
@@ -63,7 +63,7 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
         }
     }
 
-    void Step(Network model, Optimizer[] optimizers, Action computed)
+    void Step(ConvolutionalNetwork model, Optimizer[] optimizers, Action computed)
     {
         using var scope = NewDisposeScope();
         var (images, labels) = NextBatch();
@@ -91,7 +91,7 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
         steps++;
     }
 
-    double Gradient(Network model, Optimizer[] optimizers, Tensor images, Tensor labels, Action computed)
+    double Gradient(ConvolutionalNetwork model, Optimizer[] optimizers, Tensor images, Tensor labels, Action computed)
     {
         using var scope = NewDisposeScope();
         foreach (var optimizer in optimizers)
@@ -119,7 +119,7 @@ sealed class Run(Options options, Contender contender, double multiple, int seed
         return (training.Pixels.index_select(0, index), training.Labels.index_select(0, index));
     }
 
-    Point Measure(Network model, Optimizer[] optimizers)
+    Point Measure(ConvolutionalNetwork model, Optimizer[] optimizers)
     {
         long bytes = optimizers.SelectMany(o => o.ParameterGroups.SelectMany(g => g.Parameters).Select(o.StateOf)).Distinct().Sum(state => state?.Bytes ?? 0), count = model.parameters().Sum(p => p.numel());
         using var _ = no_grad();

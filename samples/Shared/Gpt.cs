@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 namespace OptimSharp.Samples;
 
 /// <summary>A small GPT: characters in, the scores of the next ones out. Its head has the weights of its embedding.</summary>
-sealed class Network : Module<Tensor, Tensor>
+sealed class Gpt : Module<Tensor, Tensor>
 {
     public const int Layers = 6, Context = 64, Width = 96;
     const int Heads = 4;
@@ -19,7 +19,7 @@ sealed class Network : Module<Tensor, Tensor>
     readonly Linear head;
 
     /// <param name="characters">How many different ones there are.</param>
-    public Network(int characters) : base(nameof(Network))
+    public Gpt(int characters) : base(nameof(Gpt))
     {
         tokens = Embedding(characters, Width);
         head = Linear(Width, characters, hasBias: false);

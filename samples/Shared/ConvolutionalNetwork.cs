@@ -5,7 +5,7 @@ using static TorchSharp.torch.nn;
 namespace OptimSharp.Samples;
 
 /// <summary>A small convolutional network without normalisation, which would hide what rates do: grey images in, the scores of ten classes out.</summary>
-sealed class Network : Module<Tensor, Tensor>
+sealed class ConvolutionalNetwork : Module<Tensor, Tensor>
 {
     readonly Conv2d conv1 = Conv2d(1, 16, kernel_size: 3, padding: 1);
     readonly Conv2d conv2 = Conv2d(16, 32, kernel_size: 3, padding: 1);
@@ -14,7 +14,7 @@ sealed class Network : Module<Tensor, Tensor>
     readonly Linear output = Linear(64, Digits.Classes);
 
     /// <param name="size">How many pixels an image is wide and high.</param>
-    public Network(int size) : base(nameof(Network))
+    public ConvolutionalNetwork(int size) : base(nameof(ConvolutionalNetwork))
     {
         hidden = Linear(32 * (size / 4) * (size / 4), 64);
         RegisterComponents();
