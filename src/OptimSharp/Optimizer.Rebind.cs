@@ -38,6 +38,8 @@ public abstract partial class Optimizer
                     throw new ArgumentException($"The optimizer's parameter {parameter} has no match of its name.", nameof(parameters));
                 if (!match.Shape.SequenceEqual(parameter.Shape))
                     throw new ArgumentException($"Parameter {parameter} can't be replaced by {match}: the shape differs.", nameof(parameters));
+                if (match.IsMeta && !parameter.IsMeta)
+                    throw new ArgumentException($"Parameter {parameter} can't be replaced by one that is meta: its numbers and its state would be lost.", nameof(parameters));
                 PartOf(group).CheckKind(match);
                 if ((BlockFormats.Refusal(match, group.CurrentOptions.StatePrecision) ?? BlockFormats.RefusalOfPlace(match, group.CurrentOptions.StatePrecision)) is { } refusal)
                     throw new ArgumentException(refusal, nameof(parameters));

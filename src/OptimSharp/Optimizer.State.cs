@@ -22,6 +22,7 @@ public abstract partial class Optimizer
     {
         using var turn = Turn.Enter("StateDict", within: Stage.Before | Stage.Evaluating | Stage.After, Stage.Before);
         CheckHeld("StateDict");
+        CheckMemory("StateDict");
         StateSaving?.Invoke(this, EventArgs.Empty);
         Turn.Check();
         var state = OptimizerState.Save(this);
@@ -49,6 +50,7 @@ public abstract partial class Optimizer
         ArgumentNullException.ThrowIfNull(options);
         using var turn = Turn.Enter("LoadStateDict", within: Stage.Before | Stage.After, Stage.Before);
         CheckHeld("LoadStateDict");
+        CheckMemory("LoadStateDict");
         if (StateLoading is { } handlers)
         {
             state = state.Clone();

@@ -42,16 +42,14 @@ public sealed class ParameterState
         get
         {
             long bytes = 0;
-            foreach (var (_, tensor) in tensors)
+            foreach (var (_, tensor) in AllTensors)
                 bytes += tensor.Bytes;
-            foreach (var (_, list) in lists)
-            {
-                foreach (var tensor in list)
-                    bytes += tensor.Bytes;
-            }
             return bytes;
         }
     }
+
+    /// <summary>The tensors, and those of its lists, with their names.</summary>
+    internal IEnumerable<(string Key, StateTensor Tensor)> AllTensors => tensors.Concat(lists.SelectMany(list => list.Tensors, (list, tensor) => (list.Key, tensor)));
 
     /// <summary>A copy of a tensor's elements, row by row. A complex element is two numbers: real part, imaginary part.</summary>
     /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>

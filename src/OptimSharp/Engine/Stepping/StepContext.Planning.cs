@@ -55,7 +55,7 @@ internal sealed partial class StepContext
         var tensor = declared.Create(parameter, precision);
         state.Add(declared.Key, tensor, precision);
         made.Add((state, declared.Key));
-        if (declared.StartsAsParameter)
+        if (declared.StartsAsParameter && !isMeta)
             parameter.CopyTo(tensor);
         else if (initial != 0)
             tensor.Fill(initial);
@@ -98,6 +98,8 @@ internal sealed partial class StepContext
     {
         if (gradientNorm is { } known)
             return known;
+        if (isMeta)
+            return 1;
         double dense = GradientNorm(sparse: false, Frame?.Change ?? GradientChange.None), rows = GradientNorm(sparse: true, GradientChange.None);
         gradientNorm = double.Hypot(dense, rows);
         return gradientNorm.Value;
@@ -169,7 +171,8 @@ internal sealed partial class StepContext
         zeros.Clear();
         var trial = rule;
         trial.Take(new(zeros, default, 1)); // when rows are measured, some are changed already: what a rule can't have is told now
-        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
+        if (!isMeta)
+            entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
         var target = TargetOf<TRule, T>(ref entry, states, byRow: true);
         if (Frame?.Measures is not null) // rows cut its chunks
         {

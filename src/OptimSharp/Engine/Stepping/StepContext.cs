@@ -102,7 +102,7 @@ internal sealed partial class StepContext
         {
             if (!entry.Present)
                 continue;
-            if ((entry.Memory.Rows is null ? refusal : of.Optimizer.WhyRefused(sparse: true, group.Source)) is { } reason)
+            if (!isMeta && (entry.Memory.Rows is null ? refusal : of.Optimizer.WhyRefused(sparse: true, group.Source)) is { } reason)
                 throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
             entry.GradType = entry.Type;
             entry.Precision = group.Source.CurrentOptions.StatePrecision;
