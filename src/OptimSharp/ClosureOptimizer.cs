@@ -78,7 +78,7 @@ public abstract class ClosureOptimizer<[DynamicallyAccessedMembers(DynamicallyAc
         foreach (var entry in StateEntries())
         {
             if (entry.Kind == StateKind.Tensor)
-                state.Add(entry.Key, new MetaTensor([numbers], type), StatePrecision.Compute);
+                state.Add(entry.Key, new MetaTensor([numbers], type), NamedPrecisions.Compute);
             if (entry.Kind is not (StateKind.Tensors or StateKind.Numbers))
                 continue;
             int count = LongestList(entry, ParameterGroups[0].Options) ?? throw new InvalidOperationException($"{GetType().Name} does not say how long its list '{entry}' gets ({nameof(LongestList)}), so its memory can't be planned.");

@@ -129,8 +129,8 @@ public sealed class ParameterState
         return null;
     }
 
-    /// <summary>What the tensors are kept in, those of one parameter all alike; null before there is one.</summary>
-    internal StatePrecision? Precision { get; private set; }
+    /// <summary>What the tensors are kept in: as options were when the first was made; null before there is one.</summary>
+    internal NamedPrecisions? Precisions { get; private set; }
 
     internal bool TryGetScalar(string key, out double value)
     {
@@ -139,10 +139,10 @@ public sealed class ParameterState
         return i >= 0;
     }
 
-    internal void Add(string key, StateTensor tensor, StatePrecision precision)
+    internal void Add(string key, StateTensor tensor, in NamedPrecisions precisions)
     {
         tensors.Add((key, tensor));
-        Precision = precision;
+        Precisions = precisions;
     }
 
     internal void Set(string key, double value)
@@ -173,7 +173,7 @@ public sealed class ParameterState
             tensors[i].Tensor.Dispose();
             tensors.RemoveAt(i);
             if (tensors.Count == 0)
-                Precision = null;
+                Precisions = null;
             return;
         }
         i = lists.FindIndex(l => l.Key == key);
@@ -184,11 +184,12 @@ public sealed class ParameterState
     /// <summary>
     /// Moves the tensors to another parameter's backend and type. Lists stay in host memory, matrices in the type computed in; those of a <see cref="ClosureOptimizer{TOptions}"/> as they are.
     /// </summary>
-    internal void MoveTo(Parameter parameter, StatePrecision precision)
+    internal void MoveTo(Parameter parameter, in NamedPrecisions precisions)
     {
         for (int i = 0; i < tensors.Count; i++)
         {
             var (key, old) = tensors[i];
+            var precision = precisions.Of(key);
             var format = old is PackedTensor packed && precision.IsInBlocks() ? packed.Format : BlockFormat.None;
             bool isExact = precision == StatePrecision.BFloat16 && old.Type != ElementType.BFloat16; // was not rounded, and is not now
             var moved = parameter.Backend.CreateState(parameter, old.Shape, (isExact ? StatePrecision.Compute : precision).TypeFor(parameter.ElementType), format);
@@ -198,7 +199,7 @@ public sealed class ParameterState
             tensors[i] = (key, moved);
             old.Dispose();
         }
-        Precision = precision;
+        Precisions = precisions;
         if (!hasMatrices)
             return;
         var type = parameter.ElementType.Compute();

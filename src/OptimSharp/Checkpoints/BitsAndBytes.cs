@@ -84,7 +84,7 @@ public static class BitsAndBytes
             foreach (int block in new[] { 256, 2048 }) // since version 0.44, and before
             {
                 if (scale.Count == (codes.Count + block - 1) / block)
-                    return (object?)(block == 256 ? PackedState.Of(codes, scale, values) : null) ?? Numbers(codes, values.ToArray<float>(), scale.ToArray<float>(), block);
+                    return (object?)(block == 256 ? PackedState.Of(codes, scale, values, codes.Shape.ToArray()) : null) ?? Numbers(codes, values.ToArray<float>(), scale.ToArray<float>(), block);
             }
             throw new StateDictException(tensors.PathTo($"absmax{number}"), $"must have a number for each block of 256, or of 2048, but has {scale.Count} for {codes.Count} codes");
         }

@@ -20,13 +20,14 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
 
     public static OptionDescriptor? Find(string key) => Options.FirstOrDefault(o => o.Key == key);
 
-    /// <summary>The keys of the options in which two records differ. <see cref="OptimizerOptions.StatePrecision"/>, which states don't have, is one by its name.</summary>
+    /// <summary>The keys of the options in which two records differ. <see cref="OptimizerOptions.StatePrecision"/> and <see cref="OptimizerOptions.StatePrecisionByName"/>, which states don't have, are ones by their names.</summary>
     public static IEnumerable<string> Difference(TOptions one, TOptions other) =>
     [
         .. from option in Options
            where OptionDescriptor.Text(option.Get(one)) != OptionDescriptor.Text(option.Get(other))
            select option.Key,
         .. one.StatePrecision == other.StatePrecision ? [] : (string[])[nameof(OptimizerOptions.StatePrecision)],
+        .. one.StatePrecisionByName.Equals(other.StatePrecisionByName) ? [] : (string[])[nameof(OptimizerOptions.StatePrecisionByName)],
     ];
 
     static bool isSound;

@@ -16,6 +16,12 @@ internal sealed partial class StepContext
 
     internal ref Entry this[int i] => ref entries[i];
 
+    ParameterGroup GroupOf(ref Entry entry)
+    {
+        int index = (int)(Unsafe.ByteOffset(ref entries[0], ref entry) / Unsafe.SizeOf<Entry>());
+        return Array.Find(groupsOf, group => group.First <= index && index < group.Last).Source;
+    }
+
     /// <summary>A state tensor of the parameter's shape; the slot remembers it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StateTensor State(ref Entry entry, ref StateSlot slot, StateEntry state)
@@ -48,12 +54,13 @@ internal sealed partial class StepContext
             return present;
         CheckDeclared(ref entry, declared);
         var parameter = entry.Parameter;
-        // All tensors of a parameter are kept alike, also when the option was changed after the first was made.
-        var precision = state.Precision ?? entry.Precision;
+        // Options that were changed after a parameter's first tensor was made are not those of its later ones.
+        var precisions = state.Precisions ?? GroupOf(ref entry).CurrentOptions.Precisions;
+        var precision = precisions.Of(declared.Key);
         if (BlockFormats.Refusal(parameter, precision) is { } refusal)
             throw new InvalidOperationException(refusal);
         var tensor = declared.Create(parameter, precision);
-        state.Add(declared.Key, tensor, precision);
+        state.Add(declared.Key, tensor, precisions);
         made.Add((state, declared.Key));
         if (declared.StartsAsParameter && !isMeta)
             parameter.CopyTo(tensor);
@@ -199,7 +206,7 @@ internal sealed partial class StepContext
     }
 
     static InvalidOperationException NoRows(in Entry entry, bool byRow) =>
-        new($"Parameter {entry.Parameter} has {(byRow ? "a rule that goes by row" : "a sparse gradient")}, but its state is kept in blocks ({nameof(StatePrecision)}.{entry.State!.Precision}), which rows would cut. Use another {nameof(StatePrecision)} for it.");
+        new($"Parameter {entry.Parameter} has {(byRow ? "a rule that goes by row" : "a sparse gradient")}, but its state is kept in blocks ({nameof(StatePrecision)}.{BlockFormats.PrecisionOf(entry.State!.AllTensors.First(t => t.Tensor.Format != BlockFormat.None).Tensor.Format)}), which rows would cut. Use another {nameof(StatePrecision)} for it.");
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StepFrame? FrameOf(ref Entry entry)
