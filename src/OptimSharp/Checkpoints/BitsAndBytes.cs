@@ -11,7 +11,8 @@ public static class BitsAndBytes
     const string Nested = "__bnb_optimizer_quant_state__";
 
     /// <summary>
-    /// A copy of an optimizer's state dict in bitsandbytes' layout, for its <c>load_state_dict</c>. State must be of single numbers or of <see cref="StatePrecision.Dynamic8"/>.
+    /// A copy of an optimizer's state dict in bitsandbytes' layout, for its <c>load_state_dict</c>. State must be of single numbers or of <see cref="StatePrecision.Dynamic8"/>. Groups get what it reads of all of them: <c>betas</c> (of SGD,
+    /// momentum and dampening), <c>eps</c>.
     /// </summary>
     /// <param name="state">An optimizer's state dict.</param>
     /// <exception cref="StateDictException">A parameter has more than two tensors, or one in another precision.</exception>
@@ -36,10 +37,25 @@ public static class BitsAndBytes
                 else
                     Add((StateDict)value!, tensors, number);
             }
+            if (!to.ContainsKey(StateEntry.Step.Key))
+                to[StateEntry.Step.Key] = 1L; // it counts in all; to the rules that need no count, any but 0 says that the state is there
             to[Nested] = tensors;
             states[key] = to;
         }
+        foreach (var group in made.GetDicts("param_groups"))
+            AddOptions(group);
         return made;
+    }
+
+    /// <summary>What it reads of every group, whatever the rule.</summary>
+    static void AddOptions(StateDict group)
+    {
+        if (!group.ContainsKey("betas"))
+            group["betas"] = group.ContainsKey("alpha") ? new StateTuple([group["alpha"], Or("momentum")]) : new StateTuple([Or("momentum"), Or("dampening")]); // RMSprop, SGD
+        group["eps"] = Or("eps");
+        group["weight_decay"] = Or("weight_decay");
+
+        object? Or(string key) => group.TryGetValue(key, out object? value) ? value : 0.0;
     }
 
     /// <summary>Whether a parameter's state is in the layout.</summary>
