@@ -48,5 +48,29 @@ public class MemoryReportTests
         Assert.Equal(optimizer.MemoryReport().Entries, planned.MemoryReport().Entries);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void States_have_precisions_by_name(bool byPointer)
+    {
+        using var tensor = ones(70, 60).requires_grad_();
+        using var plain = ones(70, 60).requires_grad_();
+        using var named = new AdamW([new TorchParameter(tensor, "w", byPointer)], new() { StatePrecisionByName = [("exp_avg", StatePrecision.BFloat16)] });
+        using var optimizer = new AdamW([new TorchParameter(plain, "w", byPointer)]);
+        foreach (int seed in (int[])[1, 2, 3])
+        {
+            random.manual_seed(seed);
+            tensor.grad = randn(70, 60);
+            plain.grad = tensor.grad.clone();
+            named.Step();
+            optimizer.Step();
+            Assert.Equal(plain.data<float>().ToArray(), tensor.data<float>().ToArray());
+            optimizer.LoadStateDict(named.StateDict()); // the same, but for what was rounded
+        }
+        Assert.Equal([new("BFloat16", 8400), new("Float32", 16800)], named.MemoryReport().StateByPrecision);
+        if (!byPointer)
+            Assert.Contains("is for parameters in host memory", Assert.Throws<ArgumentException>(() => new AdamW([new TorchParameter(tensor, "w", false)], new() { StatePrecisionByName = [("exp_avg", StatePrecision.Dynamic8)] })).Message, StringComparison.Ordinal);
+    }
+
     static (long, long, long) Sums(Optimizer optimizer) => optimizer.MemoryReport() is var report ? (report.ParameterBytes, report.GradientBytes, report.StateBytes) : default;
 }

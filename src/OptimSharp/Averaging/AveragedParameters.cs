@@ -33,6 +33,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     readonly StateTensor[] averages;
     readonly int parameterCount; // those after are buffers
     readonly AveragingOptions options;
+    readonly bool isPlan; // of parameters without memory
     readonly Turn turn;
 
     /// <param name="parameters">The parameters. Their names are the keys of the state; those without get their number.</param>
@@ -58,6 +59,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
             throw new ArgumentException($"{same.Count()} parameters have the name '{same.Key}': averages are kept by name.", nameof(parameters));
         if (live.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"Parameter {twice.First()} is there {twice.Count()} times.", nameof(parameters));
+        isPlan = Array.Exists(live, p => p.IsMeta);
         foreach (var parameter in live.Where(p => !p.IsMeta))
             parameter.Locate(); // throws when it can't be used
         averages = new StateTensor[live.Length];
@@ -203,10 +205,10 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
         var count = new MemoryCount();
         foreach (var average in averages)
             count.Add(MemoryUse.Copies, (turn.Owner as Lookahead)?.GetType().Name ?? nameof(AveragedParameters), null, turn.Owner is Lookahead ? "cached_params" : "averages", average);
-        return new(count.Entries, Array.Exists(live, p => p.IsMeta));
+        return new(count.Entries, isPlan);
     }
 
-    Turn.Inside Enter(string call, Stage within) => Array.Find(live, p => p.IsMeta) is { } meta ? throw MetaParameter.Refused(meta, call) : turn.Enter(call, within);
+    Turn.Inside Enter(string call, Stage within) => isPlan ? throw MetaParameter.Refused(Array.Find(live, p => p.IsMeta)!, call) : turn.Enter(call, within);
 
     /// <summary>What enters the average, and how many models.</summary>
     public override string ToString() => $"{Averaging} of {Count} models with {parameterCount} parameters";

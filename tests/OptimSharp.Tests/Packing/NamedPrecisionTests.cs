@@ -1,4 +1,3 @@
-using OptimSharp.Conformance.Workloads;
 using OptimSharp.Tests.Support;
 
 namespace OptimSharp.Tests.Packing;
