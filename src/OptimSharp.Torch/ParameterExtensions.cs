@@ -16,5 +16,8 @@ public static class ParameterExtensions
 
         /// <inheritdoc cref="Parameter.Of{T}(string, T*, ReadOnlySpan{long})"/>
         public static unsafe Parameter<T> Of<T>(string name, T* values, params ReadOnlySpan<long> shape) where T : unmanaged => Parameter.Of(name, values, shape);
+
+        /// <inheritdoc cref="Parameter.Meta"/>
+        public static Parameter Meta(string name, ReadOnlySpan<long> shape, ElementType type = ElementType.Float32) => Parameter.Meta(name, shape, type);
     }
 }

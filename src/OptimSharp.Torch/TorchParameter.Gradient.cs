@@ -22,9 +22,23 @@ public sealed unsafe partial class TorchParameter
         }
     }
 
+    internal override (long Count, long Bytes)? GradientSize
+    {
+        get
+        {
+            if (IsMeta || !HasGradient || Tensor.grad is not { is_sparse: true } sparse)
+                return base.GradientSize;
+            using var scope = torch.NewDisposeScope();
+            long indices = sparse.SparseIndices.numel(), count = sparse.SparseValues.numel();
+            return (count, indices * sizeof(long) + count * ElementType.Size());
+        }
+    }
+
     internal override bool BeginStep(GradientUse use, out HostMemory memory)
     {
         memory = default;
+        if (IsMeta)
+            throw MetaParameter.Refused(this, "Step");
         nint tensor = Handle, grad = LibTorchSharp.Grad(tensor);
         if (grad == 0)
             return false;

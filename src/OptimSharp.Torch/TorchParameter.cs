@@ -39,12 +39,17 @@ public sealed unsafe partial class TorchParameter : Parameter
     /// <summary>The tensor itself, not a copy.</summary>
     public torch.Tensor Tensor { get; }
 
-    internal override Backend Backend => onHost ? HostBackend.Instance : TorchBackend.Instance;
+    /// <summary>Whether it is on the <c>meta</c> device: it has no memory, and is for <see cref="Optimizer.MemoryReport"/> only.</summary>
+    public override bool IsMeta => device == (int)DeviceType.META;
+
+    internal override Backend Backend => onHost ? HostBackend.Instance : IsMeta ? MetaBackend.Instance : TorchBackend.Instance;
 
     internal override object Identity { get; }
 
     internal override MemoryExtent? Extent(ICollection<MemoryHandle> pins)
     {
+        if (IsMeta)
+            return null;
         nint tensor = Handle;
         long memory = Tensor.device_type == DeviceType.CPU ? 0 : (long)Tensor.device_type << 32 | (uint)Tensor.device_index;
         return new(memory, LibTorchSharp.Address(tensor), ElementType.Size(), Tensor.shape, LibTorchSharp.IsContiguous(tensor) != 0 ? null : Tensor.stride());
@@ -61,7 +66,7 @@ public sealed unsafe partial class TorchParameter : Parameter
     {
         get
         {
-            nint tensor = Handle;
+            nint tensor = !IsMeta ? Handle : throw MetaParameter.Refused(this);
             return HasShape(tensor) && (!onHost || LibTorchSharp.IsContiguous(tensor) != 0) ? tensor : throw ChangedInPlace(tensor);
         }
     }

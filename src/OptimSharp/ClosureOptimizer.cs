@@ -37,6 +37,11 @@ public abstract class ClosureOptimizer<[DynamicallyAccessedMembers(DynamicallyAc
     protected abstract void Minimize<T>(Objective<T> objective, TOptions options)
         where T : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>How many tensors or numbers a list of the state has at most, for <see cref="Optimizer.MemoryReport"/> of parameters without memory; null: nobody knows, and such a report is refused.</summary>
+    /// <param name="list">The list: <see cref="StateEntry.Tensors"/> or <see cref="StateEntry.Numbers"/>.</param>
+    /// <param name="options">The group's options.</param>
+    protected virtual int? LongestList(StateEntry list, TOptions options) => null;
+
     /// <inheritdoc/>
     protected sealed override IReadOnlyList<StateEntry> StateEntries(Parameter parameter)
     {
@@ -66,6 +71,25 @@ public abstract class ClosureOptimizer<[DynamicallyAccessedMembers(DynamicallyAc
 
     internal sealed override StateTensor CreateState(Parameter parameter, StateEntry entry, StatePrecision precision) =>
         new HostTensor([Parameters.Sum(p => p.Numbers)], IsWide ? ElementType.Float64 : ElementType.Float32);
+
+    internal sealed override Dictionary<object, ParameterState> MetaStates()
+    {
+        var state = new ParameterState();
+        long numbers = Parameters.Sum(p => p.Numbers);
+        var type = IsWide ? ElementType.Float64 : ElementType.Float32;
+        foreach (var entry in StateEntries())
+        {
+            if (entry.Kind == StateKind.Tensor)
+                state.Add(entry.Key, new MetaTensor([numbers], type), NamedPrecisions.Compute);
+            if (entry.Kind is not (StateKind.Tensors or StateKind.Numbers))
+                continue;
+            int count = LongestList(entry, ParameterGroups[0].Options) ?? throw new InvalidOperationException($"{GetType().Name} does not say how long its list '{entry}' gets ({nameof(LongestList)}), so its memory can't be planned.");
+            var list = state.AddList(entry.Key);
+            for (int i = 0; i < count; i++)
+                list.Add(entry.Kind == StateKind.Tensors ? new MetaTensor([numbers], type) : new MetaTensor([], ElementType.Float64));
+        }
+        return new() { [Parameters[0].Identity] = state };
+    }
 
     private protected sealed override void Update() => throw new InvalidOperationException(
         $"{GetType().Name} evaluates the loss several times a step: call Step(closure), with a closure that zeroes the gradients, computes them and returns the loss.");

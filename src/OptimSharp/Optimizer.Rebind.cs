@@ -38,8 +38,10 @@ public abstract partial class Optimizer
                     throw new ArgumentException($"The optimizer's parameter {parameter} has no match of its name.", nameof(parameters));
                 if (!match.Shape.SequenceEqual(parameter.Shape))
                     throw new ArgumentException($"Parameter {parameter} can't be replaced by {match}: the shape differs.", nameof(parameters));
+                if (match.IsMeta && !parameter.IsMeta)
+                    throw new ArgumentException($"Parameter {parameter} can't be replaced by one that is meta: its numbers and its state would be lost.", nameof(parameters));
                 PartOf(group).CheckKind(match);
-                if ((BlockFormats.Refusal(match, group.CurrentOptions.StatePrecision) ?? BlockFormats.RefusalOfPlace(match, group.CurrentOptions.StatePrecision)) is { } refusal)
+                if (group.CurrentOptions.Precisions.Refusal(PartOf(group), match) is { } refusal)
                     throw new ArgumentException(refusal, nameof(parameters));
                 if (ParameterStorage.Refusal(PartOf(group), match, group.CurrentOptions.ParameterPrecision) is { } unkept)
                     throw new ArgumentException(unkept, nameof(parameters));
@@ -76,7 +78,7 @@ public abstract partial class Optimizer
                 if (States.TryGetValue(place.Identity, out var state))
                 {
                     if (match.Backend != place.Backend || match.ElementType != place.ElementType)
-                        state.MoveTo(match, group.CurrentOptions.StatePrecision);
+                        state.MoveTo(match, group.CurrentOptions.Precisions);
                     states[match.Identity] = state;
                 }
                 place = match;

@@ -22,6 +22,7 @@ public abstract partial class Optimizer
     {
         using var turn = Turn.Enter("StateDict", within: Stage.Before | Stage.Evaluating | Stage.After, Stage.Before);
         CheckHeld("StateDict");
+        CheckMemory("StateDict");
         StateSaving?.Invoke(this, EventArgs.Empty);
         Turn.Check();
         var state = OptimizerState.Save(this);
@@ -49,6 +50,7 @@ public abstract partial class Optimizer
         ArgumentNullException.ThrowIfNull(options);
         using var turn = Turn.Enter("LoadStateDict", within: Stage.Before | Stage.After, Stage.Before);
         CheckHeld("LoadStateDict");
+        CheckMemory("LoadStateDict");
         if (StateLoading is { } handlers)
         {
             state = state.Clone();
@@ -152,6 +154,12 @@ public abstract partial class Optimizer
 
     /// <summary>Throws <see cref="ArgumentException"/> for a parameter that the optimizer can't have with these options.</summary>
     internal abstract void CheckParameter(Parameter parameter, OptimizerOptions options);
+
+    /// <summary>Why options name precisions of states that the optimizer does not have, or can't keep so; null when they don't.</summary>
+    /// <param name="options">The options of a group.</param>
+    /// <param name="others">Parameters that the optimizer does not have yet.</param>
+    internal string? WrongNames(OptimizerOptions options, IEnumerable<Parameter> others) => options.StatePrecisionByName.Count == 0 ? null
+        : options.Precisions.WrongNames(this, Groups.SelectMany(group => group.ParameterArray).Concat(others));
 
     /// <summary>Whether one state is for all parameters together, in their order.</summary>
     internal virtual bool SharesState => false;

@@ -26,6 +26,8 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
             foreach (var group in NotEmpty(FromRules(groups), nameof(groups)))
                 Add(group ?? throw new ArgumentNullException(nameof(groups), $"Parameter group {this.groups.Count} is null."), placed);
             MemoryOverlap.Refuse(this.groups.SelectMany(g => g.Parameters), nameof(groups));
+            foreach (var group in this.groups)
+                CheckNames(group.Options, []);
             CheckGroups();
         }
         catch
@@ -49,7 +51,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
     internal override ParameterGroup MakeGroup(IEnumerable<Parameter> parameters, OptimizerOptions options)
     {
         var made = new ParameterGroup<TOptions>(parameters);
-        made.Attach((TOptions)options, groups.Count, GroupEntries);
+        made.Attach((TOptions)options, groups.Count, this, GroupEntries);
         return made;
     }
 
@@ -76,7 +78,14 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
         using var turn = Turn.Enter("AddParameterGroup", within: Stage.Before | Stage.After);
         IReadOnlyList<ParameterGroup> present = CombinedIn?.ParameterGroups ?? groups;
         MemoryOverlap.Refuse(present.SelectMany(g => g.Parameters).Concat(group.Parameters).DistinctBy(p => p.Identity), nameof(group));
+        CheckNames(group.Resolve(Defaults, groups.Count), group.Parameters);
         Add(group, present.Index().SelectMany(x => x.Item.Parameters, (x, p) => (Parameter: p, Group: x.Index)).ToDictionary(x => x.Parameter.Identity));
+    }
+
+    void CheckNames(TOptions options, IEnumerable<Parameter> others)
+    {
+        if (WrongNames(options, others) is { } wrong)
+            throw new ArgumentException(wrong, nameof(options));
     }
 
     /// <param name="group">The group.</param>
@@ -96,7 +105,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
         var resolved = group.Resolve(Defaults, groups.Count);
         foreach (var parameter in group.Parameters)
             CheckParameter(parameter, (OptimizerOptions)resolved);
-        group.Attach(resolved, groups.Count, GroupEntries);
+        group.Attach(resolved, groups.Count, this, GroupEntries);
         foreach (var parameter in group.Parameters)
             placed.Add(parameter.Identity, (parameter, groups.Count));
         groups.Add(group);
@@ -135,7 +144,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
 
     internal override void CheckParameter(Parameter parameter, OptimizerOptions options)
     {
-        if ((BlockFormats.Refusal(parameter, options.StatePrecision) ?? BlockFormats.RefusalOfPlace(parameter, options.StatePrecision)) is { } refusal)
+        if (options.Precisions.Refusal(this, parameter) is { } refusal)
             throw new ArgumentException(refusal, nameof(parameter));
         if (ParameterStorage.Refusal(this, parameter, options.ParameterPrecision) is { } unkept)
             throw new ArgumentException(unkept, nameof(parameter));

@@ -25,6 +25,19 @@ public abstract record OptimizerOptions
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
     /// <summary>
+    /// The precisions of single states, by the names that state dicts have: <c>[("exp_avg_sq", StatePrecision.BFloat16)]</c>. Others are kept as <see cref="StatePrecision"/> says. A name that the optimizer
+    /// does not have is refused when it is made. Default none.
+    /// </summary>
+    public StatePrecisions StatePrecisionByName
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(StatePrecisionByName), "Precisions by name are null; none are [].");
+    } = StatePrecisions.None;
+
+    /// <summary>The precision that a state is kept in, by its name.</summary>
+    public StatePrecision PrecisionOf(string state) => StatePrecisionByName.Find(state) ?? StatePrecision;
+
+    /// <summary>
     /// How bfloat16 parameters are kept from step to step. By <see cref="ParameterPrecision.Nearest"/>, the default and PyTorch's way, an update that is smaller than half of a number's last bit is lost; by the others none is. It
     /// says nothing for parameters of other types.
     /// </summary>
@@ -43,6 +56,8 @@ public abstract record OptimizerOptions
     protected virtual OptimizerOptions ForSaving() => this;
 
     internal (string Option, string Problem)? WrongTogether() => CheckTogether();
+
+    internal Engine.NamedPrecisions Precisions => new(StatePrecision, StatePrecisionByName);
 
     internal bool MayBeInfinite => AllowsInfinity;
 

@@ -74,12 +74,28 @@ public abstract class Parameter
     public static unsafe Parameter<T> Of<T>(string name, T* values, params ReadOnlySpan<long> shape) where T : unmanaged =>
         new(name, values, shape);
 
+    /// <summary>
+    /// A parameter without memory, as on PyTorch's <c>"meta"</c> device: to know what an optimizer of it would take (<see cref="Optimizer.MemoryReport"/>) before there is anything. Optimizers of any kind are made of such, with rules for
+    /// groups, options and precisions as ever. Steps and state dicts of them are refused; <see cref="Optimizer.Rebind"/> puts parameters with numbers in their place.
+    /// </summary>
+    /// <param name="name">The name, for group rules.</param>
+    /// <param name="shape">The sizes of the dimensions; none for a single number.</param>
+    /// <param name="type">The type of its elements.</param>
+    /// <exception cref="ArgumentException">A size is negative, there are too many elements, or optimizers don't change elements of the type.</exception>
+    public static Parameter Meta(string name, ReadOnlySpan<long> shape, ElementType type = ElementType.Float32) => new MetaParameter(name, shape, type);
+
     /// <summary>The name in quotes, with the shape: what messages call it.</summary>
     public override string ToString() =>
         $"{(Name.Length == 0 ? "unnamed" : $"'{Name}'")} [{string.Join(", ", shape)}] {ElementType}";
 
     /// <summary>For messages on two parameters that are the same one: how the other is called, when it is called otherwise.</summary>
     internal string OtherName(Parameter other) => other.Name == Name ? "" : $", also as {other}";
+
+    /// <summary>Whether it has no memory (<see cref="Meta"/>), and is for planning only.</summary>
+    public virtual bool IsMeta => false;
+
+    /// <summary>How many elements of a gradient are stored, and the bytes that they take; null when there is none. One of a parameter without memory is planned: a dense one.</summary>
+    internal virtual (long Count, long Bytes)? GradientSize => HasGradient || IsMeta ? (Count, Count * ElementType.Size()) : null;
 
     /// <summary>What owns its storage and runs rules on it.</summary>
     internal abstract Backend Backend { get; }

@@ -112,6 +112,9 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     /// <inheritdoc/>
     public override bool HasGradient => hasGradient;
 
+    internal override (long Count, long Bytes)? GradientSize =>
+        sparse is { } given ? (given.Rows.Length, given.Indices.Length * (long)sizeof(long) + given.Rows.Length * (long)sizeof(T)) : base.GradientSize;
+
     /// <summary>Takes the gradient from native memory, of as many elements as the parameter has; null: none.</summary>
     public void SetGradient(T* gradient)
     {

@@ -42,16 +42,14 @@ public sealed class ParameterState
         get
         {
             long bytes = 0;
-            foreach (var (_, tensor) in tensors)
+            foreach (var (_, tensor) in AllTensors)
                 bytes += tensor.Bytes;
-            foreach (var (_, list) in lists)
-            {
-                foreach (var tensor in list)
-                    bytes += tensor.Bytes;
-            }
             return bytes;
         }
     }
+
+    /// <summary>The tensors, and those of its lists, with their names.</summary>
+    internal IEnumerable<(string Key, StateTensor Tensor)> AllTensors => tensors.Concat(lists.SelectMany(list => list.Tensors, (list, tensor) => (list.Key, tensor)));
 
     /// <summary>A copy of a tensor's elements, row by row. A complex element is two numbers: real part, imaginary part.</summary>
     /// <exception cref="KeyNotFoundException">There is no tensor of this name.</exception>
@@ -131,8 +129,8 @@ public sealed class ParameterState
         return null;
     }
 
-    /// <summary>What the tensors are kept in, those of one parameter all alike; null before there is one.</summary>
-    internal StatePrecision? Precision { get; private set; }
+    /// <summary>What the tensors are kept in: as options were when the first was made; null before there is one.</summary>
+    internal NamedPrecisions? Precisions { get; private set; }
 
     internal bool TryGetScalar(string key, out double value)
     {
@@ -142,10 +140,10 @@ public sealed class ParameterState
     }
 
     /// <summary>Adds a tensor that is kept in a precision; null: in a type of its own.</summary>
-    internal void Add(string key, StateTensor tensor, StatePrecision? precision)
+    internal void Add(string key, StateTensor tensor, in NamedPrecisions? precisions)
     {
         tensors.Add((key, tensor));
-        Precision = precision ?? Precision;
+        Precisions = precisions ?? Precisions;
     }
 
     internal void Set(string key, double value)
@@ -176,7 +174,7 @@ public sealed class ParameterState
             tensors[i].Tensor.Dispose();
             tensors.RemoveAt(i);
             if (tensors.TrueForAll(t => ParameterStorage.IsOwn(t.Key)))
-                Precision = null;
+                Precisions = null;
         }
         else if (lists.FindIndex(l => l.Key == key) is >= 0 and var k)
         {
@@ -192,12 +190,13 @@ public sealed class ParameterState
     /// <summary>
     /// Moves the tensors to another parameter's backend and type. Lists stay in host memory, matrices in the type computed in; those of a <see cref="ClosureOptimizer{TOptions}"/> as they are.
     /// </summary>
-    internal void MoveTo(Parameter parameter, StatePrecision precision)
+    internal void MoveTo(Parameter parameter, in NamedPrecisions precisions)
     {
         ParameterStorage.Forget(this); // it belongs to memory that stays behind
         for (int i = 0; i < tensors.Count; i++)
         {
             var (key, old) = tensors[i];
+            var precision = precisions.Of(key);
             var format = old is PackedTensor packed && precision.IsInBlocks() ? packed.Format : BlockFormat.None;
             bool isExact = precision == StatePrecision.BFloat16 && old.Type != ElementType.BFloat16; // was not rounded, and is not now
             var moved = parameter.Backend.CreateState(parameter, old.Shape, (isExact ? StatePrecision.Compute : precision).TypeFor(parameter.ElementType), format);
@@ -207,7 +206,7 @@ public sealed class ParameterState
             tensors[i] = (key, moved);
             old.Dispose();
         }
-        Precision = precision;
+        Precisions = precisions;
         if (!hasMatrices)
             return;
         var type = parameter.ElementType.Compute();

@@ -31,6 +31,8 @@ static partial class Lists
             Optimizers.Select(OptimizerPage.ChoiceOf).Where(choice => choice.Heading == heading).Select(choice => choice.Row)) + "\n\n")),
         InMarkup(Guide, "support", () => "\n\n" + Table("| | state a parameter, float32 | half types | complex | sparse gradients | closure |", Optimizers.Select(name =>
             $"| [{name}](optimizers/{name}.md) | {OptimizerPage.StateOf(name)} | {string.Join(" | ", Support.Of(name))} |")) + "\n\n"),
+        InMarkup("docs/memory.md", "report", ModelMemory.Report),
+        InMarkup("docs/memory.md", "models", ModelMemory.Table),
         InMarkup("src/OptimSharp.Torch/build/OptimSharp.Torch.props", "aliases", () => string.Concat(Aliases.Select(alias => $"\n    {alias}")) + "\n    "),
         InCode("src/OptimSharp/Checkpoints/GroupReader.cs", "options", indent: 8, () => Wrapped(OptionsOfAll.Select(key => $"\"{key}\""), new(' ', 8), 140) + ","),
         InCode("tests/OptimSharp.Tests/Optimizers/PageExamples.cs", "examples", indent: 4, () => string.Join("\n\n", Optimizers.Select(OptimizerPage.TestOf)).TrimStart()),

@@ -14,7 +14,7 @@ public sealed partial class AveragedParameters
     /// <summary>A copy of the averages under PyTorch's keys: <c>n_averaged</c>, and <c>module.</c> with each name.</summary>
     public StateDict StateDict()
     {
-        using var inside = turn.Enter("StateDict", within: Stage.Evaluating);
+        using var inside = Enter("StateDict", Stage.Evaluating);
         var state = new StateDict { PythonType = "collections.OrderedDict" };
         state.Add(CountKey, TensorData.Of([Count]));
         for (int i = 0; i < averages.Length; i++)
@@ -27,7 +27,7 @@ public sealed partial class AveragedParameters
     public void LoadStateDict(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        using var inside = turn.Enter("LoadStateDict", within: 0);
+        using var inside = Enter("LoadStateDict", 0);
         var keys = Names.Select(name => Prefix + name).ToHashSet();
         foreach (var key in state.Keys)
         {

@@ -19,7 +19,7 @@ public sealed partial class AveragedParameters
     /// <returns>How the model enters; null for a function of the user's: then nothing may be taken, and <see cref="Finish"/> does all.</returns>
     internal AverageStep? Begin(bool holds)
     {
-        var inside = turn.Enter("a training step", within: 0);
+        var inside = Enter("a training step", 0);
         try
         {
             Refresh();

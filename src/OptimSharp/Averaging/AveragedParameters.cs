@@ -33,6 +33,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     readonly StateTensor[] averages;
     readonly int parameterCount; // those after are buffers
     readonly AveragingOptions options;
+    readonly bool isPlan; // of parameters without memory
     readonly Turn turn;
 
     /// <param name="parameters">The parameters. Their names are the keys of the state; those without get their number.</param>
@@ -58,7 +59,8 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
             throw new ArgumentException($"{same.Count()} parameters have the name '{same.Key}': averages are kept by name.", nameof(parameters));
         if (live.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"Parameter {twice.First()} is there {twice.Count()} times.", nameof(parameters));
-        foreach (var parameter in live)
+        isPlan = Array.Exists(live, p => p.IsMeta);
+        foreach (var parameter in live.Where(p => !p.IsMeta))
             parameter.Locate(); // throws when it can't be used
         averages = new StateTensor[live.Length];
         for (int i = 0; i < live.Length; i++)
@@ -66,7 +68,8 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
             var type = live[i].ElementType;
             averages[i] = type.IsTrainable() ? live[i].Backend.CreateState(live[i], live[i].Shape, this.options.Precision.TypeFor(type))
                 : new HostTensor(live[i].Shape, type);
-            live[i].CopyTo(averages[i]);
+            if (!live[i].IsMeta)
+                live[i].CopyTo(averages[i]);
         }
     }
 
@@ -100,7 +103,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <exception cref="KeyNotFoundException">There is none of this name.</exception>
     public TensorData Average(string name)
     {
-        using var inside = turn.Enter("Average", within: Stage.Evaluating);
+        using var inside = Enter("Average", Stage.Evaluating);
         return TensorData.From(averages[IndexOf(name) is >= 0 and var i ? i
             : throw new KeyNotFoundException($"There is no average '{name}'; there are: {string.Join(", ", Names)}.")]);
     }
@@ -109,7 +112,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <exception cref="InvalidOperationException">A parameter can't be used any more, or the averages are swapped in. Nothing has changed.</exception>
     public void Update()
     {
-        using var inside = turn.Enter("Update", within: 0);
+        using var inside = Enter("Update", 0);
         Refresh();
         Check(live);
         Update(live);
@@ -121,7 +124,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <exception cref="InvalidOperationException">A parameter can't be used any more, or averages are swapped in. Nothing has changed.</exception>
     public void Update(IEnumerable<Parameter> model)
     {
-        using var inside = turn.Enter("Update", within: 0);
+        using var inside = Enter("Update", 0);
         var models = Match(model, nameof(model));
         Check(models);
         Update(models);
@@ -134,7 +137,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     public void Update(StateDict model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        using var inside = turn.Enter("Update", within: 0);
+        using var inside = Enter("Update", 0);
         var tensors = new HostTensor[live.Length];
         try
         {
@@ -158,7 +161,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <exception cref="InvalidOperationException">No model was averaged yet, or a parameter can't be used any more. Nothing has changed.</exception>
     public IDisposable SwapIn()
     {
-        using var inside = turn.Enter("SwapIn", within: 0);
+        using var inside = Enter("SwapIn", 0);
         CheckUpdated();
         Refresh();
         return SwapScope.Open(this);
@@ -169,7 +172,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <exception cref="InvalidOperationException">No model was averaged yet.</exception>
     public void CopyTo(IEnumerable<Parameter> model)
     {
-        using var inside = turn.Enter("CopyTo", within: 0);
+        using var inside = Enter("CopyTo", 0);
         CheckUpdated();
         CopyAll(model);
     }
@@ -181,7 +184,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <exception cref="ArgumentException">Names or shapes differ. Nothing has changed.</exception>
     public void Rebind(IEnumerable<Parameter> model)
     {
-        using var inside = turn.Enter("Rebind", within: 0);
+        using var inside = Enter("Rebind", 0);
         Replace(model);
     }
 
@@ -192,6 +195,20 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
         turn.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>The memory of the averages, in bytes, by precision: as <see cref="MemoryUse.Copies"/>. That of the model is not in it. Of parameters that are <see cref="Parameter.Meta"/> it is planned.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is using the averages.</exception>
+    /// <exception cref="ObjectDisposedException">They were disposed.</exception>
+    public MemoryReport MemoryReport()
+    {
+        using var inside = turn.Enter("MemoryReport", within: Stage.Evaluating);
+        var count = new MemoryCount();
+        foreach (var average in averages)
+            count.Add(MemoryUse.Copies, (turn.Owner as Lookahead)?.GetType().Name ?? nameof(AveragedParameters), null, turn.Owner is Lookahead ? "cached_params" : "averages", average);
+        return new(count.Entries, isPlan);
+    }
+
+    Turn.Inside Enter(string call, Stage within) => isPlan ? throw MetaParameter.Refused(Array.Find(live, p => p.IsMeta)!, call) : turn.Enter(call, within);
 
     /// <summary>What enters the average, and how many models.</summary>
     public override string ToString() => $"{Averaging} of {Count} models with {parameterCount} parameters";
@@ -238,7 +255,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <summary>Sets the averages of the buffers to what the model's buffers are: statistics that were computed with the averages.</summary>
     internal void SetBuffers(IEnumerable<Parameter> model)
     {
-        using var inside = turn.Enter("SetBuffers", within: 0);
+        using var inside = Enter("SetBuffers", 0);
         var models = Match(model, nameof(model));
         for (int i = parameterCount; i < models.Length; i++)
             models[i].CopyTo(averages[i]);
@@ -248,7 +265,7 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
     /// <summary>Copies the averages to a model's parameters.</summary>
     internal void Copy(IEnumerable<Parameter> model)
     {
-        using var inside = turn.Enter("Module", within: 0);
+        using var inside = Enter("Module", 0);
         CopyAll(model);
     }
 

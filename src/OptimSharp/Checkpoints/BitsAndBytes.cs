@@ -11,7 +11,8 @@ public static class BitsAndBytes
     const string Nested = "__bnb_optimizer_quant_state__";
 
     /// <summary>
-    /// A copy of an optimizer's state dict in bitsandbytes' layout, for its <c>load_state_dict</c>. State must be of single numbers or of <see cref="StatePrecision.Dynamic8"/>.
+    /// A copy of an optimizer's state dict in bitsandbytes' layout, for its <c>load_state_dict</c>. State must be of single numbers or of <see cref="StatePrecision.Dynamic8"/>. Groups get what it reads of all of them: <c>betas</c> (of SGD,
+    /// momentum and dampening), <c>eps</c>.
     /// </summary>
     /// <param name="state">An optimizer's state dict.</param>
     /// <exception cref="StateDictException">A parameter has more than two tensors, or one in another precision.</exception>
@@ -36,10 +37,25 @@ public static class BitsAndBytes
                 else
                     Add((StateDict)value!, tensors, number);
             }
+            if (!to.ContainsKey(StateEntry.Step.Key))
+                to[StateEntry.Step.Key] = 1L; // it counts in all; to the rules that need no count, any but 0 says that the state is there
             to[Nested] = tensors;
             states[key] = to;
         }
+        foreach (var group in made.GetDicts("param_groups"))
+            AddOptions(group);
         return made;
+    }
+
+    /// <summary>What it reads of every group, whatever the rule.</summary>
+    static void AddOptions(StateDict group)
+    {
+        if (!group.ContainsKey("betas"))
+            group["betas"] = group.ContainsKey("alpha") ? new StateTuple([group["alpha"], Or("momentum")]) : new StateTuple([Or("momentum"), Or("dampening")]); // RMSprop, SGD
+        group["eps"] = Or("eps");
+        group["weight_decay"] = Or("weight_decay");
+
+        object? Or(string key) => group.TryGetValue(key, out object? value) ? value : 0.0;
     }
 
     /// <summary>Whether a parameter's state is in the layout.</summary>
@@ -84,7 +100,7 @@ public static class BitsAndBytes
             foreach (int block in new[] { 256, 2048 }) // since version 0.44, and before
             {
                 if (scale.Count == (codes.Count + block - 1) / block)
-                    return (object?)(block == 256 ? PackedState.Of(codes, scale, values) : null) ?? Numbers(codes, values.ToArray<float>(), scale.ToArray<float>(), block);
+                    return (object?)(block == 256 ? PackedState.Of(codes, scale, values, codes.Shape.ToArray()) : null) ?? Numbers(codes, values.ToArray<float>(), scale.ToArray<float>(), block);
             }
             throw new StateDictException(tensors.PathTo($"absmax{number}"), $"must have a number for each block of 256, or of 2048, but has {scale.Count} for {codes.Count} codes");
         }

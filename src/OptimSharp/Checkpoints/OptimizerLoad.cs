@@ -184,8 +184,8 @@ internal sealed class OptimizerLoad
                     }
                     var state = new ParameterState();
                     made.Add(parameter.Identity, state);
-                    var precision = (Groups[group].Content?.Options ?? Groups[group].Group.CurrentOptions).StatePrecision;
-                    misfit = new StateReader(Groups[group].Part, options, entries).Read(parameter, entry, saved[from.Group].Dict, precision, state);
+                    var precisions = (Groups[group].Content?.Options ?? Groups[group].Group.CurrentOptions).Precisions;
+                    misfit = new StateReader(Groups[group].Part, options, entries).Read(parameter, entry, saved[from.Group].Dict, precisions, state);
                     if (misfit is null)
                     {
                         entries.Add(new(name, LoadOutcome.Loaded, from.Text, group, from.Group));

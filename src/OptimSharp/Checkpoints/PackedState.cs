@@ -32,19 +32,22 @@ internal static unsafe class PackedState
         return saved;
     }
 
-    /// <summary>8-bit codes with a scale for each 256 of them; null when the values of codes are others than ours.</summary>
-    public static StateDict? Of(TensorData codes, TensorData scale, TensorData values)
+    /// <summary>Codes with a scale for each block of them; null when the values of codes are others than ours.</summary>
+    /// <param name="codes">The codes.</param>
+    /// <param name="scale">The blocks' scales.</param>
+    /// <param name="values">What each code stands for; null for those of floating-point numbers.</param>
+    /// <param name="shape">The tensor's sizes.</param>
+    public static StateDict? Of(TensorData codes, TensorData scale, TensorData? values, long[] shape)
     {
-        float[] map = values.ToArray<float>();
-        foreach (var format in new[] { BlockFormat.Dynamic8Signed, BlockFormat.Dynamic8Unsigned })
+        float[] map = values?.ToArray<float>() ?? [];
+        foreach (var format in Enum.GetValues<BlockFormat>().Where(format => format != BlockFormat.None && (values is null) == (format == BlockFormat.Float8)))
         {
-            if (map.AsSpan().SequenceEqual(Maps[(int)format].ToArray<float>()))
-            {
-                return new()
-                {
-                    { Precision, nameof(StatePrecision.Dynamic8) }, { Signed, format.IsSigned() }, { Shape, codes.Shape.ToArray() }, { Codes, codes }, { Scale, scale }, { Map, values },
-                };
-            }
+            if (!map.AsSpan().SequenceEqual(Maps[(int)format].ToArray<float>()))
+                continue;
+            var made = new StateDict { { Precision, BlockFormats.PrecisionOf(format).ToString() }, { Signed, format.IsSigned() }, { Shape, shape }, { Codes, codes }, { Scale, scale } };
+            if (values is not null)
+                made[Map] = values;
+            return made;
         }
         return null;
     }

@@ -12,10 +12,10 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
     /// <param name="parameter">The parameter.</param>
     /// <param name="from">What is saved of it.</param>
     /// <param name="group">The saved group that it was in: some optimizers count their steps there.</param>
-    /// <param name="precision">The type that state is kept in.</param>
+    /// <param name="precisions">What state is kept in.</param>
     /// <param name="state">Where it goes.</param>
     /// <exception cref="StateDictException">An entry is of no use at all; or it does not fit, and that is to be refused.</exception>
-    public string? Read(Parameter parameter, StateDict from, StateDict group, StatePrecision precision, ParameterState state)
+    public string? Read(Parameter parameter, StateDict from, StateDict group, NamedPrecisions precisions, ParameterState state)
     {
         var entries = optimizer.AllEntriesOf(parameter);
         if (BitsAndBytes.Is(from))
@@ -44,6 +44,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
         foreach (var entry in entries)
         {
             string key = entry.Key;
+            var precision = precisions.Of(key);
             bool present = from.TryGetValue(key, out object? value) && value is not null;
             if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional)
                 continue;
@@ -62,7 +63,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
                     var (tensor, misfit) = ReadTensor(parameter, from, entry, key, from[key], precision);
                     if (tensor is null)
                         return misfit;
-                    state.Add(key, tensor, entry.Type is null ? precision : null);
+                    state.Add(key, tensor, entry.Type is null ? precisions : null);
                     break;
                 case StateKind.Tensors:
                     var tensors = state.AddList(key);
@@ -146,6 +147,8 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
 
     (StateTensor? Tensor, string Misfit) ReadTensor(Parameter parameter, StateDict from, StateEntry entry, string name, object? value, StatePrecision precision)
     {
+        if (TorchAO.Is(value))
+            value = TorchAO.Read(value!, OptimizerState.PathIn(from, name));
         if (PackedState.Is(value))
             return ReadPacked(parameter, from, entry, name, (StateDict)value!, precision);
         var data = value as TensorData ?? throw from.Wrong(name, value, "a tensor");

@@ -6,8 +6,6 @@ namespace OptimSharp;
 /// <summary>Audits as text.</summary>
 internal static class AuditText
 {
-    const int WidestColumn = 80; // what is longer goes on in its line
-
     public static string Table(OptimizerAudit audit)
     {
         string[] keys = Keys(audit);
@@ -19,13 +17,13 @@ internal static class AuditText
             lines.Add([ShownText.InLine(row.Name), row.ShapeText, Grouped(row.Count), row.Algorithm, group, .. keys.Select(key => row.Options.FirstOrDefault(o => o.Key == key) is { } option ? $"{option.ShortText} {Number(option.Source)}" : "")]);
         }
         var text = new StringBuilder();
-        Align(text, lines, right: [2]);
+        TextTable.Align(text, lines, right: [2]);
         if (sources.Count > 0)
             text.Append('\n');
         foreach (var (i, source) in sources.Index())
             text.Append(CultureInfo.InvariantCulture, $"[{i + 1}] {ShownText.InLine(source)}\n");
         text.Append('\n');
-        Align(text, [["group", "algorithm", "parameters", "count"], .. audit.Totals.Select(t => Line(t.Group?.ToString(CultureInfo.InvariantCulture) ?? "frozen", t)), Line("all", audit.Total)], right: [2, 3]);
+        TextTable.Align(text, [["group", "algorithm", "parameters", "count"], .. audit.Totals.Select(t => Line(t.Group?.ToString(CultureInfo.InvariantCulture) ?? "frozen", t)), Line("all", audit.Total)], right: [2, 3]);
         foreach (string warning in audit.Warnings)
             text.Append(CultureInfo.InvariantCulture, $"\nwarning: {warning}");
         return text.ToString().TrimEnd('\n');
@@ -104,17 +102,4 @@ internal static class AuditText
     }
 
     static string[] Keys(OptimizerAudit audit) => [.. audit.Rows.SelectMany(row => row.Options).Select(option => option.Key).Distinct().Order(StringComparer.Ordinal)];
-
-    static void Align(StringBuilder text, List<string[]> lines, int[] right)
-    {
-        int[] widths = [.. Enumerable.Range(0, lines[0].Length).Select(i => Math.Min(WidestColumn, lines.Max(line => Width(line[i]))))];
-        foreach (string[] line in lines)
-            text.Append(string.Join("  ", line.Select((cell, i) => right.Contains(i) ? $"{Blanks(cell, widths[i])}{cell}" : $"{cell}{Blanks(cell, widths[i])}")).TrimEnd()).Append('\n');
-
-        static string Blanks(string cell, int width) => new(' ', Math.Max(0, width - Width(cell)));
-    }
-
-    /// <summary>How many columns a terminal takes for a text: two for a character of East Asian scripts or a picture, none for a mark on the one before.</summary>
-    static int Width(string text) => text.EnumerateRunes().Sum(rune => Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format ? 0
-        : rune.Value is >= 0x1100 and <= 0x115F or >= 0x2E80 and <= 0xA4CF or >= 0xAC00 and <= 0xD7A3 or >= 0xF900 and <= 0xFAFF or >= 0xFE30 and <= 0xFE6F or >= 0xFF00 and <= 0xFF60 or >= 0xFFE0 and <= 0xFFE6 or >= 0x1F300 and <= 0x1FAFF or >= 0x20000 and <= 0x3FFFD ? 2 : 1);
 }

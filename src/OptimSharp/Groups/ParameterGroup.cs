@@ -89,7 +89,7 @@ public abstract partial class ParameterGroup
     /// <summary>The options that it was made with; null before.</summary>
     internal abstract OptimizerOptions? AsMade { get; }
 
-    /// <summary>An option of any record of its kind, in plain terms. <see cref="OptimizerOptions.StatePrecision"/>, which states don't have, is one by its name.</summary>
+    /// <summary>An option of any record of its kind, in plain terms. <see cref="OptimizerOptions.StatePrecision"/> and <see cref="OptimizerOptions.StatePrecisionByName"/>, which states don't have, are ones by their names.</summary>
     internal abstract object? ValueIn(OptimizerOptions options, string key);
 
     /// <summary>The number in the range of an option that is nearest to one that is not NaN.</summary>
@@ -140,6 +140,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 {
     readonly Func<TOptions, TOptions> overrides;
     TOptions? options, asMade;
+    Optimizer? optimizer;
     int index;
 
     /// <summary>A group whose options are the optimizer's, but for what <paramref name="overrides"/> changes.</summary>
@@ -160,6 +161,8 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
         {
             ArgumentNullException.ThrowIfNull(value);
             OptionSchema<TOptions>.Check(value, $" (parameter group {index})");
+            if (optimizer?.WrongNames(value, []) is { } wrong)
+                throw new ArgumentException(wrong, nameof(value));
             options = value;
             OptionsChanged();
         }
@@ -195,7 +198,10 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     internal override OptimizerOptions? AsMade => asMade;
 
     internal override object? ValueIn(OptimizerOptions options, string key) =>
-        key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString() : key == nameof(OptimizerOptions.ParameterPrecision) ? options.ParameterPrecision.ToString() : Option(key).Get(options);
+        key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString()
+        : key == nameof(OptimizerOptions.StatePrecisionByName) ? options.StatePrecisionByName.ToString()
+        : key == nameof(OptimizerOptions.ParameterPrecision) ? options.ParameterPrecision.ToString()
+        : Option(key).Get(options);
 
     internal override double Nearest(string key, double value) => Option(key).Nearest(value);
 
@@ -245,14 +251,15 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
 
     internal void Attach(TOptions resolved, int asIndex) => (options, index) = (resolved, asIndex);
 
-    internal void Attach(TOptions resolved, int asIndex, IReadOnlyList<StateEntry> entries)
+    internal void Attach(TOptions resolved, int asIndex, Optimizer owner, IReadOnlyList<StateEntry> entries)
     {
         Numbers = new(entries);
+        optimizer = owner;
         asMade = resolved;
         Attach(resolved, asIndex);
     }
 
-    internal void Detach() => options = null;
+    internal void Detach() => (options, optimizer) = (null, null);
 
     static OptionDescriptor Option(string key) => OptionSchema<TOptions>.Find(key) ?? throw new KeyNotFoundException(
         $"There is no option '{key}'; there are: {string.Join(", ", OptionSchema<TOptions>.Options.Select(o => o.Key))}.");

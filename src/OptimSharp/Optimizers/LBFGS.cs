@@ -99,6 +99,13 @@ public sealed class LBFGS(IEnumerable<ParameterGroup<LBFGSOptions>> groups, LBFG
     protected override IReadOnlyList<StateEntry> StateEntries() => Entries;
 
     /// <inheritdoc/>
+    protected override int? LongestList(StateEntry list, LBFGSOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.HistorySize;
+    }
+
+    /// <inheritdoc/>
     protected override void Minimize<T>(Objective<T> objective, LBFGSOptions options) => new LBFGSStep<T>(objective, options).Run();
 
     /// <inheritdoc/>

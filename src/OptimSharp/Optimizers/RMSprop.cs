@@ -38,8 +38,11 @@ public sealed record RMSpropOptions : OptimizerOptions
     protected override bool AllowsInfinity => true; // as PyTorch
 
     /// <inheritdoc/>
-    protected override (string Option, string Problem)? CheckTogether() => !Centered || StatePrecision <= StatePrecision.Parameter ? null
-        : (nameof(StatePrecision), $"StatePrecision must be {nameof(StatePrecision.Compute)} or {nameof(StatePrecision.Parameter)} with Centered, which takes one average from another, but is {StatePrecision}");
+    protected override (string Option, string Problem)? CheckTogether() => !Centered || Averages <= StatePrecision.Parameter ? null
+        : (nameof(StatePrecision), $"StatePrecision must be {nameof(StatePrecision.Compute)} or {nameof(StatePrecision.Parameter)} with Centered, which takes one average from another, but is {Averages}");
+
+    /// <summary>Of the two that one is taken from the other, the one in fewer bits.</summary>
+    StatePrecision Averages => (StatePrecision)Math.Max((int)PrecisionOf("square_avg"), (int)PrecisionOf("grad_avg"));
 }
 
 /// <summary>RMSprop: gradients divided by their running root mean square.</summary>

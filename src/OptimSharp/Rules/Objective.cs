@@ -197,7 +197,7 @@ public sealed unsafe class Objective<T>
         if (state.Find(key) is { } old && (old is not HostTensor || old.Numbers != Count || old.Type != Storage.Of<T>()))
             state.Remove(key);
         if (state.Find(key) is not { } tensor)
-            state.Add(key, tensor = new HostTensor([Count], Storage.Of<T>()), StatePrecision.Compute);
+            state.Add(key, tensor = new HostTensor([Count], Storage.Of<T>()), NamedPrecisions.Compute);
         tensor.Write(values);
     }
 

@@ -48,7 +48,8 @@ public sealed class Lookahead : IStateful, IDisposable
         }
         parameters = Present();
         slow = new(parameters, Averaging.Ema(1 - Options.Alpha)) { Owner = this };
-        slow.Update(); // the first model is copied
+        if (!optimizer.HasMeta)
+            slow.Update(); // the first model is copied
         optimizer.Stepped += AfterStep;
     }
 
@@ -69,6 +70,10 @@ public sealed class Lookahead : IStateful, IDisposable
         var swap = slow.SwapIn();
         return new HeldScope(Optimizer, "within SwapIn of Lookahead, where the parameters hold the slow weights", swap.Dispose);
     }
+
+    /// <summary>The memory of the optimizer and of the slow weights, in bytes.</summary>
+    /// <inheritdoc cref="Optimizer.MemoryReport" path="/exception"/>
+    public MemoryReport MemoryReport() => Optimizer.MemoryReport().With(slow.MemoryReport());
 
     /// <summary>A copy of the slow weights and the count: <c>la_step</c> and <c>cached_params</c>.</summary>
     public StateDict StateDict() => new() { { Steps, (long)StepsAhead }, { Slow, slow.StateDict() } };

@@ -99,7 +99,7 @@ public sealed class SAM : IDisposable
         if (ascent is null || !parameters.SequenceEqual(now))
         {
             ascent?.Dispose();
-            (parameters, ascent) = (now, new(now, new() { LearningRate = Options.Rho, Adaptive = Options.Adaptive }));
+            (parameters, ascent) = (now, Way(now));
         }
         Parameter[] moved = [.. now.Where(p => p.HasGradient)];
         ascent.UpdateAlone();
@@ -116,6 +116,19 @@ public sealed class SAM : IDisposable
             }
         });
     }
+
+    /// <summary>The memory of the optimizer and of the copy of its parameters that the first step makes, in bytes. For parameters that are <see cref="Parameter.Meta"/> it is planned.</summary>
+    /// <inheritdoc cref="Optimizer.MemoryReport" path="/exception"/>
+    public MemoryReport MemoryReport()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var report = Optimizer.MemoryReport();
+        using var planned = report.IsPlan ? Way([.. Optimizer.ParameterGroups.SelectMany(group => group.Parameters)]) : null;
+        var copies = (planned ?? ascent)?.MemoryReport().Entries.Where(entry => entry.Use == MemoryUse.State) ?? [];
+        return report.With(new([.. copies.Select(entry => entry with { Use = MemoryUse.Copies, Owner = nameof(SAM), Group = null })], report.IsPlan));
+    }
+
+    Ascent Way(Parameter[] parameters) => new(parameters, new() { LearningRate = Options.Rho, Adaptive = Options.Adaptive });
 
     /// <summary>Frees the memory of the copy that a step makes; an open scope ends first. The optimizer is not disposed.</summary>
     public void Dispose()

@@ -19,11 +19,36 @@ public class SmallStateSnippets
     {
         var w = Stepped();
         var rules = new GroupRules<AdamWOptions>()
-            .For("*", o => o with { StatePrecision = StatePrecision.Dynamic8 })
-            .For("embedding*", o => o with { StatePrecision = StatePrecision.Compute }).Optional();
+            .For("**", o => o with { StatePrecision = StatePrecision.Dynamic8 })
+            .For("embedding.**", o => o with { StatePrecision = StatePrecision.Compute }).Optional();
         using var grouped = new AdamW(rules.Of([w]), new());
         grouped.Step();
         Assert.Equal(ElementType.UInt8, grouped.StateOf(w)!.TypeOf("exp_avg"));
+    }
+
+    [Fact]
+    public void States_keep_their_own()
+    {
+        var w = Stepped();
+        using var named = new AdamW([w], new()
+        {
+            StatePrecision = StatePrecision.Dynamic8,
+            StatePrecisionByName = [("exp_avg_sq", StatePrecision.BFloat16)],
+        });
+        named.Step();
+        Assert.Equal(["Dynamic8", "BFloat16"], named.MemoryReport().StateByPrecision.Keys);
+    }
+
+    [Fact]
+    public void The_layout_of_torchao_is_written()
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName, path = Path.Combine(folder, "torchao.pt");
+        var w = Stepped();
+        using var torchao = new AdamW([w], new() { LearningRate = 1e-3, StatePrecision = StatePrecision.Linear4 });
+        torchao.Step();
+        Checkpoint.Save(path, TorchAO.ToStateDict(torchao.StateDict()), new() { AllowObjects = true });
+        Assert.True(torchao.LoadStateDict(Checkpoint.Load(path)).IsComplete);
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -232,6 +232,69 @@ public class ParameterPrecisionTests
     }
 
     [Fact]
+    public void Reports_and_plans_count_what_is_beside_the_parameter()
+    {
+        foreach (var (precision, bytes) in new[] { (ParameterPrecision.Nearest, 8), (ParameterPrecision.Stochastic(), 8), (ParameterPrecision.Compensated, 10), (ParameterPrecision.Split, 10) })
+        {
+            var w = Parameter.Of("w", new BFloat16[1000]);
+            w.UseGradient().Fill((BFloat16)1f);
+            using var real = new AdamW([w], new() { ParameterPrecision = precision });
+            using var plan = new AdamW([Parameter.Meta("w", [1000], ElementType.BFloat16)], new() { ParameterPrecision = precision });
+            real.Step();
+            Assert.Equal(1000 * bytes, real.MemoryReport().StateBytes);
+            Assert.Equal(real.MemoryReport().Entries, plan.MemoryReport().Entries);
+        }
+    }
+
+    /// <summary>PyTorch takes the file, and makes the single-precision number of its two halves.</summary>
+    [Fact]
+    public async Task PyTorch_joins_the_halves()
+    {
+        string? python = await PythonWithTorch.FindAsync();
+        Assert.SkipWhen(python is null, PythonWithTorch.Missing);
+        string folder = Directory.CreateTempSubdirectory("optimsharp-halves-").FullName;
+        try
+        {
+            var values = new BFloat16[300];
+            Fill(values, 1);
+            float[] singles = [.. values.Select(x => (float)x)];
+            Parameter<BFloat16> half = Parameter.Of("w", values);
+            Parameter<float> single = Parameter.Of("w", singles);
+            using var split = new AdamW([half], new() { ParameterPrecision = ParameterPrecision.Split });
+            using var reference = new AdamW([single]);
+            for (int step = 0; step < 5; step++)
+            {
+                var gradient = new BFloat16[300];
+                Fill(gradient, 10 + step);
+                half.Gradient = gradient;
+                single.Gradient = gradient.Select(x => (float)x).ToArray();
+                split.Step();
+                reference.Step();
+            }
+            Checkpoint.Save(Path.Combine(folder, "halves.pt"), new() { { "w", TensorData.Of(values, 300) }, { "single", TensorData.Of(singles, 300) }, { "optimizer", split.StateDict() } });
+            File.WriteAllText(Path.Combine(folder, "script.py"), """
+                import torch
+                saved = torch.load("halves.pt")
+                remainder = saved["optimizer"]["state"][0]["param_remainder"]
+                joined = ((saved["w"].view(torch.int16).int() << 16) + remainder).view(torch.float32)
+                assert torch.equal(joined, saved["single"]) and remainder.dtype == torch.int16
+                w = torch.nn.Parameter(saved["w"])
+                optimizer = torch.optim.AdamW([w])
+                optimizer.load_state_dict(saved["optimizer"])
+                w.grad = torch.ones_like(w)
+                optimizer.step()
+                assert optimizer.state[w]["step"] == 6
+                print("as single precision")
+                """);
+            Assert.Equal("as single precision", (await PythonWithTorch.RunAsync(python!, folder, "script.py")).Trim());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void Other_types_are_kept_as_they_are()
     {
         var single = Parameter.Of("single", new float[10]);

@@ -17,6 +17,9 @@ internal abstract class StateTensor(ReadOnlySpan<long> shape, ElementType type) 
     /// <summary>How many real numbers it holds: two for a complex element.</summary>
     public long Numbers => checked(Count * Type.Parts());
 
+    /// <summary>How it is kept in blocks; <see cref="BlockFormat.None"/> for plain numbers.</summary>
+    public virtual BlockFormat Format => BlockFormat.None;
+
     /// <summary>The memory that it takes.</summary>
     public virtual long Bytes => Count * Type.Size();
 

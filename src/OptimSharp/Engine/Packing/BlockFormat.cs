@@ -43,7 +43,7 @@ internal static unsafe class BlockFormats
         : $"StatePrecision.{precision} is for parameters in Float32, Float16 or BFloat16, but parameter {parameter} is not.";
 
     /// <summary>The same for where the parameter is now.</summary>
-    public static string? RefusalOfPlace(Parameter parameter, StatePrecision precision) => precision.IsInBlocks() && parameter.Count >= Fewest && parameter.Backend is not HostBackend
+    public static string? RefusalOfPlace(Parameter parameter, StatePrecision precision) => precision.IsInBlocks() && parameter.Count >= Fewest && parameter.Backend is not (HostBackend or MetaBackend)
         ? $"StatePrecision.{precision} is for parameters in host memory, contiguous, but {parameter} is not. Give it a group of another precision." : null;
 
     /// <summary>The format that a parameter's state is kept in; <see cref="BlockFormat.None"/> for plain numbers.</summary>
@@ -81,6 +81,9 @@ internal static unsafe class BlockFormats
 
     /// <summary>The blocks of so many numbers.</summary>
     public static long Blocks(this BlockFormat format, long count) => (count + format.BlockSize() - 1) / format.BlockSize();
+
+    /// <summary>The bytes of so many numbers: codes and scales.</summary>
+    public static long Bytes(this BlockFormat format, long count) => format.CodeBytes(count) + format.Blocks(count) * sizeof(float);
 
     /// <summary>The part of a parameter whose blocks begin in a part of it: parts that follow each other have none twice.</summary>
     public static (nint First, nint Last) Whole(nint first, nint last, nint count) =>

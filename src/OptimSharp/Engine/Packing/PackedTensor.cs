@@ -15,7 +15,7 @@ internal sealed unsafe class PackedTensor : StateTensor
             NativeMemory.Fill(Codes.Start, (nuint)Codes.Bytes, zero);
     }
 
-    public BlockFormat Format { get; }
+    public override BlockFormat Format { get; }
 
     /// <summary>The codes, one after the other.</summary>
     public HostTensor Codes { get; }

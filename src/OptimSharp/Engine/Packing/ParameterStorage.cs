@@ -48,7 +48,7 @@ internal abstract unsafe class ParameterStorage
         precision.Keeping == ParameterKeeping.Nearest || parameter.ElementType is not (ElementType.BFloat16 or ElementType.Float16) ? null
         : parameter.ElementType == ElementType.Float16 ? $"ParameterPrecision.{precision} is for BFloat16, but parameter {parameter} is in Float16. Give it a group with ParameterPrecision.{nameof(ParameterPrecision.Nearest)}."
         : !optimizer.CanKeepParameters ? $"{optimizer.GetType().Name} writes its parameters itself: their ParameterPrecision must be {nameof(ParameterPrecision.Nearest)}, but is {precision}."
-        : parameter.Backend is not HostBackend ? $"ParameterPrecision.{precision} is for parameters in host memory, contiguous, but {parameter} is not. Give it a group with ParameterPrecision.{nameof(ParameterPrecision.Nearest)}."
+        : parameter.Backend is not (HostBackend or MetaBackend) ? $"ParameterPrecision.{precision} is for parameters in host memory, contiguous, but {parameter} is not. Give it a group with ParameterPrecision.{nameof(ParameterPrecision.Nearest)}."
         : null;
 
     /// <summary>How a state's parameter was kept the last time; null for to nearest.</summary>
@@ -93,6 +93,16 @@ internal abstract unsafe class ParameterStorage
         if (old is not null)
             made = null;
         return kept;
+    }
+
+    /// <summary>Has a parameter without memory remember what one with memory would.</summary>
+    public static void Plan(ParameterPrecision precision, ParameterState state, Parameter parameter)
+    {
+        if (precision.Keeping is ParameterKeeping.Split or ParameterKeeping.Compensated)
+        {
+            var entry = precision.Keeping == ParameterKeeping.Split ? Remainder : Compensation;
+            state.Add(entry.Key, entry.Create(parameter, StatePrecision.Compute), null);
+        }
     }
 
     /// <summary>Whether a tensor of a state is one of these, which have a type of their own.</summary>

@@ -16,6 +16,12 @@ internal sealed partial class StepContext
 
     internal ref Entry this[int i] => ref entries[i];
 
+    ParameterGroup GroupOf(ref Entry entry)
+    {
+        int index = (int)(Unsafe.ByteOffset(ref entries[0], ref entry) / Unsafe.SizeOf<Entry>());
+        return Array.Find(groupsOf, group => group.First <= index && index < group.Last).Source;
+    }
+
     /// <summary>A state tensor of the parameter's shape; the slot remembers it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StateTensor State(ref Entry entry, ref StateSlot slot, StateEntry state)
@@ -48,14 +54,15 @@ internal sealed partial class StepContext
             return present;
         CheckDeclared(ref entry, declared);
         var parameter = entry.Parameter;
-        // All tensors of a parameter are kept alike, also when the option was changed after the first was made.
-        var precision = state.Precision ?? entry.Precision;
+        // Options that were changed after a parameter's first tensor was made are not those of its later ones.
+        var precisions = state.Precisions ?? GroupOf(ref entry).CurrentOptions.Precisions;
+        var precision = precisions.Of(declared.Key);
         if (BlockFormats.Refusal(parameter, precision) is { } refusal)
             throw new InvalidOperationException(refusal);
         var tensor = declared.Create(parameter, precision);
-        state.Add(declared.Key, tensor, precision);
+        state.Add(declared.Key, tensor, precisions);
         made.Add((state, declared.Key));
-        if (declared.StartsAsParameter)
+        if (declared.StartsAsParameter && !isMeta)
             parameter.CopyTo(tensor);
         else if (initial != 0)
             tensor.Fill(initial);
@@ -98,6 +105,8 @@ internal sealed partial class StepContext
     {
         if (gradientNorm is { } known)
             return known;
+        if (isMeta)
+            return 1;
         double dense = GradientNorm(sparse: false, Frame?.Change ?? GradientChange.None), rows = GradientNorm(sparse: true, GradientChange.None);
         gradientNorm = double.Hypot(dense, rows);
         return gradientNorm.Value;
@@ -169,7 +178,8 @@ internal sealed partial class StepContext
         zeros.Clear();
         var trial = rule;
         trial.Take(new(zeros, default, 1)); // when rows are measured, some are changed already: what a rule can't have is told now
-        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
+        if (!isMeta)
+            entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
         var target = TargetOf<TRule, T>(ref entry, states, byRow: true);
         if (Frame?.Measures is not null) // rows cut its chunks
         {
@@ -196,7 +206,7 @@ internal sealed partial class StepContext
     }
 
     static InvalidOperationException NoRows(in Entry entry, bool byRow) =>
-        new($"Parameter {entry.Parameter} has {(byRow ? "a rule that goes by row" : "a sparse gradient")}, but its state is kept in blocks ({nameof(StatePrecision)}.{entry.State!.Precision}), which rows would cut. Use another {nameof(StatePrecision)} for it.");
+        new($"Parameter {entry.Parameter} has {(byRow ? "a rule that goes by row" : "a sparse gradient")}, but its state is kept in blocks ({nameof(StatePrecision)}.{BlockFormats.PrecisionOf(entry.State!.AllTensors.First(t => t.Tensor.Format != BlockFormat.None).Tensor.Format)}), which rows would cut. Use another {nameof(StatePrecision)} for it.");
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     StepFrame? FrameOf(ref Entry entry)

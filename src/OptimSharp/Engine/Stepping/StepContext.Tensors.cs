@@ -22,7 +22,7 @@ internal sealed partial class StepContext
         CheckDeclared(ref entry, declared);
         var list = new List<StateTensor>(sizes.Length);
         foreach (var (rows, columns) in sizes)
-            list.Add(new HostTensor([rows, columns], entry.Type.Compute()));
+            list.Add(isMeta ? new MetaTensor([rows, columns], entry.Type.Compute()) : new HostTensor([rows, columns], entry.Type.Compute()));
         state.AddMatrices(declared.Key, list);
         made.Add((state, declared.Key));
 
@@ -41,7 +41,8 @@ internal sealed partial class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Give(ref entry);
-        entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
+        if (!isMeta)
+            entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now
         RuleStates all = new() { Kept = entry.Kept };
         List<StateTensor>? l0 = null, l1 = null;
         int tensors = 0, lists = 0;

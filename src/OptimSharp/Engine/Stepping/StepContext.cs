@@ -105,7 +105,7 @@ internal sealed partial class StepContext
         {
             if (!entry.Present)
                 continue;
-            if ((entry.Memory.Rows is null ? refusal : of.Optimizer.WhyRefused(sparse: true, group.Source)) is { } reason)
+            if (!isMeta && (entry.Memory.Rows is null ? refusal : of.Optimizer.WhyRefused(sparse: true, group.Source)) is { } reason)
                 throw new InvalidOperationException($"{reason} (Parameter {entry.Parameter}.)");
             entry.GradType = entry.Type;
             entry.Precision = group.Source.CurrentOptions.StatePrecision;
@@ -142,6 +142,11 @@ internal sealed partial class StepContext
             throw new InvalidOperationException(refusal);
         if (entry.Type != ElementType.BFloat16)
             return;
+        if (isMeta)
+        {
+            ParameterStorage.Plan(precision, entry.State!, entry.Parameter);
+            return;
+        }
         if ((entry.Kept?.Keeping ?? ParameterKeeping.Nearest) != precision.Keeping)
         {
             string? key;
