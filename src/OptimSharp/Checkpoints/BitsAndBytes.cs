@@ -94,6 +94,8 @@ public static class BitsAndBytes
     /// <summary>Codes as state dicts of ours have them, where blocks and values are ours; else numbers.</summary>
     static object Unpacked(StateDict tensors, int number, TensorData codes)
     {
+        if (!PackedState.IsWhole(codes))
+            throw new StateDictException(tensors.PathTo($"state{number}"), $"has {codes.Count} codes, and memory for fewer");
         if (tensors.TryGetValue($"qmap{number}", out object? map) && map is TensorData { Count: 256, ElementType: ElementType.Float32 } values
             && tensors.TryGetValue($"absmax{number}", out object? scales) && scales is TensorData { ElementType: ElementType.Float32 } scale)
         {

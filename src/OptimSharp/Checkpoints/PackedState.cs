@@ -77,9 +77,12 @@ internal static unsafe class PackedState
         return state;
     }
 
+    /// <summary>Whether a tensor has memory for each of its elements, and does not repeat some: what is made of it is not larger than its file.</summary>
+    public static bool IsWhole(TensorData data) => data.Storage.Bytes / data.ElementType.Size() >= data.Count;
+
     static void CheckTensor(StateDict from, string key, ElementType type, long count)
     {
-        if (from[key] is not TensorData data || data.ElementType != type || data.Count != count)
+        if (from[key] is not TensorData data || data.ElementType != type || data.Count != count || !IsWhole(data))
             throw from.Wrong(key, from[key], $"a tensor of {count} elements in {type}");
     }
 

@@ -62,18 +62,17 @@ public static class TorchAO
         if (map.Count != (type.Name == Four ? 16 : 256))
             throw new StateDictException($"{path}.{PackedState.Map}", $"must have a number for each code, but has {map.Count}");
         float[] values = map.ToArray<float>();
-        byte[] bytes = codes.ToArray<byte>();
         if (type.Name == Eight)
-            return (object?)(block == 256 ? PackedState.Of(codes, scale, map, codes.Shape.ToArray()) : null) ?? Numbers(bytes, code => values[code], scale, block, codes.Shape);
+            return (object?)(block == 256 ? PackedState.Of(codes, scale, map, codes.Shape.ToArray()) : null) ?? Numbers(codes.ToArray<byte>(), code => values[code], scale, block, codes.Shape);
         long[] shape = parts.TryGetValue(FourShape, out object? sizes) && sizes is IReadOnlyList<object?> list && list.All(size => size is long and >= 0) ? [.. list.Select(size => (long)size!)]
             : throw new StateDictException($"{path}.{FourShape}", "must be the tensor's sizes");
         if (shape.Aggregate((Int128)1, (product, size) => Int128.Min(product * size, (Int128)1 << 62)) != count)
             throw new StateDictException($"{path}.{FourShape}", $"is [{string.Join(", ", shape)}], but there are {count} codes");
         return (object?)(block == 128 ? PackedState.Of(codes, scale, map, shape) : null)
-            ?? Numbers([.. bytes.SelectMany(two => (byte[])[(byte)(two >> 4), (byte)(two & 15)])], code => values[code], scale, block, shape);
+            ?? Numbers([.. codes.ToArray<byte>().SelectMany(two => (byte[])[(byte)(two >> 4), (byte)(two & 15)])], code => values[code], scale, block, shape);
     }
 
-    static TensorData Part(StateDict parts, string key, ElementType type, string path) => parts.TryGetValue(key, out object? value) && value is TensorData data && data.ElementType == type ? data
+    static TensorData Part(StateDict parts, string key, ElementType type, string path) => parts.TryGetValue(key, out object? value) && value is TensorData data && data.ElementType == type && PackedState.IsWhole(data) ? data
         : throw new StateDictException($"{path}.{key}", value is null ? "is missing" : $"must be a tensor in {type}, but is {StateDict.Text(value, most: 200)}");
 
     static unsafe TensorData Numbers(byte[] codes, Func<byte, float> value, TensorData scale, long block, ReadOnlySpan<long> shape)

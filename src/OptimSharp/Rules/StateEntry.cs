@@ -17,7 +17,7 @@ public sealed class StateEntry
     /// <summary>The count of the parameter's steps: <c>"step"</c>.</summary>
     public static StateEntry Step { get; } = new("step", StateKind.Step, false);
 
-    /// <summary>A tensor of numbers, in the precision that the group's <see cref="OptimizerOptions.StatePrecision"/> says.</summary>
+    /// <summary>A tensor of numbers, in the precision that the group's <see cref="OptimizerOptions.PrecisionOf"/> its name says.</summary>
     /// <param name="key">The name; PyTorch's or the reference implementation's, so that its checkpoints load.</param>
     /// <param name="shape">Its sizes.</param>
     /// <param name="initial">What every element starts with.</param>

@@ -86,6 +86,7 @@ public class TorchAOTests
         Refused("'state.0.exp_avg.scale' is missing", new() { { "codes", TensorData.Of(codes, 512) } });
         Refused("'state.0.exp_avg.scale' must have a number for each block of the 512 codes, but has 3", new() { { "codes", TensorData.Of(codes, 512) }, { "scale", TensorData.Of(new float[3], 3) } });
         Refused("'state.0.exp_avg.codes' must be a tensor in UInt8", new() { { "codes", TensorData.Of(new float[512], 512) } });
+        Refused("'state.0.exp_avg.codes' must be a tensor in UInt8", new() { { "codes", new TensorData(TensorData.Of(codes, 512).Storage, ElementType.UInt8, 0, [1L << 50, 512], [0, 1]) } }); // as small as a file may be
         Refused("'state.0.exp_avg.qmap' must have a number for each code, but has 16", new() { { "codes", TensorData.Of(codes, 512) }, { "scale", TensorData.Of(new float[2], 2) }, { "qmap", TensorData.Of(map[..16], 16) } });
         Refused("'state.0.exp_avg._shape' is [7], but there are 1024 codes", new() { { "codes", TensorData.Of(codes, 512) }, { "scale", TensorData.Of(new float[8], 8) }, { "qmap", TensorData.Of(map[..16], 16) }, { "_shape", new long[] { 7 } } }, "OptimState4bit");
         Refused("'state.0.exp_avg' must be [512] and real for parameter 'w' [512] Float32", new() { { "codes", TensorData.Of(codes, 2, 256) }, { "scale", TensorData.Of(new float[4], 4) }, { "qmap", TensorData.Of(map, 256) } });
