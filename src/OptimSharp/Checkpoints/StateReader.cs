@@ -46,7 +46,7 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             string key = entry.Key;
             var precision = precisions.Of(key);
             bool present = from.TryGetValue(key, out object? value) && value is not null;
-            if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional)
+            if (entry.Kind == StateKind.Ignored || !present && entry.IsOptional || entry.Type is not null && parameter.Backend is not HostBackend) // what is beside a parameter is of use in host memory alone
                 continue;
             bool countedInGroup = !present && entry.Kind == StateKind.Step && group.ContainsKey(optimizer.CountOfGroup);
             if (!present && !countedInGroup && IsLenient)
