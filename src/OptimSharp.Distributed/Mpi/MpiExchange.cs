@@ -7,7 +7,7 @@ namespace OptimSharp.Distributed.Mpi;
 sealed class MpiExchange : PendingOperation
 {
     /// <summary>MPI counts in <see cref="int"/>: longer blocks go in pieces.</summary>
-    public const int PieceBytes = 1 << 30;
+    public static int PieceBytes { get; set; } = 1 << 30;
 
     readonly MpiCommunicator owner;
     readonly MpiSession session;

@@ -5,6 +5,9 @@ namespace OptimSharp.Distributed.Mpi;
 /// <summary>Sees to it that a process that ends without disposing its communicator leaves no other waiting.</summary>
 sealed class MpiExit
 {
+    /// <summary>How long the others have to say that ranks have given up, before the first of them that exits ends the job.</summary>
+    static readonly TimeSpan lastWords = TimeSpan.FromSeconds(1);
+
     readonly MpiCommunicator communicator;
     readonly MpiSession session;
     readonly PosixSignalRegistration signal;
@@ -30,6 +33,8 @@ sealed class MpiExit
     void Fail(object? sender, UnhandledExceptionEventArgs e)
     {
         Write($"{e.ExceptionObject}");
+        if (communicator.IsBroken)
+            Thread.Sleep(lastWords);
         session.Abort(1);
     }
 
@@ -45,8 +50,10 @@ sealed class MpiExit
         if (terminated)
             return;
         communicator.Dispose();
-        if (communicator.IsBroken)
-            session.Abort(Environment.ExitCode == 0 ? 1 : Environment.ExitCode);
+        if (!communicator.IsBroken)
+            return;
+        Thread.Sleep(lastWords);
+        session.Abort(Environment.ExitCode == 0 ? 1 : Environment.ExitCode);
     }
 
     void Write(string text)

@@ -31,7 +31,7 @@ sealed unsafe class MpiLibrary
     /// <summary>What it was loaded as.</summary>
     public string Name { get; }
 
-    /// <summary>The first line of what MPI_Get_library_version says.</summary>
+    /// <summary>Its name and version, as MPI_Get_library_version begins.</summary>
     public string Version { get; }
 
     public MpiHandles Handles { get; }
@@ -174,7 +174,7 @@ sealed unsafe class MpiLibrary
         fixed (byte* start = text)
             if (((delegate* unmanaged<byte*, int*, int>)address)(start, &length) != 0)
                 return Handles.Family;
-        var lines = Encoding.UTF8.GetString(text, 0, length).Split('\n', 2);
-        return lines[0].Trim('\0', ' ').Replace(":      \t", " ").Replace('\t', ' ');
+        // "Open MPI v4.1.4, package: …" and "MPICH Version: 4.0.2", each followed by how it was built.
+        return string.Join(' ', Encoding.UTF8.GetString(text, 0, length).Split(['\n', ','])[0].Replace("Version:", "").Split((char[])[' ', '\t', '\0'], StringSplitOptions.RemoveEmptyEntries));
     }
 }
