@@ -7,11 +7,12 @@ namespace OptimSharp.Distributed.Processes;
 /// <param name="Command">Its launcher. Both may be installed, so the names are those that tell them apart.</param>
 /// <param name="Options">More ranks than cores, nothing but this machine.</param>
 /// <param name="Library">Its library, as it is loaded.</param>
-sealed record Launcher(string Name, string Command, string[] Options, string Library)
+/// <param name="Death">What it says when a rank was killed.</param>
+sealed record Launcher(string Name, string Command, string[] Options, string Library, string Death)
 {
-    public static Launcher OpenMpi { get; } = new("Open MPI", "mpirun.openmpi", ["--oversubscribe", "--mca", "btl", "self,vader", "--mca", "pml", "ob1"], "libmpi.so.40");
+    public static Launcher OpenMpi { get; } = new("Open MPI", "mpirun.openmpi", ["--oversubscribe", "--mca", "btl", "self,vader", "--mca", "pml", "ob1"], "libmpi.so.40", "exited on signal 9 (Killed)");
 
-    public static Launcher Mpich { get; } = new("MPICH", "mpiexec.mpich", [], "libmpich.so.12");
+    public static Launcher Mpich { get; } = new("MPICH", "mpiexec.mpich", [], "libmpich.so.12", "BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES");
 
     public static Launcher[] Both { get; } = [OpenMpi, Mpich];
 

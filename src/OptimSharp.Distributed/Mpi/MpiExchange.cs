@@ -6,8 +6,11 @@ namespace OptimSharp.Distributed.Mpi;
 /// </summary>
 sealed class MpiExchange : PendingOperation
 {
-    /// <summary>MPI counts in <see cref="int"/>: longer blocks go in pieces.</summary>
-    public static int PieceBytes { get; set; } = 1 << 30;
+    /// <summary>A longer block begins with a piece of this length. It comes as soon as its sender does, so that who has waited for long stays awake for the rest.</summary>
+    public const int FirstBytes = 4096;
+
+    /// <summary>Blocks that are longer than this go in pieces: MPI counts in <see cref="int"/>, and what comes piece by piece is seen to come.</summary>
+    public static int PieceBytes { get; set; } = 64 << 20;
 
     readonly MpiCommunicator owner;
     readonly MpiSession session;
@@ -94,18 +97,22 @@ sealed class MpiExchange : PendingOperation
 
     static int Pieces(ReadOnlySpan<MemoryBlock> blocks, int own)
     {
-        var pieces = 0L;
+        var pieces = 0;
         for (var rank = 0; rank < blocks.Length; rank++)
-            if (rank != own)
-                pieces += (blocks[rank].Bytes + PieceBytes - 1) / PieceBytes;
-        return checked((int)pieces);
+            for (long done = 0; rank != own && done < blocks[rank].Bytes; pieces++)
+                done += Piece(blocks[rank].Bytes, done);
+        return pieces;
     }
+
+    /// <summary>How long the piece is that comes after so many bytes of a block; the same for who sends and who receives.</summary>
+    static int Piece(long block, long done) => done == 0 && block > 64 * FirstBytes ? FirstBytes : (int)Math.Min(PieceBytes, block - done);
 
     void Begin(ReadOnlySpan<MemoryBlock> blocks, int rank, int tag, bool receives)
     {
-        for (long done = 0; done < blocks[rank].Bytes; done += PieceBytes)
+        int bytes;
+        for (long done = 0; done < blocks[rank].Bytes; done += bytes)
         {
-            var bytes = (int)Math.Min(PieceBytes, blocks[rank].Bytes - done);
+            bytes = Piece(blocks[rank].Bytes, done);
             var address = (nint)(blocks[rank].Address + done);
             var request = receives
                 ? session.Library.Receive(address, bytes, rank, tag, session.World)

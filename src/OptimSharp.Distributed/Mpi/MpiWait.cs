@@ -21,10 +21,13 @@ sealed class MpiWait(MpiSession session, MpiNotices notices, MpiExchange exchang
     public void Listen(TimeSpan idle)
     {
         while (notices.Receive() is { } notice)
+        {
             Hear(notice);
+            JudgeOperations();
+        }
         notices.Forward();
-        JudgeEnded();
-        JudgeOperations();
+        if (Array.IndexOf(ended, true) >= 0)
+            JudgeEnded();
         if (!asked && idle > firstQuestion)
             Ask();
         if (limit == Timeout.InfiniteTimeSpan || idle < limit)

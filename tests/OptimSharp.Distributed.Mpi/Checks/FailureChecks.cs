@@ -11,6 +11,7 @@ static class FailureChecks
         yield return Check(2, ["late"], 0, "a rank that comes late, but within the limit, is waited for", "rank 0: well", "rank 1: well");
         yield return Check(2, ["missing", "1"], null, "a rank that never comes is named", Missing + "Rank 1 did not come within 2 s; AllGather of step 7 waited for it.");
         yield return Check(4, ["missing", "1", "3"], null, "two of four that never come are named", Missing + "Ranks 1, 3 did not come within 2 s; AllGather of step 7 waited for them.");
+        yield return Check(3, ["frozen"], null, "a process that is stopped is named", "2*" + Missing + "Rank 1 did not come within 2 s; AllGather of step 7 waited for it.");
         yield return Check(3, ["missing-elsewhere"], null, "of ranks that wait for each other, the one that all wait for is named", "2*" + Missing + "Rank 2 did not come within 2 s; AllToAll of step 7 waited for it.");
         yield return Check(3, ["other-operation"], null, "ranks in different operations are told so", "calls Barrier where rank", "calls AllGather");
         yield return Check(2, ["other-count"], null, "a count that differs is told", "sends 4 bytes to rank 0, which expects 8 from it, in AllGather");

@@ -1,13 +1,14 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace OptimSharp.Distributed.Processes.Ranks;
 
 /// <summary>Ranks that do not do what they should.</summary>
-static class Failures
+static partial class Failures
 {
     public static int Run(string name, string[] arguments)
     {
-        if (name == "never-begins" && Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK") is "1" || Environment.GetEnvironmentVariable("PMI_RANK") is "1" && name == "never-begins")
+        if (name == "never-begins" && (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK") ?? Environment.GetEnvironmentVariable("PMI_RANK")) == "1")
         {
             Thread.Sleep(TimeSpan.FromMinutes(5));
             return 0;
@@ -40,6 +41,12 @@ static class Failures
                 if (arguments.Contains($"{rank}"))
                     Thread.Sleep(TimeSpan.FromMinutes(5));
                 Gather(communicator, 8);
+                break;
+            case "frozen": // as a machine that is no longer there: the rank is stopped, and nobody tells the others
+                Gather(communicator, 8);
+                if (rank == 1)
+                    _ = Signal(Environment.ProcessId, 19);
+                Gather(communicator, 1 << 20);
                 break;
             case "missing-elsewhere": // rank 0 waits for rank 1, which waits for rank 2, which never comes
                 if (rank == 2)
@@ -113,6 +120,9 @@ static class Failures
             Process.GetCurrentProcess().Kill();
         }) { IsBackground = true }.Start();
     }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
 
     static void Gather(Communicator communicator, long bytes)
     {
