@@ -59,7 +59,10 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
         if (live.GroupBy(p => p.Identity).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new ArgumentException($"Parameter {twice.First()} is there {twice.Count()} times.", nameof(parameters));
         foreach (var parameter in live)
+        {
+            RefusePart(parameter);
             parameter.Locate(); // throws when it can't be used
+        }
         averages = new StateTensor[live.Length];
         for (int i = 0; i < live.Length; i++)
         {
