@@ -99,9 +99,13 @@ public sealed class MpiCommunicator : Communicator
         try
         {
             lock (session.Calls)
+            {
+                foreach (var open in exchanges)
+                    open.Poll();
                 exchange = new(this, session, operation, operations++, send, receive);
+            }
         }
-        catch (MpiException e)
+        catch (CommunicationException e)
         {
             throw GiveUp(e, null);
         }

@@ -42,7 +42,7 @@ sealed class MpiSession
             began = true;
         }
         var session = new MpiSession(library);
-        if (!session.begun.Task.Wait(limit))
+        if (!Within(limit, session.begun.Task))
             throw new CommunicationException($"Not all ranks began MPI within {limit.TotalSeconds:0.###} s: each process that the launcher starts must create its communicator.");
         return session.error is null ? session : throw new CommunicationException($"MPI did not begin: {session.error.Message}", session.error);
     }
@@ -52,7 +52,7 @@ sealed class MpiSession
     public bool End(TimeSpan limit)
     {
         wantedEnd.TrySetResult();
-        return ended.Task.Wait(limit) && error is null;
+        return Within(limit, ended.Task) && error is null;
     }
 
     /// <summary>Ends all processes of the job, also when a thread is within a call that does not return.</summary>
@@ -69,6 +69,8 @@ sealed class MpiSession
                 Calls.Exit();
         }
     }
+
+    static bool Within(TimeSpan limit, Task task) => task.Wait((int)Math.Min(limit.TotalMilliseconds, int.MaxValue)); // −1: for ever
 
     void Live()
     {
