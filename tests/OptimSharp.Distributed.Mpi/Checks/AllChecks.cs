@@ -8,6 +8,7 @@ static class AllChecks
         ("operations", OperationChecks.All()),
         ("launch", LaunchChecks.All()),
         ("failures", FailureChecks.All()),
+        ("training", TrainingChecks.All(kills)),
         ("kills", KillChecks.All(kills)),
     ];
 }

@@ -110,7 +110,8 @@ static partial class Failures
         }
     }
 
-    static void Kill(bool self, int milliseconds)
+    /// <summary>Ends this process as hard as can be, some time from now.</summary>
+    public static void Kill(bool self, int milliseconds)
     {
         if (!self)
             return;

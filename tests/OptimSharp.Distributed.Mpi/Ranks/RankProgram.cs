@@ -13,6 +13,17 @@ static class RankProgram
             case "alone":
                 Alone.Run();
                 break;
+            case "train":
+                Train(communicator => Training.Hashes(communicator).ToList());
+                break;
+            case "train-on":
+                Train(communicator =>
+                {
+                    if (arguments is [_, _, var rank, var milliseconds])
+                        Failures.Kill(communicator.Rank == int.Parse(rank), int.Parse(milliseconds));
+                    return [Training.GoOn(communicator, arguments[0], int.Parse(arguments[1]))];
+                });
+                break;
             case "bench":
                 Bench.Run();
                 break;
@@ -20,6 +31,13 @@ static class RankProgram
                 return Failures.Run(name, arguments);
         }
         return 0;
+    }
+
+    static void Train(Func<Communicator, IReadOnlyList<string>> train)
+    {
+        using var communicator = new MpiCommunicator(timeLimit: TimeSpan.FromMinutes(2));
+        foreach (var line in train(communicator))
+            Say(communicator, line);
     }
 
     /// <summary>A line of its own, in one write: ranks share the output.</summary>
