@@ -34,7 +34,7 @@ public sealed unsafe partial class DistributedOptimizer
         var part = parts![i];
         var own = Optimizer.StateOf(part.Identity);
         if (ownership.WholeOwner(i) is >= 0 and var owner)
-            return Sent(own is { IsEmpty: false } ? Optimizer.SaveState(own, group, part) : null, owner);
+            return Sent(owner == Communicator.Rank && own is { IsEmpty: false } ? Optimizer.SaveState(own, group, part) : null, owner);
         if (own is null or { IsEmpty: true })
             return null;
         var entries = Optimizer.PartOf(group).EntriesOf(part);

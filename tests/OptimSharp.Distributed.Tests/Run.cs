@@ -23,6 +23,9 @@ sealed class Run
     /// <summary>Which parameters a shard does not use.</summary>
     public Func<int, int, int, bool> IsUnused { get; init; } = (step, shard, parameter) => false;
 
+    /// <summary>Which shards' gradients overflow.</summary>
+    public Func<int, int, bool> Overflows { get; init; } = (step, shard) => false;
+
     /// <summary>Takes a step, once the optimizer's parameters have gradients.</summary>
     public Func<Optimizer, IReadOnlyList<Parameter>, Action> Stepper { get; init; } = (optimizer, parameters) => optimizer.Step;
 
@@ -104,6 +107,8 @@ sealed class Run
         var values = Values(parameter);
         for (int i = 0; i < numbers.Length; i++)
             numbers[i] += 0.01 * values[i];
+        if (p == 0 && Overflows(t, shard))
+            numbers[^1] = double.PositiveInfinity;
         return Rounded(numbers);
     }
 
