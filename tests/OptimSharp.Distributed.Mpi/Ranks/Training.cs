@@ -123,8 +123,13 @@ static class Training
 
     static string Hash(StateDict state)
     {
-        using var file = new MemoryStream();
-        Checkpoint.Save(file, state);
-        return Convert.ToHexString(SHA256.HashData(file.ToArray()));
+        return $"parameters {Of("model")}, state {Of("optimizer")}";
+
+        string Of(string name)
+        {
+            using var file = new MemoryStream();
+            Checkpoint.Save(file, state.GetDict(name));
+            return Convert.ToHexString(SHA256.HashData(file.ToArray()))[..16];
+        }
     }
 }
