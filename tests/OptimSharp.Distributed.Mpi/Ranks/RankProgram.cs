@@ -19,11 +19,11 @@ static class RankProgram
                 break;
             case "train-on":
                 using (var communicator = Ranks())
-                {
-                    if (arguments is [_, _, var rank, var milliseconds])
-                        Failures.Kill(communicator.Rank == int.Parse(rank), int.Parse(milliseconds));
-                    Say(communicator, Training.GoOn(communicator, arguments[0], int.Parse(arguments[1])));
-                }
+                    Say(communicator, Training.GoOn(communicator, arguments[0], int.Parse(arguments[1]), step =>
+                    {
+                        if (arguments is [_, _, var rank, var last, var milliseconds])
+                            Failures.Kill(communicator.Rank == int.Parse(rank) && step == int.Parse(last), int.Parse(milliseconds));
+                    }));
                 break;
             case "bench":
                 Bench.Run();
