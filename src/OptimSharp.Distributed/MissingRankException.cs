@@ -15,6 +15,7 @@ public sealed class MissingRankException : CommunicationException
         Ranks = ranks;
         Operation = operation;
         Activity = activity;
+        Reason = reason;
     }
 
     internal MissingRankException(MissingRankException other) : base(other.Message, other.InnerException ?? other)
@@ -22,6 +23,7 @@ public sealed class MissingRankException : CommunicationException
         Ranks = other.Ranks;
         Operation = other.Operation;
         Activity = other.Activity;
+        Reason = other.Reason;
     }
 
     /// <summary>The ranks that are missing, in order.</summary>
@@ -32,4 +34,7 @@ public sealed class MissingRankException : CommunicationException
 
     /// <summary>What the program was doing, as <see cref="Communicator.Activity"/> said; null: nothing was said.</summary>
     public string? Activity { get; }
+
+    /// <summary>Why they are missing, for other ranks to say the same.</summary>
+    internal string Reason { get; }
 }
