@@ -82,6 +82,31 @@ public abstract class Communicator : IDisposable
         }
     }
 
+    /// <summary>Gives every rank a state dict that <paramref name="root"/> has, such as a checkpoint that was loaded there.</summary>
+    /// <param name="state">The state dict; null: there is none. Of other ranks than the root it is not looked at.</param>
+    /// <param name="root">Whose state dict.</param>
+    /// <returns>The state dict: on the root what was given.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">No such rank.</exception>
+    /// <exception cref="IOException">It is of 2 GiB or more: let every rank load the file.</exception>
+    /// <exception cref="CommunicationException">A rank is missing, or calls something else.</exception>
+    public StateDict? Broadcast(StateDict? state, int root)
+    {
+        byte[] bytes = [];
+        if (state is not null && Rank == root)
+        {
+            using var stream = new MemoryStream();
+            Checkpoint.Save(stream, state);
+            bytes = stream.ToArray();
+        }
+        var length = BitConverter.GetBytes(bytes.Length);
+        Broadcast(length, root);
+        if (BitConverter.ToInt32(length) == 0)
+            return null;
+        Array.Resize(ref bytes, BitConverter.ToInt32(length));
+        Broadcast(bytes, root);
+        return Rank == root ? state : Checkpoint.Load(new MemoryStream(bytes));
+    }
+
     /// <summary>Gives every rank the bytes of all ranks.</summary>
     /// <param name="own">What this rank gives: counts[Rank] bytes.</param>
     /// <param name="all">What all give, one after the other in the order of ranks.</param>

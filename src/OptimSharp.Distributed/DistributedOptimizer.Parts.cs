@@ -48,9 +48,9 @@ public sealed unsafe partial class DistributedOptimizer : IRanks
     void RefuseSharding()
     {
         if (Optimizer.NeedsClosure)
-            throw new ArgumentException($"{Optimizer.GetType().Name} keeps one state for all parameters together and evaluates the closure by itself: its state can't be sharded. Use Sharding.None.", "optimizer");
+            throw new ArgumentException($"{Optimizer.GetType().Name} keeps one state for all parameters together and evaluates the closure by itself: its state can't be sharded. Use StateSharding.Replicated.", "optimizer");
         if (layout.Parameters.FirstOrDefault(p => p.Backend is not HostBackend) is { } elsewhere)
-            throw new ArgumentException($"Parameter {elsewhere} is not in this process's memory, contiguous: with Sharding.State each rank steps stretches of memory. Use Sharding.None.", "optimizer");
+            throw new ArgumentException($"Parameter {elsewhere} is not in this process's memory, contiguous: with StateSharding.Sharded each rank steps stretches of memory. Use StateSharding.Replicated.", "optimizer");
     }
 
     /// <summary>The parameters that get rules which need them whole: the optimizer is asked, with parts of which nobody has anything.</summary>

@@ -34,7 +34,7 @@ public sealed unsafe partial class DistributedOptimizer
         var part = parts![i];
         var own = Optimizer.StateOf(part.Identity);
         if (ownership.WholeOwner(i) is >= 0 and var owner)
-            return Sent(owner == Communicator.Rank && own is { IsEmpty: false } ? Optimizer.SaveState(own, group, part) : null, owner);
+            return Communicator.Broadcast(owner == Communicator.Rank && own is { IsEmpty: false } ? Optimizer.SaveState(own, group, part) : null, owner);
         if (own is null or { IsEmpty: true })
             return null;
         var entries = Optimizer.PartOf(group).EntriesOf(part);
@@ -103,25 +103,6 @@ public sealed unsafe partial class DistributedOptimizer
                 numbers += layout[to - 1] is var end ? end.First + end.Count - layout[from].First : 0;
         }
         return numbers;
-    }
-
-    /// <summary>A state dict from the rank that has it, on all ranks.</summary>
-    StateDict? Sent(StateDict? own, int owner)
-    {
-        byte[] bytes = [];
-        if (own is not null)
-        {
-            using var stream = new MemoryStream();
-            Checkpoint.Save(stream, own);
-            bytes = stream.ToArray();
-        }
-        var length = BitConverter.GetBytes(bytes.Length);
-        Communicator.Broadcast(length, owner);
-        if (BitConverter.ToInt32(length) == 0)
-            return null;
-        Array.Resize(ref bytes, BitConverter.ToInt32(length));
-        Communicator.Broadcast(bytes, owner);
-        return own ?? Checkpoint.Load(new MemoryStream(bytes));
     }
 
     /// <summary>Loading is of whole parameters; when it is done, each rank keeps its part.</summary>

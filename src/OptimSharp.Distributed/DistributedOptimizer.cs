@@ -16,7 +16,7 @@ namespace OptimSharp.Distributed;
 /// synchronizes by itself when that was not done. What has to be the same on all ranks is the program: all call the same, in the same order.
 /// </para>
 /// <para>
-/// With <see cref="Sharding.State"/> the optimizer's groups have parts in the place of parameters: gradients are there, and not in the model's parameters. Its <see cref="Optimizer.StateDict"/> is of whole
+/// With <see cref="StateSharding.Sharded"/> the optimizer's groups have parts in the place of parameters: gradients are there, and not in the model's parameters. Its <see cref="Optimizer.StateDict"/> is of whole
 /// tensors all the same, and loads on any number of ranks; all ranks call it. Disposing this gives the optimizer its parameters back, without their state.
 /// </para>
 /// </remarks>
@@ -64,13 +64,13 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.Shards, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(Options.BucketBytes, 1, nameof(options));
         layout = new(Present);
-        if (Options.Sharding == Sharding.State)
+        if (Options.Sharding == StateSharding.Sharded)
             RefuseSharding();
         communicator.Activity = "the start";
         if (Options.BroadcastParameters)
             StartUp.Broadcast(layout.Parameters, communicator);
         StartUp.Check(this);
-        ownership = new(layout, communicator.Size, Options.Sharding == Sharding.State ? FindWhole().Contains : _ => false);
+        ownership = new(layout, communicator.Size, Options.Sharding == StateSharding.Sharded ? FindWhole().Contains : _ => false);
         pieces = new(layout, ownership, Options.BucketBytes);
         stepShards = new(communicator, Options.Shards, layout.Parameters.Length);
         sums = new(layout);
@@ -79,7 +79,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         gradientStarts = new nint[layout.Parameters.Length];
         var (first, last) = ShardTree.ShardsOf(communicator.Rank, communicator.Size, Options.Shards);
         Shards = new(this, first, last);
-        if (Options.Sharding == Sharding.State)
+        if (Options.Sharding == StateSharding.Sharded)
             PutPartsInPlace();
         else
             PlaceGradients();

@@ -9,8 +9,8 @@ public sealed record DistributedOptions
     /// </summary>
     public int Shards { get; init; } = 8;
 
-    /// <summary>Whether every rank keeps all of the optimizer's state, or a part of it. Bits are the same. Default <see cref="Sharding.None"/>.</summary>
-    public Sharding Sharding { get; init; } = Sharding.None;
+    /// <summary>Whether every rank keeps all of the optimizer's state, or a part of it. Bits are the same. Default <see cref="StateSharding.Replicated"/>.</summary>
+    public StateSharding Sharding { get; init; } = StateSharding.Replicated;
 
     /// <summary>Whether the parameters of rank 0 are given to all at first, as PyTorch's DistributedDataParallel does. If not, they must be equal: make them with the same seed, or load them from one file. Default false.</summary>
     public bool BroadcastParameters { get; init; }
@@ -20,13 +20,13 @@ public sealed record DistributedOptions
 }
 
 /// <summary>What of an optimizer's state a rank keeps.</summary>
-public enum Sharding
+public enum StateSharding
 {
     /// <summary>All of it: every rank steps all parameters. As PyTorch's DistributedDataParallel.</summary>
-    None,
+    Replicated,
 
     /// <summary>
     /// A part: each rank keeps the state of a part of the numbers, steps these, and gives them to the others. As ZeRO-1, of DeepSpeed, and PyTorch's ZeroRedundancyOptimizer. Parameters are to be in this process's memory.
     /// </summary>
-    State,
+    Sharded,
 }

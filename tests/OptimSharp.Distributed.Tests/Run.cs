@@ -46,7 +46,7 @@ sealed class Run
     }
 
     /// <summary>Ranks that are threads.</summary>
-    public Result[] Ranks(int ranks, Sharding sharding, long bucketBytes = 100_000) => LocalRanks.Run(ranks, communicator =>
+    public Result[] Ranks(int ranks, StateSharding sharding, long bucketBytes = 100_000) => LocalRanks.Run(ranks, communicator =>
     {
         communicator.TimeLimit = TimeSpan.FromSeconds(60);
         var parameters = Parameters();

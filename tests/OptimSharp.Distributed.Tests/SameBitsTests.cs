@@ -23,7 +23,7 @@ public sealed class SameBitsTests
         {
             var run = new Run(8, OptimizerSamples.Create(type, options), shapes);
             var alone = run.Alone();
-            foreach (var sharding in Enum.GetValues<Sharding>())
+            foreach (var sharding in Enum.GetValues<StateSharding>())
             {
                 foreach (int ranks in (int[])[1, 2, 4])
                     Compare(alone, run.Ranks(ranks, sharding), $"{name} with {string.Join(", ", options.Select(o => $"{o.Key}={o.Value}"))}, {sharding}, {ranks} ranks");

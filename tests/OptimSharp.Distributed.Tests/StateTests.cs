@@ -23,8 +23,8 @@ public sealed class StateTests
     {
         var run = new Run(8, p => Make(kind, p), Shapes);
         var whole = run.Alone();
-        foreach (var (before, after) in (((int, Sharding), (int, Sharding))[])
-            [((2, Sharding.State), (4, Sharding.State)), ((4, Sharding.State), (1, Sharding.None)), ((1, Sharding.None), (3, Sharding.State)), ((2, Sharding.None), (2, Sharding.State))])
+        foreach (var (before, after) in (((int, StateSharding), (int, StateSharding))[])
+            [((2, StateSharding.Sharded), (4, StateSharding.Sharded)), ((4, StateSharding.Sharded), (1, StateSharding.Replicated)), ((1, StateSharding.Replicated), (3, StateSharding.Sharded)), ((2, StateSharding.Replicated), (2, StateSharding.Sharded))])
         {
             var (parameters, state) = Train(run, kind, before, 0, 2, null)[0];
             foreach (var (values, end) in Train(run, kind, after, 2, Run.Steps, (parameters, state)))
@@ -36,7 +36,7 @@ public sealed class StateTests
         }
     }
 
-    static (List<Parameter>, StateDict)[] Train(Run run, string kind, (int Ranks, Sharding Sharding) how, int first, int last, (List<Parameter> Parameters, StateDict State)? from) => LocalRanks.Run(how.Ranks, communicator =>
+    static (List<Parameter>, StateDict)[] Train(Run run, string kind, (int Ranks, StateSharding Sharding) how, int first, int last, (List<Parameter> Parameters, StateDict State)? from) => LocalRanks.Run(how.Ranks, communicator =>
     {
         communicator.TimeLimit = TimeSpan.FromSeconds(60);
         var parameters = run.Parameters();
@@ -67,7 +67,7 @@ public sealed class StateTests
             optimizer.Step();
             optimizer.ZeroGrad();
             var before = Result.Of(parameters, optimizer.StateDict(), 0);
-            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, Sharding = Sharding.State });
+            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, Sharding = StateSharding.Sharded });
             return (before, Result.Of(parameters, optimizer.StateDict(), distributed.StateBytes));
         });
         foreach (var (before, after) in results)
@@ -86,7 +86,7 @@ public sealed class StateTests
             communicator.TimeLimit = TimeSpan.FromSeconds(60);
             var parameters = run.Parameters();
             using var optimizer = Make("AdamW", parameters);
-            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, Sharding = Sharding.State });
+            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, Sharding = StateSharding.Sharded });
             for (int t = 0; t < Run.Steps; t++)
             {
                 run.Accumulate(distributed, parameters, t);
@@ -112,7 +112,7 @@ public sealed class StateTests
         var error = Assert.Throws<AggregateException>(() => LocalRanks.Run(2, communicator =>
         {
             using var optimizer = new LBFGS([Parameter.Of("x", new float[3])]);
-            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Sharding = Sharding.State });
+            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Sharding = StateSharding.Sharded });
         }));
         Assert.All(error.InnerExceptions, e => Assert.Contains("LBFGS", Assert.IsType<ArgumentException>(e).Message));
 

@@ -10,7 +10,7 @@ public sealed class TrainingTests
     static void Check(Run run, string what, int[]? ranks = null)
     {
         var alone = run.Alone();
-        foreach (var sharding in Enum.GetValues<Sharding>())
+        foreach (var sharding in Enum.GetValues<StateSharding>())
         {
             foreach (int count in ranks ?? [1, 2, 3])
                 SameBitsTests.Compare(alone, run.Ranks(count, sharding), $"{what}, {sharding}, {count} ranks");
@@ -131,11 +131,11 @@ public sealed class TrainingTests
     public void Sharded_state_is_about_its_share_of_the_whole()
     {
         var run = new Run(4, AdamW, [[64, 4096], [1000], [256, 1024]]);
-        long whole = run.Ranks(1, Sharding.None)[0].StateBytes;
+        long whole = run.Ranks(1, StateSharding.Replicated)[0].StateBytes;
         Assert.Equal((64 * 4096 + 1000 + 256 * 1024) * 8, whole);
         foreach (int ranks in (int[])[2, 4])
         {
-            var bytes = run.Ranks(ranks, Sharding.State).Select(r => r.StateBytes).ToArray();
+            var bytes = run.Ranks(ranks, StateSharding.Sharded).Select(r => r.StateBytes).ToArray();
             Assert.Equal(whole, bytes.Sum());
             Assert.All(bytes, b => Assert.InRange(b, whole / ranks - 2 * 4096 * 8, whole / ranks + 2 * 4096 * 8)); // to a chunk
         }
