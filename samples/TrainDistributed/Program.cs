@@ -48,14 +48,15 @@ static int Train(Options options)
         new System.Random(options.Seed * 7919 + epoch).Shuffle(order); // on all ranks the same
         model.train();
         double sum = 0;
-        foreach (int[] batch in order.Chunk(options.BatchSize))
+        foreach (var (i, batch) in order.Chunk(options.BatchSize).Index())
         {
+            long number = (epoch - 1L) * batches + i; // of the step, also in a run that goes on
             foreach (int shard in distributed.Shards)
             {
-                long[] own = [.. batch[(batch.Length * shard / options.Shards)..(batch.Length * (shard + 1) / options.Shards)].Select(i => (long)i)];
+                long[] own = [.. batch[(batch.Length * shard / options.Shards)..(batch.Length * (shard + 1) / options.Shards)].Select(image => (long)image)];
                 if (own.Length == 0)
                     continue; // the last batch is small
-                manual_seed((options.Seed * 7919L + distributed.Steps) * options.Shards + shard); // for dropout: each shard its own random numbers, whoever has it
+                manual_seed((options.Seed * 1_000_000_007L + number) * options.Shards + shard); // for dropout: each shard its own random numbers, whoever has it
                 using var scope = NewDisposeScope();
                 var index = tensor(own);
                 var loss = nn.functional.cross_entropy(model.forward(training.Pixels[index]), training.Labels[index], reduction: nn.Reduction.Sum);

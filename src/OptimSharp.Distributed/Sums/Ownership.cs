@@ -12,16 +12,16 @@ sealed class Ownership
     {
         int count = layout.Parameters.Length;
         wholeOwner = new int[count];
-        var loads = new nint[ranks];
+        var loads = new long[ranks];
         Array.Fill(wholeOwner, -1);
         foreach (int i in Enumerable.Range(0, count).Where(i => isWhole(layout.Parameters[i])).OrderByDescending(i => layout.Parameters[i].Numbers))
         {
             int least = Array.IndexOf(loads, loads.Min());
             wholeOwner[i] = least;
-            loads[least] += layout.FirstChunk(i + 1) - layout.FirstChunk(i);
+            loads[least] += layout.Parameters[i].Numbers;
         }
         OwnedBy = [.. Enumerable.Range(0, ranks).Select(_ => new List<ChunkRange>())];
-        Cut(layout, Shares(loads, (nint)Enumerable.Range(0, count).Sum(i => wholeOwner[i] < 0 ? (long)(layout.FirstChunk(i + 1) - layout.FirstChunk(i)) : 0)));
+        Cut(layout, Shares(loads, Enumerable.Range(0, count).Sum(i => wholeOwner[i] < 0 ? layout.Parameters[i].Numbers : 0)));
     }
 
     /// <summary>The chunks of each rank, in order.</summary>
@@ -30,50 +30,48 @@ sealed class Ownership
     /// <summary>The rank that has a parameter whole; −1 for one that is cut.</summary>
     public int WholeOwner(int parameter) => wholeOwner[parameter];
 
-    /// <summary>How many chunks that can be cut each rank gets: so many that all loads are as equal as can be.</summary>
-    internal static nint[] Shares(nint[] loads, nint chunks)
+    /// <summary>How many of the numbers that can be cut each rank gets: so many that all loads are as equal as can be.</summary>
+    internal static long[] Shares(long[] loads, long numbers)
     {
-        var shares = new nint[loads.Length];
-        nint level = 0, left = chunks;
-        foreach (var (nth, load) in loads.Order().Index()) // the level up to which chunks fill the ranks that have less
+        var shares = new long[loads.Length];
+        long level = 0, left = numbers;
+        foreach (var (nth, load) in loads.Order().Index()) // the level up to which numbers fill the ranks that have less
         {
-            nint needed = nth * (load - level);
+            long needed = nth * (load - level);
             if (needed > left)
                 break;
             (left, level) = (left - needed, load);
         }
         int below = loads.Count(load => load <= level);
-        nint place = 0;
+        int place = 0;
         for (int rank = 0; rank < loads.Length; rank++)
         {
             if (loads[rank] > level)
                 continue;
-            shares[rank] = level - loads[rank] + left * (place + 1) / below - left * place / below;
+            shares[rank] = level - loads[rank] + (long)((Int128)left * (place + 1) / below - (Int128)left * place / below);
             place++;
         }
         return shares;
     }
 
-    void Cut(GradientLayout layout, nint[] shares)
+    void Cut(GradientLayout layout, long[] shares)
     {
         int rank = 0;
-        for (int i = 0; i < wholeOwner.Length; i++)
+        for (nint chunk = 0; chunk < layout.Chunks; chunk++)
         {
-            nint first = layout.FirstChunk(i), last = layout.FirstChunk(i + 1);
-            if (wholeOwner[i] >= 0)
+            var (parameter, _, count) = layout[chunk];
+            if (wholeOwner[parameter] >= 0)
             {
-                Give(wholeOwner[i], first, last);
+                Give(wholeOwner[parameter], chunk, chunk + 1);
                 continue;
             }
-            while (first < last)
+            while (rank < shares.Length - 1 && shares[rank] <= count / 2)
             {
-                while (shares[rank] == 0)
-                    rank++;
-                nint taken = Math.Min(shares[rank], last - first);
-                Give(rank, first, first + taken);
-                shares[rank] -= taken;
-                first += taken;
+                shares[rank + 1] += shares[rank]; // what a chunk is more or less than the share, the next has less or more
+                rank++;
             }
+            Give(rank, chunk, chunk + 1);
+            shares[rank] -= count;
         }
     }
 
