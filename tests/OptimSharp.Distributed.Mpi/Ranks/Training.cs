@@ -24,7 +24,7 @@ static class Training
     {
         foreach (var type in Optimizers)
         {
-            foreach (var sharding in Enum.GetValues<Sharding>())
+            foreach (var sharding in Enum.GetValues<StateSharding>())
             {
                 communicator.Activity = $"{type.Name}, {sharding}";
                 var parameters = Parameters(type);
@@ -51,7 +51,7 @@ static class Training
         var saved = FromFirst(communicator, checkpoints?.LoadLatest());
         foreach (var parameter in saved is null ? [] : parameters)
             saved!.GetDict("model").GetTensor(parameter.Name).ToArray<float>().CopyTo(parameter.Values);
-        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = Shards, Sharding = Sharding.State });
+        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = Shards, Sharding = StateSharding.Sharded });
         if (saved is not null)
             optimizer.LoadStateDict(saved.GetDict("optimizer"));
         var step = (int)(saved?.GetInt64("step") ?? 0);
