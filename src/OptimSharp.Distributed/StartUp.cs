@@ -48,6 +48,9 @@ static unsafe class StartUp
         Compare(distributed.Communicator, [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters).Select(p => ($"values of parameter {p}", Hash(p)))]);
     }
 
+    /// <summary>Throws on all ranks when they differ in one thing.</summary>
+    public static void CheckSame(Communicator communicator, string what, string text) => Compare(communicator, [(what, text)]);
+
     /// <summary>Compares texts, of which every rank has as many, or as many as it has.</summary>
     static void Compare(Communicator communicator, IReadOnlyList<(string What, string Text)> lines)
     {
