@@ -8,6 +8,7 @@ public sealed unsafe partial class TorchParameter
 {
     nint plainGradient;    // during a step: a copy of a gradient that is not contiguous…
     bool rowsAreCopy;
+    torch.Tensor? given; // a gradient that was set here, kept for the next
     torch.Tensor? indices, rows; // …or, of a sparse one, its parts in host memory
 
     /// <inheritdoc/>
@@ -137,6 +138,19 @@ public sealed unsafe partial class TorchParameter
         {
             LibTorchSharp.Release(grad);
         }
+    }
+
+    internal override void TakeGradient(byte* from)
+    {
+        using var noGrad = torch.no_grad();
+        var shape = Tensor.shape;
+        if (given is not { IsInvalid: false } || !given.shape.SequenceEqual(shape))
+            given = torch.empty(shape, dtype: Tensor.dtype, device: Tensor.device).DetachFromDisposeScope();
+        if (given.device_type == DeviceType.CPU)
+            Buffer.MemoryCopy(from, LibTorchSharp.Data(given.Handle), Count * ElementType.Size(), Count * ElementType.Size());
+        else
+            Tensors.Write(from, given);
+        Tensor.grad = given;
     }
 
     internal override void ZeroGrad(bool setToNull)

@@ -17,7 +17,7 @@ public abstract class Parameter
 
     readonly long[] shape;
 
-    internal Parameter(string name, ReadOnlySpan<long> shape, ElementType elementType)
+    internal Parameter(string name, ReadOnlySpan<long> shape, ElementType elementType, long? numbers = null)
     {
         ArgumentNullException.ThrowIfNull(name);
         Int128 count = 1; // of which 2⁶⁴ is already too many
@@ -28,7 +28,7 @@ public abstract class Parameter
         Name = name;
         this.shape = shape.ToArray();
         Count = (long)count;
-        Numbers = Count * elementType.Parts();
+        Numbers = numbers ?? Count * elementType.Parts();
         ElementType = elementType;
     }
 
@@ -44,8 +44,11 @@ public abstract class Parameter
     /// <summary>The type of its elements.</summary>
     public ElementType ElementType { get; }
 
-    /// <summary>How many real numbers it is: two for a complex element.</summary>
+    /// <summary>How many real numbers it is: two for a complex element. Of a <see cref="ParameterPart"/>, how many this rank has.</summary>
     internal long Numbers { get; }
+
+    /// <summary>The shape of what is held here: of a <see cref="ParameterPart"/>, of its stretch.</summary>
+    internal virtual ReadOnlySpan<long> HeldShape => shape;
 
     /// <summary>Whether there is a gradient. A parameter without one is left out of a step: no decay, no step count.</summary>
     public abstract bool HasGradient { get; }
@@ -185,6 +188,10 @@ public abstract class Parameter
 
     /// <summary>Prepares the thread for a closure that computes gradients. Null when there is nothing to prepare.</summary>
     internal virtual IDisposable? EnterClosure() => null;
+
+    /// <summary>Sets the gradient: dense, of the parameter's type.</summary>
+    /// <param name="from">The elements, row by row. They stay there, and as they are, for as long as the gradient is used.</param>
+    internal abstract unsafe void TakeGradient(byte* from);
 
     /// <summary>Throws when <see cref="ZeroGrad"/> would.</summary>
     internal virtual void CheckZeroGrad(bool setToNull)

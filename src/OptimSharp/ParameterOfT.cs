@@ -189,6 +189,8 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
         GC.KeepAlive(this);
     }
 
+    internal override void TakeGradient(byte* from) => SetGradient((T*)from);
+
     internal override void ZeroGrad(bool setToNull)
     {
         if (!HasGradient)

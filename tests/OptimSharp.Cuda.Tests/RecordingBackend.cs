@@ -67,6 +67,8 @@ sealed class ObservedParameter(Parameter parameter, Backend backend) : Parameter
 
     internal override void EndStep() => parameter.EndStep();
 
+    internal override unsafe void TakeGradient(byte* from) => parameter.TakeGradient(from);
+
     internal override unsafe void Read<T>(T* to, bool ofGradient) => parameter.Read(to, ofGradient);
 
     internal override unsafe void Write<T>(T* from) => parameter.Write(from);

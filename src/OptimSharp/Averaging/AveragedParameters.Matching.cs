@@ -24,10 +24,18 @@ public sealed partial class AveragedParameters
                 throw new ArgumentException($"Two parameters were given for '{Names[place]}'.", argument);
             if (!parameter.Shape.SequenceEqual(averages[place].Shape) || !IsLike(parameter.ElementType, averages[place].Type))
                 throw new ArgumentException($"Parameter {parameter} does not fit the average '{Names[place]}', which is [{string.Join(", ", averages[place].Shape.ToArray())}] {averages[place].Type}.", argument);
+            RefusePart(parameter);
             parameter.Locate(); // throws when it can't be used
             matched[place] = parameter;
         }
         return matched;
+    }
+
+    /// <summary>Throws for what an optimizer with sharded state has in a parameter's place.</summary>
+    static void RefusePart(Parameter parameter)
+    {
+        if (parameter is ParameterPart)
+            throw new ArgumentException($"Parameter {parameter} is one of an optimizer whose state is sharded over ranks: it stands for a part of the model's. Give the model's parameters. (Lookahead does not go with sharded state.)");
     }
 
     /// <summary>Whether numbers of one type may become ones of the other: any real ones, any complex ones, whole ones of the same type.</summary>

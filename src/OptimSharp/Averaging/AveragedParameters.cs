@@ -61,7 +61,10 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
             throw new ArgumentException($"Parameter {twice.First()} is there {twice.Count()} times.", nameof(parameters));
         isPlan = Array.Exists(live, p => p.IsMeta);
         foreach (var parameter in live.Where(p => !p.IsMeta))
+        {
+            RefusePart(parameter);
             parameter.Locate(); // throws when it can't be used
+        }
         averages = new StateTensor[live.Length];
         for (int i = 0; i < live.Length; i++)
         {

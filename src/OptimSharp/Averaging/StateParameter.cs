@@ -32,6 +32,8 @@ internal static unsafe class StateParameter
 
         internal override void Write<T>(T* from) => throw new NotSupportedException();
 
+        internal override void TakeGradient(byte* from) => throw new NotSupportedException();
+
         internal override void ZeroGrad(bool setToNull)
         {
         }

@@ -45,7 +45,7 @@ sealed class SwapScope : IDisposable
                 for (int i = 0; i < scope.kept.Length; i++)
                 {
                     var parameter = owner.Live[i];
-                    parameter.CopyTo(scope.kept[i] = parameter.Backend.CreateState(parameter, parameter.Shape, parameter.ElementType));
+                    parameter.CopyTo(scope.kept[i] = parameter.Backend.CreateState(parameter, parameter.HeldShape, parameter.ElementType));
                 }
             }
             catch
@@ -59,6 +59,7 @@ sealed class SwapScope : IDisposable
             {
                 for (int i = 0; i < scope.kept.Length; i++)
                     owner.PutInto(i);
+                ParameterPart.Spread(owner.Live);
             }
             catch
             {
@@ -133,6 +134,7 @@ sealed class SwapScope : IDisposable
                     failure ??= e;
                 }
             }
+            ParameterPart.Spread(owner.Live);
         }
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);

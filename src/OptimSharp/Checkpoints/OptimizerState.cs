@@ -42,7 +42,7 @@ internal static class OptimizerState
         return new() { { "state", states }, { "param_groups", groups } };
     }
 
-    static StateDict Save(ParameterState state, IReadOnlyList<StateEntry> entries)
+    public static StateDict Save(ParameterState state, IReadOnlyList<StateEntry> entries)
     {
         var saved = new StateDict();
         foreach (var entry in entries)

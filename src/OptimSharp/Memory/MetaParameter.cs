@@ -25,6 +25,8 @@ internal sealed class MetaParameter : Parameter
 
     internal override unsafe void Write<T>(T* from) => throw Refused(this);
 
+    internal override unsafe void TakeGradient(byte* from) => throw Refused(this);
+
     internal override void ZeroGrad(bool setToNull)
     {
     }

@@ -102,7 +102,7 @@ public sealed class StateEntry
     /// <summary>A tensor for a parameter: zeros.</summary>
     internal StateTensor Create(Parameter parameter, StatePrecision precision)
     {
-        var shape = parameter.Shape;
+        var shape = parameter.HeldShape;
         if (Type is { } own)
             return parameter.Backend.CreateState(parameter, shape, own);
         var type = (Range == StateRange.Exact && precision != StatePrecision.Parameter ? StatePrecision.Compute : precision).TypeFor(parameter.ElementType);
@@ -113,7 +113,7 @@ public sealed class StateEntry
         if (Shape == StateShape.Scalar)
             shape = [];
         if (Shape == StateShape.Flat)
-            return parameter.Backend.CreateState(parameter, [parameter.Count], type, format);
+            return parameter.Backend.CreateState(parameter, [parameter.Numbers / parameter.ElementType.Parts()], type, format);
         if (Shape == StateShape.Outputs && shape.Length > 0)
         {
             long[] outputs = new long[shape.Length];

@@ -183,6 +183,7 @@ public sealed class SAM : IDisposable
                 if (parameter.IsUsable && States.TryGetValue(parameter.Identity, out var state))
                     parameter.CopyFrom(state.Find(Before.Key)!);
             }
+            ParameterPart.Spread(moved);
             if (Array.FindAll(moved, parameter => !parameter.IsUsable) is { Length: > 0 } lost)
                 throw SwapScope.Lost(lost);
         }

@@ -38,6 +38,9 @@ internal readonly unsafe struct Address : IEquatable<Address>
         return (int)(mixed >> 32);
     }
 
+    /// <summary>The place so many bytes behind.</summary>
+    public Address Plus(nint bytes) => array is null ? new((void*)(offset + bytes)) : new(array, offset + bytes);
+
     /// <summary>The first byte. Valid to pin with <c>fixed</c>.</summary>
     public ref byte Start
     {

@@ -69,14 +69,14 @@ internal abstract unsafe class ParameterStorage
         var old = Find(state);
         ParameterStorage? kept = precision.Keeping switch
         {
-            ParameterKeeping.Split => new SplitStorage(new HostTensor(parameter.Shape, ElementType.Int16)),
-            ParameterKeeping.Compensated => new CompensatedStorage(new HostTensor(parameter.Shape, ElementType.BFloat16)),
+            ParameterKeeping.Split => new SplitStorage(new HostTensor(parameter.HeldShape, ElementType.Int16)),
+            ParameterKeeping.Compensated => new CompensatedStorage(new HostTensor(parameter.HeldShape, ElementType.BFloat16)),
             ParameterKeeping.Stochastic => new StochasticStorage(RoundingStep.Key, 0),
             _ => null,
         };
         made = null;
-        if (old is not null && kept is PairedStorage)
-            Convert(old, kept, values, (nint)parameter.Count);
+        if (old is not null && kept is PairedStorage { Tensor: var tensor })
+            Convert(old, kept, values, (nint)tensor.Count);
         if (old is not null)
             Forget(state);
         switch (kept)

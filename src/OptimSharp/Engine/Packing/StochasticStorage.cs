@@ -15,6 +15,9 @@ internal sealed unsafe class StochasticStorage(string key, ulong step) : Paramet
     /// <summary>The parameter's own: <see cref="StreamOf"/>.</summary>
     public uint Stream { get; set; }
 
+    /// <summary>The index of the first number in the parameter, when a part of it is kept.</summary>
+    public nint First { get; set; }
+
     /// <summary>What tells a parameter from others: its name, so that it does not matter which groups and optimizers they are in; without one, its place.</summary>
     public static uint StreamOf(Parameter parameter, uint place)
     {
@@ -33,6 +36,7 @@ internal sealed unsafe class StochasticStorage(string key, ulong step) : Paramet
     public override void Save(float* from, BFloat16* stored, nint first, int count)
     {
         uint* random = stackalloc uint[Philox.Tile];
+        first += First;
         while (count > 0)
         {
             int skipped = (int)(first % Philox.Tile), n = Math.Min(Philox.Tile - skipped, count);

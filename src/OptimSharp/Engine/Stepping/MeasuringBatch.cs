@@ -9,6 +9,11 @@ interface IMeasured
     /// <summary>Takes its sums over the parameter, on the caller's thread; host memory's are taken before, by several threads.</summary>
     void Measure(Span<double> sums);
 
+    /// <summary>Writes the sums of its chunks down for the other ranks, which have the parameter's other parts.</summary>
+    void Share(IRanks ranks)
+    {
+    }
+
     /// <summary>Gives the rule its sums.</summary>
     void Take(ReadOnlySpan<double> own, ReadOnlySpan<double> all);
 }
@@ -66,8 +71,31 @@ internal sealed unsafe class MeasuringBatch<TRule, T> : Batch<TRule, T>
 
     sealed class Measured(MeasuringBatch<TRule, T> batch, int i) : IMeasured
     {
+        ParameterPart? Part => batch.At(i).Work.Parameter as ParameterPart;
+
+        int Chunks => batch.firstChunk[i + 1] - batch.firstChunk[i];
+
+        public void Share(IRanks ranks)
+        {
+            if (Part is not { } part)
+                return;
+            var table = ranks.Table(StepPlan.MostSums)[checked((int)part.FirstChunk * StepPlan.MostSums)..];
+            for (int chunk = 0; chunk < Chunks; chunk++)
+                batch.partial.AsSpan((batch.firstChunk[i] + chunk) * TRule.Sums, TRule.Sums).CopyTo(table[(chunk * StepPlan.MostSums)..]);
+        }
+
         public void Measure(Span<double> sums)
         {
+            if (Part is { } part)
+            {
+                var table = part.Ranks.Table(StepPlan.MostSums).Slice(checked((int)part.WholeChunk * StepPlan.MostSums), checked((int)part.WholeChunks * StepPlan.MostSums));
+                for (int chunk = 0; chunk < table.Length; chunk += StepPlan.MostSums)
+                {
+                    for (int k = 0; k < TRule.Sums; k++)
+                        sums[k] += table[chunk + k];
+                }
+                return;
+            }
             for (int chunk = batch.firstChunk[i]; chunk < batch.firstChunk[i + 1]; chunk++)
             {
                 for (int k = 0; k < TRule.Sums; k++)
@@ -76,6 +104,6 @@ internal sealed unsafe class MeasuringBatch<TRule, T> : Batch<TRule, T>
         }
 
         public void Take(ReadOnlySpan<double> own, ReadOnlySpan<double> all) =>
-            batch.At(i).Rule.Take(new(own[..TRule.Sums], all[..TRule.Sums], batch.At(i).Work.Count));
+            batch.At(i).Rule.Take(new(own[..TRule.Sums], all[..TRule.Sums], Part is { } part ? part.Whole.Numbers : batch.At(i).Work.Count));
     }
 }

@@ -144,6 +144,8 @@ internal sealed partial class StepContext
             plan.AddAgain<TRule, T>(rule, entry, FrameOf(ref entry));
             return;
         }
+        if (ranks is not null && IsForOthers(ref entry, needsWhole: false))
+            return;
         var target = TargetOf<TRule, T>(ref entry, states);
         if (entry.OnHost)
             plan.AddParameter<TRule, T>(rule, target);
@@ -166,6 +168,8 @@ internal sealed partial class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         CheckSums<TRule, T>();
+        if (ranks is not null && IsForOthers(ref entry, needsWhole: false))
+            return;
         entry.Parameter.Backend.PlanMeasured<TRule, T>(plan, rule, TargetOf<TRule, T>(ref entry, states));
     }
 
@@ -174,6 +178,8 @@ internal sealed partial class StepContext
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         CheckSums<TRule, T>();
+        if (ranks is not null && IsForOthers(ref entry, needsWhole: true))
+            return;
         Span<double> zeros = stackalloc double[TRule.Sums];
         zeros.Clear();
         var trial = rule;
@@ -187,6 +193,23 @@ internal sealed partial class StepContext
             target = new(target.Parameter, target.Memory, target.GradType, target.Rows, null, target.States);
         }
         entry.Parameter.Backend.PlanByRow<TRule, T>(plan, rule, target);
+    }
+
+    /// <summary>Whether another rank has the parameter whole, so that its rule is not for this one.</summary>
+    /// <param name="entry">The parameter.</param>
+    /// <param name="needsWhole">Whether the rule needs the parameter whole.</param>
+    bool IsForOthers(ref Entry entry, bool needsWhole)
+    {
+        if (entry.Parameter is not ParameterPart part)
+            return false;
+        if (needsWhole && NeedWhole is not null)
+            NeedWhole.Add(part.Whole);
+        else if (needsWhole && !part.IsWhole)
+            throw new InvalidOperationException($"Parameter {part} has a rule now that needs it whole, but it was cut into parts for several ranks when its rule did not: options were changed. Make the DistributedOptimizer anew.");
+        if (!part.IsElsewhere)
+            return false;
+        Give(ref entry);
+        return true;
     }
 
     static void CheckSums<TRule, T>()

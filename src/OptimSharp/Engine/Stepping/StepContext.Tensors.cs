@@ -9,6 +9,8 @@ internal sealed partial class StepContext
     /// <summary>A list of matrices, made when it is not there.</summary>
     internal void StateList(ref Entry entry, StateEntry declared, ReadOnlySpan<MatrixSize> sizes)
     {
+        if (entry.Parameter is ParameterPart { IsElsewhere: true })
+            return;
         var state = entry.State!;
         if (FindList(ref entry, declared) is { } present)
         {
@@ -40,6 +42,8 @@ internal sealed partial class StepContext
         where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
+        if (ranks is not null && IsForOthers(ref entry, needsWhole: true))
+            return;
         Give(ref entry);
         if (!isMeta)
             entry.Parameter.Locate(); // throws when its shape, which counts here, is another one now

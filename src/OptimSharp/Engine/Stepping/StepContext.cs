@@ -54,6 +54,7 @@ internal sealed partial class StepContext
     Part[] parts = []; // the optimizers whose step it is
     int part; // the one that is planning
     int version;
+    IRanks? ranks; // that have the other parts of the parameters; null when they are whole
     bool done;   // there is nothing to take back
     bool counts; // the step was taken
     GradientPass? norms;
@@ -78,6 +79,9 @@ internal sealed partial class StepContext
 
     /// <summary>What is done around the rules of this step.</summary>
     public StepFrame? Frame { get; set; }
+
+    /// <summary>Takes down the parameters that get rules over whole tensors or rows, when somebody asks; else null.</summary>
+    public HashSet<Parameter>? NeedWhole { get; set; }
 
     /// <summary>Powers of betas: the same on every machine.</summary>
     public Powers Powers { get; } = new();
@@ -157,7 +161,7 @@ internal sealed partial class StepContext
             entry.StatesVersion = ++version;
         }
         if (entry.Kept is StochasticStorage stochastic)
-            (stochastic.Seed, stochastic.Stream) = (precision.Seed, StochasticStorage.StreamOf(entry.Parameter, entry.Place));
+            (stochastic.Seed, stochastic.Stream, stochastic.First) = (precision.Seed, StochasticStorage.StreamOf(entry.Parameter, entry.Place), entry.Parameter is ParameterPart part ? (nint)part.First : 0);
     }
 
     /// <summary>Makes the entries anew when groups, parameters or states were exchanged since the last step.</summary>
@@ -166,6 +170,7 @@ internal sealed partial class StepContext
         if (IsBound(optimizers))
             return;
         parts = new Part[optimizers.Length];
+        ranks = null;
         groupsOf = new Group[CountGroups(optimizers)];
         int count = 0, last = 0;
         for (int k = 0; k < parts.Length; k++)
@@ -186,6 +191,7 @@ internal sealed partial class StepContext
                 for (int j = groupsOf[i].First; j < groupsOf[i].Last; j++)
                 {
                     var parameter = groupsOf[i].Parameters[j - groupsOf[i].First];
+                    ranks = (parameter as ParameterPart)?.Ranks ?? ranks;
                     entries[j] = new() { Parameter = parameter, Place = (uint)(j - first), Type = parameter.ElementType, OnHost = parameter.Backend is HostBackend };
                 }
             }
@@ -243,6 +249,8 @@ internal sealed partial class StepContext
     /// <summary>Whether the step is to be taken, once the gradients were looked at. If not, nothing has changed.</summary>
     public bool GoesOn()
     {
+        if (ranks is not null && Frame?.Measures is not null)
+            throw new InvalidOperationException("A training step's statistics need whole parameters, but each rank steps a part of them: use replicated state, or leave Statistics off.");
         done = Frame is not null && !Frame.Decide(entries); // then there is nothing to take back
         return !done;
     }
@@ -251,8 +259,9 @@ internal sealed partial class StepContext
     public void Run()
     {
         Frame?.BeforeRules(entries);
-        plan.Run(Execution.ThreadCount);
+        plan.Run(Execution.ThreadCount, ranks);
         tensorPlan.Run();
+        ranks?.GatherParameters();
         foreach (var (state, key, value) in numbers)
             state.Set(key, value);
         done = counts = true;

@@ -92,7 +92,9 @@ internal sealed class StepPlan : ISharedWork
     public void BeginSums() => together.Add(measured.Count);
 
     /// <summary>Does everything that was added, with up to <paramref name="threads"/> threads, and forgets it.</summary>
-    public void Run(int threads)
+    /// <param name="threads">How many threads.</param>
+    /// <param name="ranks">Those that have the other parts of the parameters; null when they are whole.</param>
+    public void Run(int threads, IRanks? ranks = null)
     {
         try
         {
@@ -100,7 +102,7 @@ internal sealed class StepPlan : ISharedWork
                 threads = 1;
             part = threads == 1 ? total : Math.Clamp(total / (threads * 8L), WorthSharing / 2, 1 << 20);
             if (measured.Count > 0)
-                Measure(threads);
+                Measure(threads, ranks);
             next = 0;
             if (total > 0)
                 team.Run(threads);
@@ -151,13 +153,19 @@ internal sealed class StepPlan : ISharedWork
     }
 
     /// <summary>Takes all sums, adds them up in the order of the parameters, and gives them to the rules.</summary>
-    void Measure(int threads)
+    void Measure(int threads, IRanks? ranks)
     {
         next = 0;
         measures = true;
         if (total > 0)
             team.Run(threads);
         measures = false;
+        if (ranks is not null)
+        {
+            foreach (var own in measured)
+                own.Share(ranks);
+            ranks.GatherTable(MostSums);
+        }
         if (sums.Length < measured.Count * MostSums)
             sums = new double[measured.Count * MostSums];
         for (int i = 0; i < together.Count; i++)

@@ -31,6 +31,9 @@ internal unsafe struct Work
     Parameter? parameter;
     int version; // of its states
 
+    /// <summary>The parameter; null for a sparse gradient's rows.</summary>
+    public readonly Parameter? Parameter => parameter;
+
     /// <summary>Describes a parameter in this step.</summary>
     public void Describe(in StepTarget target)
     {
