@@ -8,7 +8,7 @@ using OptimSharp.Distributed.Processes.Ranks;
 if (args is ["rank", var name, .. var rest])
     return RankProgram.Run(name, rest);
 
-var kills = args is [.., "--kills", var number] ? int.Parse(number) : 3;
+var kills = args is [.., "--kills", var number] ? int.Parse(number) : 2;
 var kinds = args.TakeWhile(argument => argument != "--kills").ToList();
 var report = new Report();
 foreach (var (kind, checks) in AllChecks.Of(kills))

@@ -52,8 +52,18 @@ sealed class MpiExchange : PendingOperation
         for (var i = open - 1; i >= 0; i--)
         {
             ref var message = ref messages[i];
-            if (!session.Library.Test(ref message.Request, message.Receives, out var received))
-                continue;
+            int received;
+            try
+            {
+                if (!session.Library.Test(ref message.Request, message.Receives, out received))
+                    continue;
+            }
+            catch (MpiException e)
+            {
+                var failed = message;
+                message = messages[--open]; // the library has forgotten it
+                throw new CommunicationException($"A message of {failed.Bytes} bytes {(failed.Receives ? "from" : "to")} rank {failed.Rank} failed in {Operation}: {e.Message}", e);
+            }
             var done = message;
             message = messages[--open];
             if (done.Receives && received != done.Bytes)

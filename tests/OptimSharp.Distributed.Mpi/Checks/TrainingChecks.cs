@@ -20,45 +20,59 @@ static class TrainingChecks
         }
     }
 
-    static string? SameBits(Launcher launcher, int ranks)
+    static string? SameBits(Launcher launcher, int ranks) => In(folder =>
     {
-        var outcome = launcher.Run(ranks, TimeSpan.FromMinutes(3), null, "train");
+        var outcome = launcher.Run(ranks, TimeSpan.FromMinutes(3), null, "train", folder.FullName);
         if (outcome.NotWell() is { } problem)
             return problem;
         for (var rank = 0; rank < ranks; rank++)
-            foreach (var line in alone.Value)
-                if (!outcome.Lines.Any(said => said.EndsWith($"rank {rank}: {line}", StringComparison.Ordinal)))
-                    return $"Rank {rank} should have {line}.\n{outcome}";
+        {
+            var lines = File.ReadAllLines(Path.Combine(folder.FullName, $"{rank}"));
+            foreach (var (right, line) in alone.Value.Zip(lines))
+                if (line != right)
+                    return $"Rank {rank} has {line}\nwhere one has {right}";
+            if (lines.Length != alone.Value.Length)
+                return $"Rank {rank} has {lines.Length} trainings.";
+        }
         return alone.Value.Length < 40 ? $"There are {alone.Value.Length} trainings only." : null;
-    }
+    });
 
     static string? Killed(Launcher launcher, int kills)
     {
         var random = new Random(5);
         for (var job = 0; job < kills; job++)
-        {
-            var folder = Directory.CreateTempSubdirectory("optimsharp-ranks-");
-            try
-            {
-                int ranks = random.Next(2, 5), others = random.Next(1, 4), killed = random.Next(ranks), milliseconds = random.Next(700);
-                var which = $"Job {job}, rank {killed} of {ranks} killed after {milliseconds} ms:";
-                var outcome = launcher.Run(ranks, TimeSpan.FromSeconds(30), null, "train-on", folder.FullName, $"{Steps}", $"{killed}", $"{milliseconds}");
-                if (!outcome.InTime)
-                    return $"{which} the job did not end.\n{outcome}";
-                var last = folder.EnumerateFiles().Select(file => file.Name).Order().LastOrDefault();
-                outcome = launcher.Run(others, TimeSpan.FromSeconds(30), null, "train-on", folder.FullName, $"{Steps}");
-                if (outcome.NotWell() is { } problem)
-                    return $"{which} it does not go on. {problem}";
-                if (last is not null && outcome.Output.Contains("begins with step 0\n", StringComparison.Ordinal))
-                    return $"{which} {last} was there, but it began anew.";
-                if (!outcome.Output.Contains($"rank 0: {goneThrough.Value}", StringComparison.Ordinal))
-                    return $"{which} it should have ended with {goneThrough.Value}.\n{outcome}";
-            }
-            finally
-            {
-                folder.Delete(true);
-            }
-        }
+            if (In(folder => Killed(launcher, folder, random)) is { } problem)
+                return $"Job {job}: {problem}";
         return null;
+    }
+
+    static string? Killed(Launcher launcher, DirectoryInfo folder, Random random)
+    {
+        int ranks = random.Next(2, 5), others = random.Next(1, 4), killed = random.Next(ranks), step = random.Next(Steps - 10), milliseconds = random.Next(10);
+        var which = $"rank {killed} of {ranks} killed {milliseconds} ms after the beginning of step {step}:";
+        var outcome = launcher.Run(ranks, TimeSpan.FromSeconds(60), null, "train-on", folder.FullName, "1000000", $"{killed}", $"{step}", $"{milliseconds}");
+        if (!outcome.InTime || outcome.ExitCode == 0)
+            return $"{which} the job did not end with an error.\n{outcome}";
+        outcome = launcher.Run(others, TimeSpan.FromSeconds(60), null, "train-on", folder.FullName, $"{Steps}");
+        if (outcome.NotWell() is { } problem)
+            return $"{which} it does not go on. {problem}";
+        // The first rank may still write the last step when another has begun the next.
+        var begins = outcome.Lines.Select(line => line.Split("begins with step ")).Where(parts => parts.Length == 2).Select(parts => int.Parse(parts[1])).Single();
+        if (begins < step - 1)
+            return $"{which} it goes on with step {begins}.";
+        return begins > Steps || outcome.Output.Contains($"rank 0: {goneThrough.Value}", StringComparison.Ordinal) ? null : $"{which} it should have ended with {goneThrough.Value}.\n{outcome}";
+    }
+
+    static string? In(Func<DirectoryInfo, string?> check)
+    {
+        var folder = Directory.CreateTempSubdirectory("optimsharp-ranks-");
+        try
+        {
+            return check(folder);
+        }
+        finally
+        {
+            folder.Delete(true);
+        }
     }
 }

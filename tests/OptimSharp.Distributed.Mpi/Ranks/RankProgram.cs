@@ -14,15 +14,16 @@ static class RankProgram
                 Alone.Run();
                 break;
             case "train":
-                Train(communicator => Training.Hashes(communicator).ToList());
+                using (var communicator = Ranks())
+                    File.WriteAllLines(Path.Combine(arguments[0], $"{communicator.Rank}"), Training.Hashes(communicator)); // launchers mix long output
                 break;
             case "train-on":
-                Train(communicator =>
-                {
-                    if (arguments is [_, _, var rank, var milliseconds])
-                        Failures.Kill(communicator.Rank == int.Parse(rank), int.Parse(milliseconds));
-                    return [Training.GoOn(communicator, arguments[0], int.Parse(arguments[1]))];
-                });
+                using (var communicator = Ranks())
+                    Say(communicator, Training.GoOn(communicator, arguments[0], int.Parse(arguments[1]), step =>
+                    {
+                        if (arguments is [_, _, var rank, var last, var milliseconds])
+                            Failures.Kill(communicator.Rank == int.Parse(rank) && step == int.Parse(last), int.Parse(milliseconds));
+                    }));
                 break;
             case "bench":
                 Bench.Run();
@@ -33,12 +34,7 @@ static class RankProgram
         return 0;
     }
 
-    static void Train(Func<Communicator, IReadOnlyList<string>> train)
-    {
-        using var communicator = new MpiCommunicator(timeLimit: TimeSpan.FromMinutes(2));
-        foreach (var line in train(communicator))
-            Say(communicator, line);
-    }
+    static MpiCommunicator Ranks() => new(timeLimit: TimeSpan.FromMinutes(2));
 
     /// <summary>A line of its own, in one write: ranks share the output.</summary>
     public static void Say(Communicator communicator, string text) => Console.Out.Write($"rank {communicator.Rank}: {text}\n");

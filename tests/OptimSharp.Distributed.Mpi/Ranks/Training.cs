@@ -24,7 +24,7 @@ static class Training
     {
         foreach (var type in Optimizers)
         {
-            foreach (var sharding in Enum.GetValues<Sharding>())
+            foreach (var sharding in Enum.GetValues<StateSharding>())
             {
                 communicator.Activity = $"{type.Name}, {sharding}";
                 var parameters = Parameters(type);
@@ -38,8 +38,12 @@ static class Training
     }
 
     /// <summary>Trains with AdamW and saves after every step, from the last that is there on.</summary>
+    /// <param name="communicator">The ranks.</param>
+    /// <param name="folder">Where checkpoints are; null: nothing is saved.</param>
+    /// <param name="steps">How many steps there are in all.</param>
+    /// <param name="atStep">Is told each step before it is taken.</param>
     /// <returns>A hash of the parameters and of the whole state at the end.</returns>
-    public static string GoOn(Communicator communicator, string? folder, int steps)
+    public static string GoOn(Communicator communicator, string? folder, int steps, Action<int>? atStep = null)
     {
         var parameters = Parameters(typeof(AdamW));
         using var checkpoints = communicator.Rank == 0 && folder is not null ? new CheckpointDirectory(folder, new() { KeepLast = 2 }) : null;
@@ -47,15 +51,16 @@ static class Training
         var saved = FromFirst(communicator, checkpoints?.LoadLatest());
         foreach (var parameter in saved is null ? [] : parameters)
             saved!.GetDict("model").GetTensor(parameter.Name).ToArray<float>().CopyTo(parameter.Values);
-        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = Shards, Sharding = Sharding.State });
+        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = Shards, Sharding = StateSharding.Sharded });
         if (saved is not null)
             optimizer.LoadStateDict(saved.GetDict("optimizer"));
         var step = (int)(saved?.GetInt64("step") ?? 0);
-        if (communicator.Rank == 0)
+        if (checkpoints is not null)
             Console.Out.Write($"begins with step {step}\n");
         while (step < steps)
         {
             communicator.Activity = $"step {step}";
+            atStep?.Invoke(step);
             Step(distributed, parameters, step++);
             var state = State(optimizer, parameters, step);
             checkpoints?.Save(step, state);
