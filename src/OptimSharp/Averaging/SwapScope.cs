@@ -59,7 +59,6 @@ sealed class SwapScope : IDisposable
             {
                 for (int i = 0; i < scope.kept.Length; i++)
                     owner.PutInto(i);
-                ParameterPart.Spread(owner.Live);
             }
             catch
             {
@@ -67,6 +66,7 @@ sealed class SwapScope : IDisposable
                 throw;
             }
         }
+        ParameterPart.Spread(owner.Live); // not within the lock: ranks may be threads
         return scope;
     }
 
@@ -134,8 +134,8 @@ sealed class SwapScope : IDisposable
                     failure ??= e;
                 }
             }
-            ParameterPart.Spread(owner.Live);
         }
+        ParameterPart.Spread(owner.Live);
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);
         if (lost.Count > 0 && !isModelGone)

@@ -207,9 +207,7 @@ internal sealed unsafe partial class GradientPass
             ref var entry = ref entries[i];
             if (entry.Parameter is ParameterPart part)
             {
-                entry.Gathered = order.Start;
-                foreach (double gathered in part.Ranks.Table(1).Slice((int)part.WholeChunk, (int)part.WholeChunks))
-                    entry.Gathered = order.Combine(entry.Gathered, gathered);
+                entry.Gathered = GatheredOf(part, order);
                 continue;
             }
             if (entry.IsElsewhere)
@@ -222,19 +220,6 @@ internal sealed unsafe partial class GradientPass
                 entry.Gathered = order.Combine(entry.Gathered, partial[entry.ChunksBefore + k]);
         }
         ops.Release();
-    }
-
-    /// <summary>Lets ranks that have parts of the parameters know what the chunks of each came to.</summary>
-    void GatherOverRanks(double* partial)
-    {
-        IRanks? ranks = null;
-        for (int i = 0; i < count; i++)
-        {
-            ref var entry = ref entries[i];
-            if (entry.Parameter is ParameterPart part)
-                new ReadOnlySpan<double>(partial + entry.ChunksBefore, (int)entry.Chunks).CopyTo((ranks = part.Ranks).Table(1)[(int)part.FirstChunk..]);
-        }
-        ranks?.GatherTable(1);
     }
 
     /// <summary>The entry that a chunk is of: the last one with no more chunks before it.</summary>
