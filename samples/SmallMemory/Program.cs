@@ -38,7 +38,7 @@ static int Run(Options options)
         }
     });
 
-    var table = new Table().AddColumns("", "bytes", "training loss", "held-out loss", "bits equal to the start's");
+    var table = new Table().AddColumns("", "bytes", "training loss", "held-out loss", "weights that are where they began");
     foreach (var (way, runs) in results)
         table.AddRow(Markup.Escape(way.Name), $"{runs[0].Bytes:F2}", Spread([.. runs.Select(r => r.Course[^1])]), Spread([.. runs.Select(r => r.Test)]), $"{runs.Average(r => r.Unmoved):P1}");
     AnsiConsole.Write(table);
@@ -116,5 +116,5 @@ static void Draw(IReadOnlyDictionary<Way, List<Result>> results, int steps, stri
 /// <param name="Course">Its training loss, in parts of the run.</param>
 /// <param name="Test">The loss of what is held out.</param>
 /// <param name="Bytes">Of parameters and state, a parameter.</param>
-/// <param name="Unmoved">The part of the parameters that are what they were at the start.</param>
+/// <param name="Unmoved">The part of the parameters that are in the end what they were at the start.</param>
 sealed record Result(IReadOnlyList<double> Course, double Test, double Bytes, double Unmoved);
