@@ -24,10 +24,10 @@ public class HalfSnippets
         Assert.Equal(6, (report.ParameterBytes + report.StateBytes) / 100_000.0, 0.05);
     }
 
-    static Parameter<BFloat16> Stepped()
+    static Parameter<OptimSharp.BFloat16> Stepped()
     {
-        var w = Parameter.Of("w", new BFloat16[100_000]);
-        w.UseGradient().Fill((BFloat16)0.5f);
+        var w = Parameter.Of("w", new OptimSharp.BFloat16[100_000]);
+        w.UseGradient().Fill((OptimSharp.BFloat16)0.5f);
         return w;
     }
 }
