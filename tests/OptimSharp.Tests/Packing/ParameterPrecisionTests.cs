@@ -295,6 +295,24 @@ public class ParameterPrecisionTests
     }
 
     [Fact]
+    public void A_first_step_that_is_left_out_leaves_nothing()
+    {
+        foreach (var precision in Exact)
+        {
+            var w = Parameter.Of("w", new BFloat16[50]);
+            using var optimizer = new AdamW([w], new() { ParameterPrecision = precision });
+            var step = new TrainingStep(optimizer);
+            w.UseGradient().Fill((BFloat16)float.PositiveInfinity);
+            Assert.True(step.Step().Skipped);
+            Assert.Null(optimizer.StateOf(w));
+            w.UseGradient().Fill((BFloat16)1f);
+            Assert.False(step.Step().Skipped);
+            Assert.Equal(1, optimizer.StateOf(w)!.Step);
+            Assert.All(w.Values.ToArray(), x => Assert.NotEqual((BFloat16)0f, x));
+        }
+    }
+
+    [Fact]
     public void Other_types_are_kept_as_they_are()
     {
         var single = Parameter.Of("single", new float[10]);
