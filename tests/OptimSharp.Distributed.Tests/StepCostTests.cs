@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using OptimSharp.Conformance;
 
 namespace OptimSharp.Distributed.Tests;
 
@@ -60,13 +60,11 @@ public sealed class StepCostTests
     [Fact]
     public void The_page_has_its_tables()
     {
-        var page = File.ReadAllText(Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "docs", "distributed.md"));
+        var page = File.ReadAllText(Path.Combine(GoldenFiles.RepositoryRoot(), "docs", "distributed.md"));
         foreach (long numbers in (long[])[1_000_000_000, 70_000_000_000])
         {
             string table = StepCost.Table(numbers, bytesPerSecond: 25e9, secondsPerMessage: 2e-6);
             Assert.True(page.Contains(table, StringComparison.Ordinal), $"docs/distributed.md lacks this table:\n{table}");
         }
-
-        static string Here([CallerFilePath] string path = "") => path;
     }
 }
