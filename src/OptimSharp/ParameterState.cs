@@ -42,8 +42,13 @@ public sealed class ParameterState
         get
         {
             long bytes = 0;
-            foreach (var (_, tensor) in AllTensors)
+            foreach (var (_, tensor) in tensors) // not AllTensors: statistics ask at each step, and it allocates
                 bytes += tensor.Bytes;
+            foreach (var (_, list) in lists)
+            {
+                foreach (var tensor in list)
+                    bytes += tensor.Bytes;
+            }
             return bytes;
         }
     }
