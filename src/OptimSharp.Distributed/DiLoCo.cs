@@ -49,6 +49,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         parameters = [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
         if (optimizer.FollowsValues || parameters.Any(p => p is ParameterPart))
             throw new ArgumentException($"The state of {optimizer.GetType().Name} {(optimizer.FollowsValues ? "belongs to the parameters' values" : "is sharded over ranks")}: DiLoCo, which moves them, does not go with it.", nameof(optimizer));
+        ParameterStorage.RefuseWriter(nameof(DiLoCo), optimizer);
         outer = new(parameters, new() { LearningRate = Options.LearningRate, Momentum = Options.Momentum, Nesterov = Options.Momentum > 0 });
         try
         {

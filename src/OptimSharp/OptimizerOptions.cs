@@ -35,7 +35,7 @@ public abstract record OptimizerOptions
     } = StatePrecisions.None;
 
     /// <summary>The precision that a state is kept in, by its name.</summary>
-    public StatePrecision PrecisionOf(string state) => StatePrecisionByName.Find(state) ?? StatePrecision;
+    public StatePrecision PrecisionOf(string state) => Precisions.Of(state);
 
     /// <summary>
     /// How bfloat16 parameters are kept from step to step. By <see cref="ParameterPrecision.Nearest"/>, the default and PyTorch's way, an update that is smaller than half of a number's last bit is lost; by the others none is. It
@@ -56,6 +56,18 @@ public abstract record OptimizerOptions
     protected virtual OptimizerOptions ForSaving() => this;
 
     internal (string Option, string Problem)? WrongTogether() => CheckTogether();
+
+    /// <summary>The options that say how this process keeps what it has, by their names. States don't have them.</summary>
+    internal static IReadOnlyList<string> OfThisProcess { get; } = [nameof(StatePrecision), nameof(StatePrecisionByName), nameof(ParameterPrecision)];
+
+    /// <summary>One of these as text; null for another option.</summary>
+    internal string? TextOf(string key) => key switch
+    {
+        nameof(StatePrecision) => StatePrecision.ToString(),
+        nameof(StatePrecisionByName) => StatePrecisionByName.ToString(),
+        nameof(ParameterPrecision) => ParameterPrecision.ToString(),
+        _ => null,
+    };
 
     internal Engine.NamedPrecisions Precisions => new(StatePrecision, StatePrecisionByName);
 

@@ -94,6 +94,14 @@ public sealed class DiLoCoTests
     }
 
     [Fact]
+    public void Parameters_with_something_beside_them_are_refused() => LocalRanks.Run(1, communicator =>
+    {
+        using var optimizer = new SGD([Parameter.Of("x", new BFloat16[2])], new() { ParameterPrecision = ParameterPrecision.Split });
+        string message = Assert.Throws<ArgumentException>(() => new DiLoCo(optimizer, communicator)).Message;
+        Assert.Contains("DiLoCo writes the parameters itself: their ParameterPrecision must be Nearest, but is Split.", message, StringComparison.Ordinal);
+    });
+
+    [Fact]
     public void Ranks_with_other_options_are_told()
     {
         var error = Assert.Throws<AggregateException>(() => LocalRanks.Run(2, communicator =>

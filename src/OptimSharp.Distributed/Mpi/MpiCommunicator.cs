@@ -16,7 +16,7 @@ namespace OptimSharp.Distributed;
 /// </remarks>
 public sealed class MpiCommunicator : Communicator
 {
-    readonly MpiSession session;
+    readonly MpiJob job;
     readonly MpiNotices notices;
     readonly MpiExit exit;
     readonly bool[] ended;
@@ -36,26 +36,26 @@ public sealed class MpiCommunicator : Communicator
         TimeLimit = timeLimit ?? TimeLimit;
         var launch = MpiLaunch.OfThisProcess();
         var named = library ?? Environment.GetEnvironmentVariable(MpiNames.Variable);
-        session = MpiSession.Begin(MpiLibrary.Load(string.IsNullOrEmpty(named) ? null : named, launch is null || launch.OpenMpi), TimeLimit);
-        notices = new(session);
-        ended = new bool[session.Size];
-        exit = new(this, session);
-        if (launch is not null && launch.Size > 1 && session.Size == 1)
+        job = MpiJob.Begin(MpiLibrary.Load(string.IsNullOrEmpty(named) ? null : named, launch is null || launch.OpenMpi), TimeLimit);
+        notices = new(job);
+        ended = new bool[job.Size];
+        exit = new(this, job);
+        if (launch is not null && launch.Size > 1 && job.Size == 1)
         {
             Dispose();
-            throw new CommunicationException($"{launch.Launcher} started this process as rank {launch.Rank} of {launch.Size}, but the library '{session.Library.Name}' ({session.Library.Version}) "
+            throw new CommunicationException($"{launch.Launcher} started this process as rank {launch.Rank} of {launch.Size}, but the library '{job.Library.Name}' ({job.Library.Version}) "
                 + $"knows of one rank only: it belongs to another MPI. Start the program with that one's launcher, or name the launcher's library in {MpiNames.Variable}.");
         }
     }
 
     /// <inheritdoc/>
-    public override int Rank => session.Rank;
+    public override int Rank => job.Rank;
 
     /// <inheritdoc/>
-    public override int Size => session.Size;
+    public override int Size => job.Size;
 
     /// <summary>The MPI library's name and version, as it says them.</summary>
-    public string Library => session.Library.Version;
+    public string Library => job.Library.Version;
 
     /// <summary>Whether ranks have given up: then the job cannot end in order.</summary>
     internal bool IsBroken => broken is not null;
@@ -63,7 +63,7 @@ public sealed class MpiCommunicator : Communicator
     /// <summary>Where this rank waits just now, in words; null: it does not.</summary>
     internal string? Waiting => waiting is { } exchange ? $"{exchange.Operation}{(Activity is null ? "" : $" of {Activity}")}" : null;
 
-    internal MpiSession Session => session;
+    internal MpiJob Job => job;
 
     /// <summary>Waits for an operation.</summary>
     internal void Complete(MpiExchange exchange)
@@ -98,11 +98,11 @@ public sealed class MpiCommunicator : Communicator
         MpiExchange exchange;
         try
         {
-            lock (session.Calls)
+            lock (job.Calls)
             {
                 foreach (var open in exchanges)
                     open.Poll();
-                exchange = new(this, session, operation, operations++, send, receive);
+                exchange = new(this, job, operation, operations++, send, receive);
             }
         }
         catch (CommunicationException e)
@@ -122,8 +122,8 @@ public sealed class MpiCommunicator : Communicator
         if (disposed)
             return;
         disposed = true;
-        var others = new MpiEnd(session, notices, ended);
-        if (broken is null && exchanges.Count == 0 && others.Await(TimeLimit) && session.End(TimeLimit))
+        var others = new MpiEnd(job, notices, ended);
+        if (broken is null && exchanges.Count == 0 && others.Await(TimeLimit) && job.End(TimeLimit))
             exit.Forget();
         else
             broken ??= new CommunicationException("The ranks did not end together.");
@@ -137,7 +137,7 @@ public sealed class MpiCommunicator : Communicator
         var open = exchange.Open;
         while (true)
         {
-            lock (session.Calls)
+            lock (job.Calls)
             {
                 if (exchange.Poll())
                     return;
@@ -152,8 +152,8 @@ public sealed class MpiCommunicator : Communicator
             var late = Stopwatch.GetTimestamp();
             if (patience.Pause(late))
                 continue;
-            wait ??= new(session, notices, exchange, ended, TimeLimit, Activity);
-            lock (session.Calls)
+            wait ??= new(job, notices, exchange, ended, TimeLimit, Activity);
+            lock (job.Calls)
                 wait.Listen(patience.Idle(late));
         }
     }
@@ -164,7 +164,7 @@ public sealed class MpiCommunicator : Communicator
         broken = why;
         try
         {
-            lock (session.Calls)
+            lock (job.Calls)
             {
                 var missing = why as MissingRankException;
                 notices.SendAll(new(MpiNoticeKind.GaveUp, Rank, operations, missing?.Operation ?? exchange?.Operation ?? "", [.. missing?.Ranks ?? []], missing?.Reason ?? why.Message));

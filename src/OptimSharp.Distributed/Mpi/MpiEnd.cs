@@ -3,21 +3,21 @@ using System.Diagnostics;
 namespace OptimSharp.Distributed.Mpi;
 
 /// <summary>The end of a rank's part. Each tells the others, who then do not wait for it, and waits until all have done so: then no message is left on the way.</summary>
-sealed class MpiEnd(MpiSession session, MpiNotices notices, bool[] ended)
+sealed class MpiEnd(MpiJob job, MpiNotices notices, bool[] ended)
 {
     /// <returns>False: not all ended within the limit, or one gave up.</returns>
     public bool Await(TimeSpan limit)
     {
         try
         {
-            lock (session.Calls)
-                notices.SendAll(new(MpiNoticeKind.Ended, session.Rank, 0, "", [], ""));
-            ended[session.Rank] = true;
+            lock (job.Calls)
+                notices.SendAll(new(MpiNoticeKind.Ended, job.Rank, 0, "", [], ""));
+            ended[job.Rank] = true;
             var start = Stopwatch.GetTimestamp();
             var patience = new MpiPatience(start);
             while (limit == Timeout.InfiniteTimeSpan || Stopwatch.GetElapsedTime(start) < limit)
             {
-                lock (session.Calls)
+                lock (job.Calls)
                 {
                     while (notices.Receive() is { } notice)
                     {

@@ -13,21 +13,21 @@ sealed class MpiExchange : PendingOperation
     public static int PieceBytes { get; set; } = 64 << 20;
 
     readonly MpiCommunicator owner;
-    readonly MpiSession session;
+    readonly MpiJob job;
     readonly Message[] messages;
     int open;
 
-    /// <summary>Gives the messages to the library. The caller holds the session's lock.</summary>
-    public MpiExchange(MpiCommunicator owner, MpiSession session, string operation, long number, ReadOnlySpan<MemoryBlock> send, ReadOnlySpan<MemoryBlock> receive)
+    /// <summary>Gives the messages to the library. Called under <see cref="MpiJob.Calls"/>.</summary>
+    public MpiExchange(MpiCommunicator owner, MpiJob job, string operation, long number, ReadOnlySpan<MemoryBlock> send, ReadOnlySpan<MemoryBlock> receive)
     {
-        (this.owner, this.session, Operation, Number) = (owner, session, operation, number);
-        messages = new Message[Pieces(send, session.Rank) + Pieces(receive, session.Rank)];
+        (this.owner, this.job, Operation, Number) = (owner, job, operation, number);
+        messages = new Message[Pieces(send, job.Rank) + Pieces(receive, job.Rank)];
         var tag = Tag(operation, number);
         // Receives first, so that bytes that come find their place; each rank begins with its neighbour, so that not all send to the same.
-        for (var step = 1; step < session.Size; step++)
-            Begin(receive, (session.Rank - step + session.Size) % session.Size, tag, true);
-        for (var step = 1; step < session.Size; step++)
-            Begin(send, (session.Rank + step) % session.Size, tag, false);
+        for (var step = 1; step < job.Size; step++)
+            Begin(receive, (job.Rank - step + job.Size) % job.Size, tag, true);
+        for (var step = 1; step < job.Size; step++)
+            Begin(send, (job.Rank + step) % job.Size, tag, false);
     }
 
     public string Operation { get; }
@@ -46,7 +46,7 @@ sealed class MpiExchange : PendingOperation
 
     public override void Wait() => owner.Complete(this);
 
-    /// <summary>Whether all messages are through. The caller holds the session's lock.</summary>
+    /// <summary>Whether all messages are through. Called under <see cref="MpiJob.Calls"/>.</summary>
     public bool Poll()
     {
         for (var i = open - 1; i >= 0; i--)
@@ -55,7 +55,7 @@ sealed class MpiExchange : PendingOperation
             int received;
             try
             {
-                if (!session.Library.Test(ref message.Request, message.Receives, out received))
+                if (!job.Library.Test(ref message.Request, message.Receives, out received))
                     continue;
             }
             catch (MpiException e)
@@ -67,17 +67,17 @@ sealed class MpiExchange : PendingOperation
             var done = message;
             message = messages[--open];
             if (done.Receives && received != done.Bytes)
-                throw new CommunicationException($"Rank {done.Rank} sends {received} bytes to rank {session.Rank}, which expects {done.Bytes} from it, in {Operation}.");
+                throw new CommunicationException($"Rank {done.Rank} sends {received} bytes to rank {job.Rank}, which expects {done.Bytes} from it, in {Operation}.");
         }
         return open == 0;
     }
 
-    /// <summary>Takes back what has not been received, as far as the library can. The caller holds the session's lock.</summary>
+    /// <summary>Takes back what has not been received, as far as the library can. Called under <see cref="MpiJob.Calls"/>.</summary>
     public void Cancel()
     {
         for (var i = 0; i < open; i++)
             if (messages[i].Receives)
-                session.Library.Cancel(ref messages[i].Request);
+                job.Library.Cancel(ref messages[i].Request);
     }
 
     /// <summary>After <see cref="Cancel"/>: whether the library writes into the caller's memory no more.</summary>
@@ -88,7 +88,7 @@ sealed class MpiExchange : PendingOperation
         {
             if (!messages[i].Receives)
                 continue;
-            if (session.Library.Test(ref messages[i].Request, false, out _))
+            if (job.Library.Test(ref messages[i].Request, false, out _))
                 messages[i] = messages[--open];
             else
                 left++;
@@ -125,8 +125,8 @@ sealed class MpiExchange : PendingOperation
             bytes = Piece(blocks[rank].Bytes, done);
             var address = (nint)(blocks[rank].Address + done);
             var request = receives
-                ? session.Library.Receive(address, bytes, rank, tag, session.World)
-                : session.Library.Send(address, bytes, rank, tag, session.World);
+                ? job.Library.Receive(address, bytes, rank, tag, job.World)
+                : job.Library.Send(address, bytes, rank, tag, job.World);
             messages[open++] = new() { Request = request, Rank = rank, Bytes = bytes, Receives = receives };
         }
     }

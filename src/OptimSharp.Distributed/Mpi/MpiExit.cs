@@ -9,13 +9,13 @@ sealed class MpiExit
     static readonly TimeSpan lastWords = TimeSpan.FromSeconds(1);
 
     readonly MpiCommunicator communicator;
-    readonly MpiSession session;
+    readonly MpiJob job;
     readonly PosixSignalRegistration signal;
     volatile bool terminated;
 
-    public MpiExit(MpiCommunicator communicator, MpiSession session)
+    public MpiExit(MpiCommunicator communicator, MpiJob job)
     {
-        (this.communicator, this.session) = (communicator, session);
+        (this.communicator, this.job) = (communicator, job);
         AppDomain.CurrentDomain.UnhandledException += Fail;
         AppDomain.CurrentDomain.ProcessExit += Leave;
         signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminate);
@@ -35,7 +35,7 @@ sealed class MpiExit
         Write($"{e.ExceptionObject}");
         if (communicator.IsBroken)
             Thread.Sleep(lastWords);
-        session.Abort(1);
+        job.Abort(1);
     }
 
     /// <summary>The launcher ends all ranks when one has died: each says where it was.</summary>
@@ -53,12 +53,12 @@ sealed class MpiExit
         if (!communicator.IsBroken)
             return;
         Thread.Sleep(lastWords);
-        session.Abort(Environment.ExitCode == 0 ? 1 : Environment.ExitCode);
+        job.Abort(Environment.ExitCode == 0 ? 1 : Environment.ExitCode);
     }
 
     void Write(string text)
     {
-        Console.Error.WriteLine($"Rank {session.Rank}: {text}");
+        Console.Error.WriteLine($"Rank {job.Rank}: {text}");
         Console.Error.Flush();
     }
 }

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace OptimSharp.Distributed.Mpi;
 
-/// <summary>Sends and receives notices. The caller holds the session's lock.</summary>
-sealed unsafe class MpiNotices(MpiSession session)
+/// <summary>Sends and receives notices. Called under <see cref="MpiJob.Calls"/>.</summary>
+sealed unsafe class MpiNotices(MpiJob job)
 {
     /// <summary>The tag of notices; those of operations are above.</summary>
     public const int Tag = 1;
@@ -16,26 +16,26 @@ sealed unsafe class MpiNotices(MpiSession session)
         var bytes = notice.ToBytes();
         var memory = (nint)NativeMemory.Alloc((nuint)bytes.Length);
         bytes.CopyTo(new Span<byte>((void*)memory, bytes.Length));
-        onTheWay.Add((session.Library.Send(memory, bytes.Length, rank, Tag, session.World), memory));
+        onTheWay.Add((job.Library.Send(memory, bytes.Length, rank, Tag, job.World), memory));
     }
 
     public void SendAll(MpiNotice notice)
     {
-        for (var step = 1; step < session.Size; step++)
-            Send((session.Rank + step) % session.Size, notice);
+        for (var step = 1; step < job.Size; step++)
+            Send((job.Rank + step) % job.Size, notice);
         Forward();
     }
 
     /// <summary>The next notice that is there; null: none.</summary>
     public MpiNotice? Receive()
     {
-        if (!session.Library.Probe(Tag, session.World))
+        if (!job.Library.Probe(Tag, job.World))
             return null;
         fixed (byte* start = received) // room for the longest: another than the one that was seen may come first
         {
-            var request = session.Library.Receive((nint)start, received.Length, session.Library.Handles.AnySource, Tag, session.World);
+            var request = job.Library.Receive((nint)start, received.Length, job.Library.Handles.AnySource, Tag, job.World);
             int length;
-            while (!session.Library.Test(ref request, true, out length)) // it is here already
+            while (!job.Library.Test(ref request, true, out length)) // it is here already
             {
             }
             return MpiNotice.Of(received.AsSpan(0, length));
@@ -48,7 +48,7 @@ sealed unsafe class MpiNotices(MpiSession session)
         for (var i = onTheWay.Count - 1; i >= 0; i--)
         {
             var (request, memory) = onTheWay[i];
-            if (!session.Library.Test(ref request, false, out _))
+            if (!job.Library.Test(ref request, false, out _))
             {
                 onTheWay[i] = (request, memory);
                 continue;

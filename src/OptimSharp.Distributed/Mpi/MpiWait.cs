@@ -6,16 +6,16 @@ namespace OptimSharp.Distributed.Mpi;
 /// A wait that takes long. It answers the others' questions and asks where they are: who waits somewhere answers, who computes or hangs does not. So the
 /// rank that is missing is named, and not one that waits for it as well.
 /// </summary>
-sealed class MpiWait(MpiSession session, MpiNotices notices, MpiExchange exchange, bool[] ended, TimeSpan limit, string? activity)
+sealed class MpiWait(MpiJob job, MpiNotices notices, MpiExchange exchange, bool[] ended, TimeSpan limit, string? activity)
 {
     static readonly TimeSpan firstQuestion = TimeSpan.FromSeconds(1), afterEnd = TimeSpan.FromSeconds(0.2);
 
-    readonly MpiNotice?[] answers = new MpiNotice?[session.Size];
+    readonly MpiNotice?[] answers = new MpiNotice?[job.Size];
     readonly TimeSpan grace = limit == Timeout.InfiniteTimeSpan ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Clamp(limit.TotalSeconds / 4, 0.2, 2));
     long lastQuestion, endSeen;
     bool asked;
 
-    /// <summary>Hears what the others say. The caller holds the session's lock.</summary>
+    /// <summary>Hears what the others say. Called under <see cref="MpiJob.Calls"/>.</summary>
     /// <param name="idle">How long nothing has come.</param>
     /// <exception cref="CommunicationException">It is not worth waiting on.</exception>
     public void Listen(TimeSpan idle)
@@ -88,20 +88,20 @@ sealed class MpiWait(MpiSession session, MpiNotices notices, MpiExchange exchang
     {
         foreach (var answer in answers)
             if (answer is not null && answer.Number == exchange.Number && answer.Operation != exchange.Operation)
-                throw new CommunicationException($"Rank {answer.Rank} calls {answer.Operation} where rank {session.Rank} calls {exchange.Operation}: all ranks must call the same operations in the same order.");
+                throw new CommunicationException($"Rank {answer.Rank} calls {answer.Operation} where rank {job.Rank} calls {exchange.Operation}: all ranks must call the same operations in the same order.");
     }
 
     CommunicationException Verdict()
     {
-        var silent = Enumerable.Range(0, session.Size).Where(rank => rank != session.Rank && answers[rank] is null).ToList();
+        var silent = Enumerable.Range(0, job.Size).Where(rank => rank != job.Rank && answers[rank] is null).ToList();
         var missing = exchange.Awaited.Intersect(silent).ToList();
         if (missing.Count == 0)
             missing = silent;
         if (missing.Count > 0)
             return new MissingRankException(missing, exchange.Operation, activity, $"did not come within {limit.TotalSeconds:0.###} s");
         var where = exchange.Awaited.Select(rank => $"rank {rank} waits in {answers[rank]!.Operation}, its operation {answers[rank]!.Number + 1}");
-        return new CommunicationException($"Rank {session.Rank} waited {limit.TotalSeconds:0.###} s in {exchange.Operation}, its operation {exchange.Number + 1}{(activity is null ? "" : $" ({activity})")}, while {string.Join("; ", where)}.");
+        return new CommunicationException($"Rank {job.Rank} waited {limit.TotalSeconds:0.###} s in {exchange.Operation}, its operation {exchange.Number + 1}{(activity is null ? "" : $" ({activity})")}, while {string.Join("; ", where)}.");
     }
 
-    MpiNotice Notice(MpiNoticeKind kind) => new(kind, session.Rank, exchange.Number, exchange.Operation, [], "");
+    MpiNotice Notice(MpiNoticeKind kind) => new(kind, job.Rank, exchange.Number, exchange.Operation, [], "");
 }

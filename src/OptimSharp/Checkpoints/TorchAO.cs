@@ -9,7 +9,7 @@ namespace OptimSharp;
 /// </summary>
 public static class TorchAO
 {
-    const string Eight = "OptimState8bit", Four = "OptimState4bit", FloatingPoint = "OptimStateFp8", Rebuild = "torch._tensor._rebuild_from_type_v2";
+    const string Eight = "OptimState8bit", Four = "OptimState4bit", FloatingPoint = "OptimStateFp8", RebuildModule = "torch._tensor", RebuildName = "_rebuild_from_type_v2", Rebuild = $"{RebuildModule}.{RebuildName}";
     const string BlockSize = "block_size", Signed = "signed", FourShape = "_shape";
 
     /// <summary>
@@ -115,7 +115,7 @@ public static class TorchAO
         [
             type, ElementType.Float32, Sizes(shape), Sizes(strides), 0L, Call("torch.serialization", "_get_layout", "torch.strided"), Call("torch", "device", "cpu"), false,
         ]);
-        return Call("torch._tensor", "_rebuild_from_type_v2", new PythonObject("torch._utils", "_rebuild_wrapper_subclass", PythonObjectKind.Reference), type, tensor, attributes);
+        return Call(RebuildModule, RebuildName, new PythonObject("torch._utils", "_rebuild_wrapper_subclass", PythonObjectKind.Reference), type, tensor, attributes);
     }
 
     static PythonObject Call(string module, string name, params object?[] arguments) => new(module, name, PythonObjectKind.Call, new StateTuple(arguments));

@@ -20,7 +20,7 @@ internal sealed class AuditBuilder
         foreach (var parameter in group.Parameters)
         {
             var trace = optimizer.TraceOf(parameter);
-            var options = group.OptionKeys.Concat([nameof(OptimizerOptions.StatePrecision), nameof(OptimizerOptions.StatePrecisionByName), nameof(OptimizerOptions.ParameterPrecision)])
+            var options = group.OptionKeys.Concat(OptimizerOptions.OfThisProcess)
                 .Select(key => (Key: key, Value: group.ValueIn(group.CurrentOptions, key)))
                 .Where(option => !Same(option.Value, group.ValueIn(optimizer.StandardOptions, option.Key)))
                 .Select(option => new AuditOption(option.Key, option.Value, Source(group, option.Key, option.Value, trace, defaults)));

@@ -48,7 +48,7 @@ public sealed class AuditRow
 }
 
 /// <summary>An option of a parameter in an audit.</summary>
-/// <param name="Key">PyTorch's name of it, <c>"lr"</c>; <c>"StatePrecision"</c>, which has none there, by ours.</param>
+/// <param name="Key">PyTorch's name of it, <c>"lr"</c>; those that have none there, as <c>"StatePrecision"</c>, by ours.</param>
 /// <param name="Value">The value in plain terms: a number, bool, string, null, or a list of these.</param>
 /// <param name="Source">
 /// Where it comes from: a rule, as its pattern or source text; "the optimizer's options"; "its parameter group"; "set later", by hand, by a scheduler or by a state that was loaded. A rate that a scheduler made of a rule's has the

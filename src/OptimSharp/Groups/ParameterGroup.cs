@@ -89,7 +89,7 @@ public abstract partial class ParameterGroup
     /// <summary>The options that it was made with; null before.</summary>
     internal abstract OptimizerOptions? AsMade { get; }
 
-    /// <summary>An option of any record of its kind, in plain terms. <see cref="OptimizerOptions.StatePrecision"/> and <see cref="OptimizerOptions.StatePrecisionByName"/>, which states don't have, are ones by their names.</summary>
+    /// <summary>An option of any record of its kind, in plain terms, or one of <see cref="OptimizerOptions.OfThisProcess"/>.</summary>
     internal abstract object? ValueIn(OptimizerOptions options, string key);
 
     /// <summary>The number in the range of an option that is nearest to one that is not NaN.</summary>
@@ -198,10 +198,7 @@ public sealed class ParameterGroup<[DynamicallyAccessedMembers(DynamicallyAccess
     internal override OptimizerOptions? AsMade => asMade;
 
     internal override object? ValueIn(OptimizerOptions options, string key) =>
-        key == nameof(OptimizerOptions.StatePrecision) ? options.StatePrecision.ToString()
-        : key == nameof(OptimizerOptions.StatePrecisionByName) ? options.StatePrecisionByName.ToString()
-        : key == nameof(OptimizerOptions.ParameterPrecision) ? options.ParameterPrecision.ToString()
-        : Option(key).Get(options);
+        options.TextOf(key) ?? Option(key).Get(options);
 
     internal override double Nearest(string key, double value) => Option(key).Nearest(value);
 

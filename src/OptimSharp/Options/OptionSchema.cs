@@ -20,15 +20,13 @@ internal static class OptionSchema<[DynamicallyAccessedMembers(DynamicallyAccess
 
     public static OptionDescriptor? Find(string key) => Options.FirstOrDefault(o => o.Key == key);
 
-    /// <summary>The keys of the options in which two records differ. <see cref="OptimizerOptions.StatePrecision"/>, <see cref="OptimizerOptions.StatePrecisionByName"/> and <see cref="OptimizerOptions.ParameterPrecision"/>, which states don't have, are ones by their names.</summary>
+    /// <summary>The keys of the options in which two records differ, with <see cref="OptimizerOptions.OfThisProcess"/>.</summary>
     public static IEnumerable<string> Difference(TOptions one, TOptions other) =>
     [
         .. from option in Options
            where OptionDescriptor.Text(option.Get(one)) != OptionDescriptor.Text(option.Get(other))
            select option.Key,
-        .. one.StatePrecision == other.StatePrecision ? [] : (string[])[nameof(OptimizerOptions.StatePrecision)],
-        .. one.StatePrecisionByName.Equals(other.StatePrecisionByName) ? [] : (string[])[nameof(OptimizerOptions.StatePrecisionByName)],
-        .. one.ParameterPrecision == other.ParameterPrecision ? [] : (string[])[nameof(OptimizerOptions.ParameterPrecision)],
+        .. OptimizerOptions.OfThisProcess.Where(key => one.TextOf(key) != other.TextOf(key)),
     ];
 
     static bool isSound;

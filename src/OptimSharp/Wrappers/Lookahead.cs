@@ -1,3 +1,5 @@
+using OptimSharp.Engine;
+
 namespace OptimSharp;
 
 /// <summary>
@@ -41,11 +43,7 @@ public sealed class Lookahead : IStateful, IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), Options.Alpha, $"{nameof(LookaheadOptions.Alpha)} must be in (0, 1], but is {Options.Alpha}.");
         if (optimizer.FollowsValues)
             throw new ArgumentException($"The state of {optimizer.GetType().Name} belongs to the parameters' values: Lookahead, which moves them, does not go with it.", nameof(optimizer));
-        foreach (var group in optimizer.ParameterGroups)
-        {
-            if (group.CurrentOptions.ParameterPrecision is var precision && precision != ParameterPrecision.Nearest && group.Parameters.Any(p => p.ElementType == ElementType.BFloat16))
-                throw new ArgumentException($"Lookahead writes the parameters itself: their ParameterPrecision must be {nameof(ParameterPrecision.Nearest)}, but is {precision}.", nameof(optimizer));
-        }
+        ParameterStorage.RefuseWriter(nameof(Lookahead), optimizer);
         parameters = Present();
         slow = new(parameters, Averaging.Ema(1 - Options.Alpha)) { Owner = this };
         if (!optimizer.HasMeta)

@@ -65,16 +65,16 @@ static unsafe class Bench
 
     static void Theirs(MpiCommunicator communicator, string call, float[] own, float[] sum, int floats)
     {
-        var session = communicator.Session;
-        var (type, operation) = session.Library.Handles.AnySource == -2
+        var job = communicator.Job;
+        var (type, operation) = job.Library.Handles.AnySource == -2
             ? (0x4c00040a, 0x58000003)
-            : (session.Library.Export("ompi_mpi_float"), session.Library.Export("ompi_mpi_op_sum"));
+            : (job.Library.Export("ompi_mpi_float"), job.Library.Export("ompi_mpi_op_sum"));
         fixed (float* from = own, to = sum)
         {
-            var address = session.Library.Export(call);
+            var address = job.Library.Export(call);
             var code = call == "MPI_Allreduce"
-                ? ((delegate* unmanaged<float*, float*, int, nint, nint, nint, int>)address)(from, to, floats, type, operation, session.World)
-                : ((delegate* unmanaged<float*, int, nint, float*, int, nint, nint, int>)address)(from, floats, type, to, floats, type, session.World);
+                ? ((delegate* unmanaged<float*, float*, int, nint, nint, nint, int>)address)(from, to, floats, type, operation, job.World)
+                : ((delegate* unmanaged<float*, int, nint, float*, int, nint, nint, int>)address)(from, floats, type, to, floats, type, job.World);
             if (code != 0)
                 throw new InvalidOperationException($"{call} returned {code}.");
         }

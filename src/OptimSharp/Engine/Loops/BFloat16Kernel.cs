@@ -6,7 +6,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Engine;
 
 /// <summary>
-/// Runs a rule over bfloat16 parameters and gradients with float state, the usual mixture: converted in registers, two at a time, since
+/// Runs a rule over bfloat16 parameters and gradients with float state, the usual mixture, or with bfloat16 state: converted in registers, two at a time, since
 /// one register of bfloat16 numbers is two of floats; or in registers of 512 bits, where there are some. So half the bytes are half the time; going through a block in the cache costs more
 /// than the bytes saved.
 /// </summary>

@@ -76,7 +76,7 @@ internal static unsafe class HostKernel<TRule, T>
         }
     }
 
-    /// <summary>The same for parameters that are kept otherwise than to nearest: in registers where gradients are bfloat16 and states float.</summary>
+    /// <summary>The same for parameters that are kept otherwise than to nearest: in registers where gradients are bfloat16 and states all float, or all bfloat16.</summary>
     static void Kept(in TRule rule, in Work work, byte* p, byte* g, nint from, nint gradFrom, nint count, bool wide)
     {
         if (work.Kept is PairedStorage { Beside: var beside } && wide && Vector.IsHardwareAccelerated && work.GradType == ElementType.BFloat16 && TypeOfStates(work) is { } states)

@@ -4,7 +4,7 @@ namespace OptimSharp.Distributed.Mpi;
 /// MPI in this process, from its beginning to its end. Both happen on one thread of its own, as MPI asks for, and so that neither can hold the program for
 /// ever. Everything in between is called by whoever needs it, under <see cref="Calls"/>.
 /// </summary>
-sealed class MpiSession
+sealed class MpiJob
 {
     static readonly Lock creation = new();
     static bool began;
@@ -12,7 +12,7 @@ sealed class MpiSession
     readonly TaskCompletionSource begun = new(), wantedEnd = new(), ended = new();
     Exception? error;
 
-    MpiSession(MpiLibrary library)
+    MpiJob(MpiLibrary library)
     {
         Library = library;
         new Thread(Live) { IsBackground = true, Name = "MPI" }.Start();
@@ -33,7 +33,7 @@ sealed class MpiSession
     /// <summary>Begins MPI, which waits for all ranks to do so.</summary>
     /// <exception cref="InvalidOperationException">It was begun before: MPI allows that once in a process.</exception>
     /// <exception cref="CommunicationException">It failed, or not all ranks came within the limit.</exception>
-    public static MpiSession Begin(MpiLibrary library, TimeSpan limit)
+    public static MpiJob Begin(MpiLibrary library, TimeSpan limit)
     {
         lock (creation)
         {
@@ -41,10 +41,10 @@ sealed class MpiSession
                 throw new InvalidOperationException("MPI can be begun once in a process: keep its communicator for as long as the program talks to others.");
             began = true;
         }
-        var session = new MpiSession(library);
-        if (!Within(limit, session.begun.Task))
+        var job = new MpiJob(library);
+        if (!Within(limit, job.begun.Task))
             throw new CommunicationException($"Not all ranks began MPI within {limit.TotalSeconds:0.###} s: each process that the launcher starts must create its communicator.");
-        return session.error is null ? session : throw new CommunicationException($"MPI did not begin: {session.error.Message}", session.error);
+        return job.error is null ? job : throw new CommunicationException($"MPI did not begin: {job.error.Message}", job.error);
     }
 
     /// <summary>Ends MPI, which waits for all ranks to do so.</summary>
