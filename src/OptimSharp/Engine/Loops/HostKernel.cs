@@ -13,6 +13,7 @@ internal static unsafe class HostKernel<TRule, T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     const int Block = 512;
+    const int CacheLine = 64; // a register of 512 bits that crosses two costs twice
 
     /// <summary>Updates elements <paramref name="first"/> to <paramref name="last"/> (not included).</summary>
     public static void Run(in TRule rule, in Work work, nint first, nint last, bool wide)
@@ -115,7 +116,7 @@ internal static unsafe class HostKernel<TRule, T>
     [SkipLocalsInit]
     static void Staged(in TRule rule, in Work work, Streams at, nint count, bool wide)
     {
-        T* memory = stackalloc T[(2 + TRule.Slots) * Block];
+        T* memory = stackalloc T[BlockLength(Block)];
         var block = BlockOf(memory, Block);
         while (count > 0)
         {
@@ -151,10 +152,14 @@ internal static unsafe class HostKernel<TRule, T>
         return at;
     }
 
+    /// <summary>How many numbers of memory a block needs that holds all that a rule reads and writes.</summary>
+    public static int BlockLength(int block) => (2 + TRule.Slots) * block + CacheLine / sizeof(T);
+
     /// <summary>Memory for what a rule reads, one block of numbers behind the other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Streams BlockOf(T* memory, int block)
     {
+        memory = (T*)((nint)memory + CacheLine - 1 & ~(CacheLine - 1));
         Unsafe.SkipInit(out Streams at);
         at.Param = (byte*)memory;
         at.Grad = (byte*)(memory + block);

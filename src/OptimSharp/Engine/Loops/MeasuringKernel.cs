@@ -21,7 +21,7 @@ internal static unsafe class MeasuringKernel<TRule, T>
     [SkipLocalsInit]
     public static void Run(in TRule rule, in Work work, nint first, nint last, double* sums, bool wide)
     {
-        T* memory = stackalloc T[(2 + TRule.Slots) * Block + TRule.Sums * Reductions.Lanes];
+        T* memory = stackalloc T[HostKernel<TRule, T>.BlockLength(Block) + TRule.Sums * Reductions.Lanes];
         double* changed = stackalloc double[Block];
         fixed (byte* p = &work.Param.Start, g = &work.Grad.Start)
         {
@@ -46,7 +46,7 @@ internal static unsafe class MeasuringKernel<TRule, T>
     static void RunBlock(in TRule rule, in Work work, Streams at, nint from, T* memory, int count, double* sums, bool wide)
     {
         var type = Storage.Of<T>();
-        T* sixteen = memory + (2 + TRule.Slots) * Block;
+        T* sixteen = memory + HostKernel<TRule, T>.BlockLength(Block);
         if (work.Slots is { } slots)
         {
             var block = HostKernel<TRule, T>.BlockOf(memory, Block);

@@ -12,7 +12,7 @@ internal static unsafe class MixedKernel<TRule, T>
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    const int Block = 4 * BlockFormats.Longest; // three streams of them, and parameter and gradient, fit the first-level cache
+    const int Block = 2 * BlockFormats.Longest; // fits the first-level cache many times; memory's next pages are asked for often
 
     /// <summary>Updates <paramref name="count"/> elements. States are those from <paramref name="from"/> on, which begins a block where there are any.</summary>
     [SkipLocalsInit]
@@ -22,7 +22,7 @@ internal static unsafe class MixedKernel<TRule, T>
         bool inPlace = work.ParamType == type, gradInPlace = work.GradType == type;
         var kept = work.Kept; // then numbers are single, whatever is stored
         int paramSize = work.ParamType.Size(), gradSize = work.GradType.Size();
-        T* memory = stackalloc T[(2 + TRule.Slots) * Block];
+        T* memory = stackalloc T[HostKernel<TRule, T>.BlockLength(Block)];
         var slots = work.Slots!;
         for (; count > 0; from += Block, count -= Block, param += Block * paramSize, grad += Block * gradSize)
         {
