@@ -64,17 +64,17 @@ internal static unsafe class Dynamic8
     {
         var inverses = Vector256.Create(inverse);
         Vector256<float> slopes = Vector256.Load(map.Slopes), offsets = Vector256.Load(map.Offsets), lasts = Vector256.Load(map.Lasts);
-        int* edges = map.Edges;
+        Vector256<int> edges = Vector256.Load(map.Edges), last = Vector256.Create(map.Edges[7]);
+        var starts = new ShortTable(map.DecadeOfExponent);
         int i = 0;
         for (; i <= count - 8; i += 8)
         {
             var y = Vector256.Load(from + i) * inverses;
             var size = Avx.Max(TSigned.IsOn ? Vector256.Abs(y) : y, Vector256.Create(DynamicMap.Smallest));
-            var decade = Vector256<int>.Zero;
-            for (int k = 0; k < 7; k++)
-                decade -= Vector256.GreaterThan(size.AsInt32(), Vector256.Create(edges[k]));
+            var start = starts.Find(Vector256.ShiftRightLogical(size.AsInt32(), 23));
+            var decade = Vector256.Min(start - Vector256.GreaterThan(size.AsInt32(), Avx2.PermuteVar8x32(edges, start)), Vector256.Create(7));
             var place = Avx.Min(Avx2.PermuteVar8x32(slopes, decade) * size + Avx2.PermuteVar8x32(offsets, decade), Avx2.PermuteVar8x32(lasts, decade));
-            var code = Avx.ConvertToVector256Int32WithTruncation(place) - Vector256.GreaterThan(size.AsInt32(), Vector256.Create(edges[7])); // the last decade is one code
+            var code = Avx.ConvertToVector256Int32WithTruncation(place) - Vector256.GreaterThan(size.AsInt32(), last); // the last decade is one code
             if (TSigned.IsOn)
             {
                 var sign = Vector256.ShiftRightArithmetic(y.AsInt32(), 31);

@@ -36,6 +36,7 @@ internal sealed unsafe partial class DynamicMap
         Lasts = CodeTable.Memory<float>(16);
         Edges = CodeTable.Memory<int>(16);
         EdgeOfExponent = CodeTable.Memory<int>(32);
+        DecadeOfExponent = CodeTable.Memory<byte>(32);
         for (int k = 0; k < Pieces; k++)
         {
             int parts = isSigned ? 1 << (k - 1) : 1 << k, first = isSigned ? parts : parts - 1; // the decade's first code, counted from zero's
@@ -59,6 +60,7 @@ internal sealed unsafe partial class DynamicMap
             while (Edges[k] < exponent << 23)
                 k++;
             EdgeOfExponent[exponent & 31] = Edges[k];
+            DecadeOfExponent[exponent & 31] = (byte)k;
         }
     }
 
@@ -82,6 +84,9 @@ internal sealed unsafe partial class DynamicMap
 
     /// <summary>The edge of the decade that numbers with an exponent begin in, by the exponent's lowest five bits: for numbers from <see cref="Smallest"/> to 1.</summary>
     public int* EdgeOfExponent { get; }
+
+    /// <summary>The decade with that edge.</summary>
+    public byte* DecadeOfExponent { get; }
 
     /// <summary>The code of a number.</summary>
     public byte Code(float y)

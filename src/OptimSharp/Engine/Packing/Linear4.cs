@@ -14,6 +14,7 @@ internal static unsafe class Linear4
         0xbf633333, 0xbf29999a, 0xbee00000, 0xbe599999, 0xbd9eb852, 0xbd051eb9, 0xbbb43958, 0, 0x3bb43958, 0x3d051eb9, 0x3d9eb852, 0x3e599999, 0x3ee00000, 0x3f29999a, 0x3f633333, 0x3f800000]);
     static readonly float* UnsignedValues = Values([.. Enumerable.Range(1, 16).Select(k => BitConverter.SingleToUInt32Bits(k / 16f))]);
     static readonly int* Edges = EdgesOf(SignedValues);
+    static readonly byte* PlaceOfStart = PlacesByStart();
     static readonly int* EdgeOfStart = EdgesByStart();
 
     /// <summary>What the sixteen codes stand for.</summary>
@@ -121,23 +122,27 @@ internal static unsafe class Linear4
 
     static int EncodeWith256(bool isSigned, float* from, float inverse, byte* codes, int count)
     {
+        var starts = new ShortTable(PlaceOfStart);
+        var edges = Vector256.Load(Edges);
         int i = 0;
         for (; i <= count - 16; i += 16)
         {
-            Vector256<int> a = Eight(isSigned, Vector256.Load(from + i) * Vector256.Create(inverse)), b = Eight(isSigned, Vector256.Load(from + i + 8) * Vector256.Create(inverse));
+            Vector256<float> x = Vector256.Load(from + i) * Vector256.Create(inverse), y = Vector256.Load(from + i + 8) * Vector256.Create(inverse);
+            Vector256<int> a = isSigned ? Signed(starts, edges, x) : Unsigned(x), b = isSigned ? Signed(starts, edges, y) : Unsigned(y);
             var words = Avx2.Permute4x64(Avx2.PackSignedSaturate(a, b).AsInt64(), 0b11_01_10_00).AsInt16();
             *(ulong*)(codes + i / 2) = Pairs(Sse2.PackUnsignedSaturate(words.GetLower(), words.GetUpper()));
         }
         return i;
 
-        static Vector256<int> Eight(bool isSigned, Vector256<float> y)
+        static Vector256<int> Unsigned(Vector256<float> y) =>
+            Avx.ConvertToVector256Int32WithTruncation(Avx.Max(y * Vector256.Create(16f) - Vector256.Create(0.5f), Vector256<float>.Zero));
+
+        static Vector256<int> Signed(ShortTable starts, Vector256<int> edges, Vector256<float> y)
         {
-            if (!isSigned)
-                return Avx.ConvertToVector256Int32WithTruncation(Avx.Max(y * Vector256.Create(16f) - Vector256.Create(0.5f), Vector256<float>.Zero));
-            var size = Avx.Min(Vector256.Abs(y), Vector256.Create(BelowOne)).AsInt32();
-            var place = Vector256<int>.Zero;
-            for (int k = 0; k < 8; k++)
-                place -= Vector256.GreaterThan(size, Vector256.Create(Edges[k]));
+            var size = Vector256.Abs(y);
+            var inTable = Avx.Max(Avx.Min(size, Vector256.Create(BelowOne)), Vector256.Create(1 / 256f)).AsInt32();
+            var start = starts.Find(Vector256.ShiftRightLogical(inTable, 21));
+            var place = start - Vector256.GreaterThan(inTable, Avx2.PermuteVar8x32(edges, start)) & Vector256.GreaterThan(size.AsInt32(), Vector256.Create(Edges[0]));
             var sign = Vector256.ShiftRightArithmetic(y.AsInt32(), 31);
             return Vector256.Max(Vector256.Create(7) + ((place ^ sign) - sign), Vector256<int>.Zero);
         }
@@ -160,17 +165,26 @@ internal static unsafe class Linear4
         return edges;
     }
 
-    /// <summary>By the lowest five bits of what comes before the 21 last of a number from 1/256 to 1: the edge that is next.</summary>
-    static int* EdgesByStart()
+    /// <summary>By the lowest five bits of what comes before the 21 last of a number from 1/256 to 1: the place that such numbers begin in.</summary>
+    static byte* PlacesByStart()
     {
-        int* edges = CodeTable.Memory<int>(32);
+        byte* places = CodeTable.Memory<byte>(32);
         for (int start = 119 << 2; start < 127 << 2; start++)
         {
             int k = 0;
             while (Edges[k] < start << 21)
                 k++;
-            edges[start & 31] = Edges[k];
+            places[start & 31] = (byte)k;
         }
+        return places;
+    }
+
+    /// <summary>By the same: the edge that is next.</summary>
+    static int* EdgesByStart()
+    {
+        int* edges = CodeTable.Memory<int>(32);
+        for (int start = 0; start < 32; start++)
+            edges[start] = Edges[PlaceOfStart[start]];
         return edges;
     }
 }
