@@ -69,15 +69,15 @@ static int Train(Options options)
         Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch,2}  loss {sum / training.Count:F4}"));
         if (options.Resume)
         {
-            var state = optimizer.StateDict(); // of whole tensors: all ranks have a part in it
-            checkpoints?.Save(epoch, new()
+            // On rank 0; the others send it what it needs of their state.
+            distributed.Save(state => checkpoints!.Save(epoch, new()
             {
                 { "settings", options.Settings },
                 { "epoch", (long)epoch },
                 { "model", model.StateDict() },
                 { "optimizer", state },
                 { "schedule", schedule.StateDict() },
-            });
+            }));
         }
     }
 

@@ -87,24 +87,17 @@ public abstract class Communicator : IDisposable
     /// <param name="root">Whose state dict.</param>
     /// <returns>The state dict: on the root what was given.</returns>
     /// <exception cref="ArgumentOutOfRangeException">No such rank.</exception>
-    /// <exception cref="IOException">It is of 2 GiB or more: let every rank load the file.</exception>
-    /// <exception cref="CommunicationException">A rank is missing, or calls something else.</exception>
+    /// <exception cref="CommunicationException">A rank is missing, or calls something else; or, on other ranks, the root's can't be sent.</exception>
     public StateDict? Broadcast(StateDict? state, int root)
     {
-        byte[] bytes = [];
-        if (state is not null && Rank == root)
-        {
-            using var stream = new MemoryStream();
-            Checkpoint.Save(stream, state);
-            bytes = stream.ToArray();
-        }
-        var length = BitConverter.GetBytes(bytes.Length);
-        Broadcast(length, root);
-        if (BitConverter.ToInt32(length) == 0)
-            return null;
-        Array.Resize(ref bytes, BitConverter.ToInt32(length));
-        Broadcast(bytes, root);
-        return Rank == root ? state : Checkpoint.Load(new MemoryStream(bytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(root);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(root, Size);
+        if (Size == 1)
+            return state;
+        if (Rank != root)
+            return StateBroadcast.Receive(this, root);
+        StateBroadcast.Send(this, state);
+        return state;
     }
 
     /// <summary>Gives every rank the bytes of all ranks.</summary>

@@ -7,9 +7,43 @@ namespace OptimSharp.Distributed;
 public sealed unsafe partial class DistributedOptimizer
 {
     Dictionary<object, ParameterState>[]? kept; // the parts' states, while whole parameters are in place for loading
+    SpreadState? spread; // while Save runs: tensors stay on their ranks
+
+    /// <summary>Saves the optimizer's state, of which no rank has all in memory: rank 0 writes, and fetches each piece from the rank that has it. All ranks call it.</summary>
+    /// <param name="save">
+    /// Called on rank 0 alone, with the state dict that <see cref="Optimizer.StateDict"/> would give: <c>state => Checkpoint.Save(path, state)</c>, or with more in the checkpoint. The state is there while this
+    /// runs, and not after it. What all ranks have to call, such as <see cref="Optimizer.StateDict"/>, can't be called in it.
+    /// </param>
+    /// <exception cref="CommunicationException">A rank is missing; or, on other ranks than 0, <paramref name="save"/> failed there, whose error rank 0 throws.</exception>
+    public void Save(Action<StateDict> save)
+    {
+        ArgumentNullException.ThrowIfNull(save);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        RefuseWhileSaving();
+        string? activity = Communicator.Activity;
+        spread = new(Communicator);
+        try
+        {
+            Communicator.Activity = $"saving after step {Steps}";
+            var state = parts is not null || Communicator.Rank == 0 ? Optimizer.StateDict() : null;
+            spread.Run(() => save(state!));
+        }
+        finally
+        {
+            Communicator.Activity = activity;
+            spread = null;
+        }
+    }
+
+    void RefuseWhileSaving()
+    {
+        if (spread is { IsRunning: true })
+            throw new InvalidOperationException("What all ranks have to call can't be called within Save, which runs on rank 0 alone: use the state dict that it gives.");
+    }
 
     void WriteWholeStates(object? sender, StateDictEventArgs e)
     {
+        RefuseWhileSaving();
         var states = e.State.GetDict("state");
         int i = 0;
         foreach (var group in Optimizer.ParameterGroups)
@@ -32,28 +66,13 @@ public sealed unsafe partial class DistributedOptimizer
     StateDict? WholeState(ParameterGroup group, int i)
     {
         var part = parts![i];
-        var own = Optimizer.StateOf(part.Identity);
+        var own = Optimizer.StateOf(part.Identity) is { IsEmpty: false } state ? state : null;
         if (ownership.WholeOwner(i) is >= 0 and var owner)
-            return Communicator.Broadcast(owner == Communicator.Rank && own is { IsEmpty: false } ? Optimizer.SaveState(own, group, part) : null, owner);
-        if (own is null or { IsEmpty: true })
-            return null;
-        var entries = Optimizer.PartOf(group).AllEntriesOf(part);
-        var whole = new ParameterState { Step = own.Step };
-        try
         {
-            foreach (var entry in entries)
-            {
-                if (own.TryGetScalar(entry.Key, out double number))
-                    whole.Set(entry.Key, number);
-                else if (own.Find(entry.Key) is { } tensor)
-                    whole.Add(entry.Key, IsCut(entry) ? Gathered(tensor, i, entry) : Copied(tensor), own.Precisions);
-            }
-            return Optimizer.SaveState(whole, group, part);
+            var saved = own is not null && owner == Communicator.Rank ? Optimizer.SaveState(own, group, part, spread is null ? null : (tensor, _) => spread.Save(tensor)) : null;
+            return spread is null ? Communicator.Broadcast(saved, owner) : spread.Share(saved, owner);
         }
-        finally
-        {
-            whole.Dispose();
-        }
+        return own is null ? null : Optimizer.SaveState(own, group, part, (tensor, entry) => IsCut(entry) ? Joined(tensor, i, entry) : TensorData.From(tensor));
     }
 
     static bool IsCut(StateEntry entry) => entry.Shape is StateShape.Parameter or StateShape.Flat;
@@ -65,31 +84,28 @@ public sealed unsafe partial class DistributedOptimizer
         return copy;
     }
 
-    StateTensor Gathered(StateTensor tensor, int i, StateEntry entry)
+    object Joined(StateTensor tensor, int i, StateEntry entry)
     {
         var whole = layout.Parameters[i];
         ReadOnlySpan<long> shape = entry.Shape == StateShape.Flat ? [whole.Count] : whole.Shape;
-        if (tensor is PackedTensor packed)
-        {
-            var all = new PackedTensor(shape, packed.Format);
-            GatherBytes(packed.Codes, all.Codes, i, numbers => packed.Format.CodeBytes(numbers));
-            GatherBytes(packed.Scales, all.Scales, i, numbers => packed.Format.Blocks(numbers) * sizeof(float));
-            return all;
-        }
-        var gathered = new HostTensor(shape, tensor.Type);
-        GatherBytes((HostTensor)tensor, gathered, i, numbers => numbers * tensor.Type.Real().Size());
-        return gathered;
+        return tensor is PackedTensor packed
+            ? PackedState.Save(packed.Format, shape, Joined(packed.Codes, i, numbers => packed.Format.CodeBytes(numbers)), Joined(packed.Scales, i, numbers => packed.Format.Blocks(numbers) * sizeof(float)))
+            : new TensorData(Joined((HostTensor)tensor, i, numbers => numbers * tensor.Type.Real().Size()), tensor.Type, shape);
     }
 
-    /// <summary>Puts the ranks' stretches one after the other.</summary>
-    void GatherBytes(HostTensor own, HostTensor all, int i, Func<long, long> bytes)
+    /// <summary>The ranks' stretches, one after the other.</summary>
+    TensorStorage Joined(HostTensor own, int i, Func<long, long> bytes)
     {
         var counts = new long[Communicator.Size];
         for (int rank = 0; rank < counts.Length; rank++)
             counts[rank] = bytes(NumbersOf(rank, i));
+        if (spread is not null)
+            return spread.Add(own, counts);
+        var all = new TensorStorage(counts.Sum());
         Communicator.BeginAllGather((nint)own.Start, (nint)all.Start, counts).Wait();
         GC.KeepAlive(own);
         GC.KeepAlive(all);
+        return all;
     }
 
     /// <summary>How many numbers of a parameter a rank has.</summary>

@@ -141,6 +141,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
     public double Synchronize()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        RefuseWhileSaving();
         if (!isOpen)
             throw new InvalidOperationException("There is nothing to synchronize: go through Shards, compute the gradients of each, and call Accumulate.");
         SkipTo(Shards.First + Shards.Count);
@@ -185,6 +186,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
     internal void Begin()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        RefuseWhileSaving();
         CheckParameters();
         sums.Clear();
         stepShards.Clear();
@@ -216,6 +218,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
 
     void BeforeStep(object? sender, EventArgs e)
     {
+        RefuseWhileSaving();
         CheckParameters();
         if (isOpen && shard is null)
             Synchronize();

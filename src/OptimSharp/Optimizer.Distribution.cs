@@ -1,4 +1,5 @@
 using OptimSharp.Engine;
+using OptimSharp.Rules;
 
 namespace OptimSharp;
 
@@ -52,5 +53,6 @@ public abstract partial class Optimizer
     }
 
     /// <summary>A state of a parameter as state dicts have it.</summary>
-    internal StateDict SaveState(ParameterState state, ParameterGroup group, Parameter parameter) => OptimizerState.Save(state, PartOf(group).AllEntriesOf(parameter));
+    internal StateDict SaveState(ParameterState state, ParameterGroup group, Parameter parameter, Func<StateTensor, StateEntry, object>? save = null) =>
+        OptimizerState.Save(state, PartOf(group).AllEntriesOf(parameter), save);
 }

@@ -54,10 +54,8 @@ public sealed class PageSnippets
         step.Step(); // synchronizes first
         Assert.Equal(1, distributed.Steps);
 
-        var state = optimizer.StateDict();                  // on all ranks
-        if (ranks.Rank == 0)
-            Checkpoint.Save(Path, state);
-        optimizer.LoadStateDict(Checkpoint.Load(Path));     // on all ranks, of whatever number
+        distributed.Save(state => Checkpoint.Save(Path, state)); // on all ranks
+        optimizer.LoadStateDict(Checkpoint.Load(Path));          // on all ranks, of whatever number
         File.Delete(Path);
     }
 

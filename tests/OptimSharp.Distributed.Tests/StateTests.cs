@@ -7,7 +7,7 @@ public sealed class StateTests
 
     public static TheoryData<string> Kinds => ["AdamW", "AdamW in 8 bits", "Adafactor", "Prodigy", "SOAP", "Muon and AdamW"];
 
-    static Optimizer Make(string kind, IReadOnlyList<Parameter> p) => kind switch
+    internal static Optimizer Make(string kind, IReadOnlyList<Parameter> p) => kind switch
     {
         "AdamW" => new AdamW(p, new() { LearningRate = 0.01, AMSGrad = true }),
         "AdamW in 8 bits" => new AdamW(p, new() { LearningRate = 0.01, StatePrecision = StatePrecision.Dynamic8 }),

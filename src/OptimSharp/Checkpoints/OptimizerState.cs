@@ -42,8 +42,13 @@ internal static class OptimizerState
         return new() { { "state", states }, { "param_groups", groups } };
     }
 
-    public static StateDict Save(ParameterState state, IReadOnlyList<StateEntry> entries)
+    /// <summary>A state as state dicts have it.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="entries">What it can have.</param>
+    /// <param name="save">Gives a tensor as state dicts have it; null: a copy.</param>
+    public static StateDict Save(ParameterState state, IReadOnlyList<StateEntry> entries, Func<StateTensor, StateEntry, object>? save = null)
     {
+        save ??= (tensor, _) => tensor is PackedTensor packed ? PackedState.Save(packed) : TensorData.From(tensor);
         var saved = new StateDict();
         foreach (var entry in entries)
         {
@@ -54,16 +59,16 @@ internal static class OptimizerState
                     saved[key] = state.Step;
                     break;
                 case StateKind.Tensor when state.Find(key) is { } tensor:
-                    saved[key] = tensor is PackedTensor packed ? PackedState.Save(packed) : TensorData.From(tensor);
+                    saved[key] = save(tensor, entry);
                     break;
                 case StateKind.Number or StateKind.Whole when state.TryGetScalar(key, out double number):
                     saved[key] = Saved(entry.Kind, number);
                     break;
                 case StateKind.Tensors or StateKind.Numbers when state.FindList(key) is { } list:
-                    saved[key] = list.Select(TensorData.From).ToArray();
+                    saved[key] = list.Select(tensor => save(tensor, entry)).ToArray();
                     break;
                 case StateKind.Matrices when state.FindList(key) is { } matrices:
-                    saved[key] = matrices.Select(m => m.Count == 0 ? (object?)Array.Empty<object?>() : TensorData.From(m)).ToArray();
+                    saved[key] = matrices.Select(m => m.Count == 0 ? Array.Empty<object?>() : save(m, entry)).ToArray();
                     break;
             }
         }

@@ -14,21 +14,21 @@ internal static unsafe class PackedState
     static readonly TensorData[] Maps = [.. Enum.GetValues<BlockFormat>().Select(MapOf)];
 
     /// <summary>A copy of a state tensor.</summary>
-    public static StateDict Save(PackedTensor state)
+    public static StateDict Save(PackedTensor state) => Save(state.Format, state.Shape, TensorData.From(state.Codes).Storage, TensorData.From(state.Scales).Storage);
+
+    /// <summary>A state tensor whose codes and scales are there already.</summary>
+    public static StateDict Save(BlockFormat format, ReadOnlySpan<long> shape, TensorStorage codes, TensorStorage scales)
     {
         var saved = new StateDict
         {
-            { Precision, BlockFormats.PrecisionOf(state.Format).ToString() },
-            { Signed, state.Format.IsSigned() },
-            { Shape, state.Shape.ToArray() },
-            { Codes, TensorData.From(state.Codes) },
-            { Scale, TensorData.From(state.Scales) },
+            { Precision, BlockFormats.PrecisionOf(format).ToString() },
+            { Signed, format.IsSigned() },
+            { Shape, shape.ToArray() },
+            { Codes, new TensorData(codes, format == BlockFormat.Float8 ? ElementType.Float8E4M3FN : ElementType.UInt8, [codes.Bytes]) },
+            { Scale, new TensorData(scales, ElementType.Float32, [scales.Bytes / sizeof(float)]) },
         };
-        if (state.Format == BlockFormat.Float8)
-            saved[Codes] = new TensorData(((TensorData)saved[Codes]!).Storage, ElementType.Float8E4M3FN, state.Codes.Shape);
-        else
-            saved[Map] = Maps[(int)state.Format];
-        GC.KeepAlive(state);
+        if (format != BlockFormat.Float8)
+            saved[Map] = Maps[(int)format];
         return saved;
     }
 

@@ -196,7 +196,12 @@ public sealed unsafe class TensorData
             return;
         if (IsContiguous)
         {
-            Buffer.MemoryCopy(Storage.Start + (Offset + first) * size, to, count * size, count * size);
+            const int Piece = 1 << 30;
+            for (long done = 0, bytes = count * size; done < bytes; done += Piece)
+            {
+                int part = (int)Math.Min(Piece, bytes - done);
+                Storage.Read((Offset + first) * size + done, part).CopyTo(new(to + done, part));
+            }
             GC.KeepAlive(this);
             return;
         }
@@ -207,9 +212,10 @@ public sealed unsafe class TensorData
             (rest, index[i]) = Math.DivRem(rest, shape[i]);
             at += index[i] * strides[i];
         }
+        byte* start = Storage.Start;
         for (byte* end = to + count * size; ;)
         {
-            Unsafe.CopyBlockUnaligned(to, Storage.Start + at * size, (uint)size);
+            Unsafe.CopyBlockUnaligned(to, start + at * size, (uint)size);
             to += size;
             if (to == end)
                 break;

@@ -4,9 +4,9 @@ namespace OptimSharp;
 
 /// <summary>
 /// Native memory on a 64-byte boundary, filled by whoever makes it and only read from then on: tensors may share it, as views of one storage
-/// do in PyTorch.
+/// do in PyTorch. Or bytes that are elsewhere, and are fetched when they are read.
 /// </summary>
-internal sealed unsafe class TensorStorage
+internal unsafe class TensorStorage
 {
     readonly void* memory;
 
@@ -19,6 +19,15 @@ internal sealed unsafe class TensorStorage
             GC.AddMemoryPressure(bytes);
     }
 
+    /// <summary>Bytes that are elsewhere: <see cref="Start"/> and <see cref="Read"/> fetch them.</summary>
+    /// <param name="bytes">How many.</param>
+    /// <param name="isElsewhere">Always true.</param>
+    protected TensorStorage(long bytes, bool isElsewhere)
+    {
+        System.Diagnostics.Debug.Assert(isElsewhere);
+        Bytes = bytes;
+    }
+
     ~TensorStorage()
     {
         NativeMemory.AlignedFree(memory);
@@ -28,6 +37,9 @@ internal sealed unsafe class TensorStorage
 
     public long Bytes { get; }
 
-    /// <summary>The first byte. Keep the storage alive (<see cref="GC.KeepAlive"/>) until after the last access.</summary>
-    public byte* Start => (byte*)memory;
+    /// <summary>The first byte, of all. Keep the storage alive (<see cref="GC.KeepAlive"/>) until after the last access.</summary>
+    public virtual byte* Start => (byte*)memory;
+
+    /// <summary>Some of the bytes, until the next call.</summary>
+    public virtual ReadOnlySpan<byte> Read(long first, int count) => new(Start + first, count);
 }

@@ -32,7 +32,7 @@ static class Training
                 using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = Shards, Sharding = sharding, BucketBytes = 20_000 });
                 for (var step = 0; step < 3; step++)
                     Step(distributed, parameters, step);
-                yield return $"{type.Name} {sharding} {Hash(State(optimizer, parameters, 3))}";
+                yield return $"{type.Name} {sharding} {Hash(State(optimizer.StateDict(), parameters, 3))}";
             }
         }
     }
@@ -48,7 +48,7 @@ static class Training
         var parameters = Parameters(typeof(AdamW));
         using var checkpoints = communicator.Rank == 0 && folder is not null ? new CheckpointDirectory(folder, new() { KeepLast = 2 }) : null;
         using var optimizer = new AdamW(parameters, new() { LearningRate = 0.01, AMSGrad = true });
-        var saved = FromFirst(communicator, checkpoints?.LoadLatest());
+        var saved = communicator.Broadcast(checkpoints?.LoadLatest(), root: 0);
         foreach (var parameter in saved is null ? [] : parameters)
             saved!.GetDict("model").GetTensor(parameter.Name).ToArray<float>().CopyTo(parameter.Values);
         using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = Shards, Sharding = StateSharding.Sharded });
@@ -62,10 +62,10 @@ static class Training
             communicator.Activity = $"step {step}";
             atStep?.Invoke(step);
             Step(distributed, parameters, step++);
-            var state = State(optimizer, parameters, step);
-            checkpoints?.Save(step, state);
+            if (folder is not null)
+                distributed.Save(state => checkpoints!.Save(step, State(state, parameters, step)));
         }
-        return Hash(State(optimizer, parameters, step));
+        return Hash(State(optimizer.StateDict(), parameters, step));
     }
 
     static void Step(DistributedOptimizer distributed, List<Parameter<float>> parameters, int step)
@@ -77,23 +77,6 @@ static class Training
             distributed.Accumulate();
         }
         distributed.Step();
-    }
-
-    /// <summary>What the first rank read, on all.</summary>
-    static StateDict? FromFirst(Communicator communicator, StateDict? first)
-    {
-        using var written = new MemoryStream();
-        if (first is not null)
-            Checkpoint.Save(written, first);
-        var length = new long[1];
-        length[0] = written.Length;
-        communicator.Broadcast(System.Runtime.InteropServices.MemoryMarshal.AsBytes(length.AsSpan()), 0);
-        if (length[0] == 0)
-            return null;
-        var bytes = communicator.Rank == 0 ? written.ToArray() : new byte[length[0]];
-        communicator.Broadcast(bytes, 0);
-        using var read = new MemoryStream(bytes);
-        return Checkpoint.Load(read);
     }
 
     static List<Parameter<float>> Parameters(Type optimizer)
@@ -118,12 +101,12 @@ static class Training
     static float[] Numbers(Random random, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - 0.5f) * MathF.Pow(10, random.Next(-3, 2)))];
 
-    static StateDict State(Optimizer optimizer, List<Parameter<float>> parameters, long step)
+    static StateDict State(StateDict optimizer, List<Parameter<float>> parameters, long step)
     {
         StateDict model = [];
         foreach (var parameter in parameters)
             model.Add(parameter.Name, TensorData.Of<float>(parameter.Values.Span, parameter.Values.Length));
-        return new() { { "model", model }, { "optimizer", optimizer.StateDict() }, { "step", step } };
+        return new() { { "model", model }, { "optimizer", optimizer }, { "step", step } };
     }
 
     static string Hash(StateDict state)

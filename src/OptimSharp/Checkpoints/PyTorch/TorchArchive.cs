@@ -42,7 +42,7 @@ internal sealed unsafe class TorchArchive : IStorageSource
             {
                 const int Piece = 1 << 18; // stays in the cache between the checksum and the copy
                 for (long at = 0; at < storage.Bytes; at += Piece)
-                    entry.Append(new ReadOnlySpan<byte>(storage.Start + at, (int)Math.Min(Piece, storage.Bytes - at)));
+                    entry.Append(storage.Read(at, (int)Math.Min(Piece, storage.Bytes - at)));
                 GC.KeepAlive(storage);
             });
         }
