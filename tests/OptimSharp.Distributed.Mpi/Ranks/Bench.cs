@@ -63,7 +63,7 @@ static unsafe class Bench
             throw new InvalidOperationException($"The sum on rank {rank} is {sum[0]}.");
     }
 
-    static void Theirs(MpiCommunicator communicator, string call, float[] own, float[] sum, int floats)
+    public static void Theirs(MpiCommunicator communicator, string call, float[] own, float[] sum, int floats)
     {
         var job = communicator.Job;
         var (type, operation) = job.Library.Handles.AnySource == -2

@@ -28,6 +28,9 @@ static class RankProgram
             case "bench":
                 Bench.Run();
                 break;
+            case "bench-steps":
+                StepBench.Run();
+                break;
             default:
                 return Failures.Run(name, arguments);
         }
