@@ -49,7 +49,8 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         parameters = [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
         if (optimizer.FollowsValues || parameters.Any(p => p is ParameterPart))
             throw new ArgumentException($"The state of {optimizer.GetType().Name} {(optimizer.FollowsValues ? "belongs to the parameters' values" : "is sharded over ranks")}: DiLoCo, which moves them, does not go with it.", nameof(optimizer));
-        ParameterStorage.RefuseWriter(nameof(DiLoCo), optimizer);
+        if (ParameterStorage.RefusalOfWriter(nameof(DiLoCo), optimizer) is { } refusal)
+            throw new ArgumentException(refusal, nameof(optimizer));
         outer = new(parameters, new() { LearningRate = Options.LearningRate, Momentum = Options.Momentum, Nesterov = Options.Momentum > 0 });
         try
         {
@@ -63,6 +64,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         }
         met = [.. parameters.Select(Copy)];
         differences = [.. parameters.Select(p => new HostTensor(p.Shape, p.ElementType))];
+        optimizer.Stepping += BeforeStep;
         optimizer.Stepped += AfterStep;
     }
 
@@ -110,11 +112,18 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         if (disposed)
             return;
         disposed = true;
+        Optimizer.Stepping -= BeforeStep;
         Optimizer.Stepped -= AfterStep;
         distributed.Dispose();
         outer.Dispose();
         Array.ForEach(met, tensor => tensor.Dispose());
         Array.ForEach(differences, tensor => tensor.Dispose());
+    }
+
+    void BeforeStep(object? sender, EventArgs e)
+    {
+        if (ParameterStorage.RefusalOfWriter(nameof(DiLoCo), Optimizer) is { } refusal)
+            throw new InvalidOperationException(refusal);
     }
 
     void AfterStep(object? sender, EventArgs e)

@@ -81,7 +81,7 @@ public abstract record OptimizerOptions
 /// <summary>The type that an optimizer keeps its state in.</summary>
 public enum StatePrecision
 {
-    /// <summary>The type computed in: float for half parameters. Six bytes more per half parameter and state, and exact small updates.</summary>
+    /// <summary>The type computed in: float for half parameters: two bytes more per number than <see cref="Parameter"/>, and exact small updates.</summary>
     Compute,
 
     /// <summary>The parameter's own type, as PyTorch keeps it.</summary>

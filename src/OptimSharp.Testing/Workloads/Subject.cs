@@ -89,6 +89,7 @@ internal sealed class Subject
     bool Try(ElementType type)
     {
         int before = taken.Count;
+        refusal = "";
         foreach (bool closure in (bool[])[false, true])
         {
             foreach (bool sparse in (bool[])[false, true])
@@ -114,18 +115,22 @@ internal sealed class Subject
     {
         try
         {
-            var parameter = Made(type, shape);
-            using var made = create([parameter]);
-            GiveGradient(parameter, sparse);
-            if (closure)
-                made.Step(() => 1.0);
-            else
-                made.Step();
+            foreach (var precision in Options.StatePrecisions ?? [StatePrecision.Compute])
+            {
+                var parameter = Made(type, shape);
+                using var made = Create([parameter], precision);
+                GiveGradient(parameter, sparse);
+                if (closure)
+                    made.Step(() => 1.0);
+                else
+                    made.Step();
+            }
             return true;
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            refusal = e.Message;
+            if (refusal.Length == 0)
+                refusal = e.Message;
             return false;
         }
     }

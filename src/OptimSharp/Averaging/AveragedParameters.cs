@@ -47,6 +47,8 @@ public sealed partial class AveragedParameters : IStateful, ISwapSource, IDispos
         turn = new(this, "an average", Free);
         Averaging = averaging ?? Averaging.Equal;
         this.options = options ?? new();
+        if (this.options.Precision is not (StatePrecision.Compute or StatePrecision.Parameter or StatePrecision.BFloat16))
+            throw new ArgumentException($"Averages are kept in numbers: {nameof(AveragingOptions.Precision)} must be {nameof(StatePrecision.Compute)}, {nameof(StatePrecision.Parameter)} or {nameof(StatePrecision.BFloat16)}, but is {this.options.Precision}.", nameof(options));
         Parameter[] trained = [.. parameters];
         parameterCount = trained.Length;
         live = [.. trained, .. buffers ?? []];

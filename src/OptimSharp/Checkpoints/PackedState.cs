@@ -24,10 +24,10 @@ internal static unsafe class PackedState
             { Precision, BlockFormats.PrecisionOf(format).ToString() },
             { Signed, format.IsSigned() },
             { Shape, shape.ToArray() },
-            { Codes, new TensorData(codes, format == BlockFormat.Float8 ? ElementType.Float8E4M3FN : ElementType.UInt8, [codes.Bytes]) },
+            { Codes, new TensorData(codes, format.IsFloat8() ? ElementType.Float8E4M3FN : ElementType.UInt8, [codes.Bytes]) },
             { Scale, new TensorData(scales, ElementType.Float32, [scales.Bytes / sizeof(float)]) },
         };
-        if (format != BlockFormat.Float8)
+        if (!format.IsFloat8())
             saved[Map] = Maps[(int)format];
         return saved;
     }
@@ -40,7 +40,7 @@ internal static unsafe class PackedState
     public static StateDict? Of(TensorData codes, TensorData scale, TensorData? values, long[] shape)
     {
         float[] map = values?.ToArray<float>() ?? [];
-        foreach (var format in Enum.GetValues<BlockFormat>().Where(format => format != BlockFormat.None && (values is null) == (format == BlockFormat.Float8)))
+        foreach (var format in Enum.GetValues<BlockFormat>().Where(format => format != BlockFormat.None && (values is null) == format.IsFloat8()))
         {
             if (!map.AsSpan().SequenceEqual(Maps[(int)format].ToArray<float>()))
                 continue;
@@ -67,10 +67,12 @@ internal static unsafe class PackedState
         Int128 count = 1;
         foreach (long size in shape)
             count = Int128.Min(count * size, (Int128)1 << 62);
-        CheckTensor(from, Codes, format == BlockFormat.Float8 ? ElementType.Float8E4M3FN : ElementType.UInt8, format.CodeBytes((long)count));
+        CheckTensor(from, Codes, format.IsFloat8() ? ElementType.Float8E4M3FN : ElementType.UInt8, format.CodeBytes((long)count));
         CheckTensor(from, Scale, ElementType.Float32, format.Blocks((long)count));
-        if (format != BlockFormat.Float8 && !(from.TryGetValue(Map, out object? map) && map is TensorData values && values.ElementType == ElementType.Float32 && values.ToArray<float>().SequenceEqual(Maps[(int)format].ToArray<float>())))
+        if (!format.IsFloat8() && !(from.TryGetValue(Map, out object? map) && map is TensorData values && values.ElementType == ElementType.Float32 && values.ToArray<float>().SequenceEqual(Maps[(int)format].ToArray<float>())))
             throw new StateDictException(OptimizerState.PathIn(from, Map), $"must be the values of {precision}'s codes, but is something else");
+        if (((TensorData)from[Scale]!).ToArray<float>() is var scales && Array.FindIndex(scales, scale => scale < 0 || float.IsInfinity(scale)) is >= 0 and var block)
+            throw new StateDictException(OptimizerState.PathIn(from, Scale), $"must be ≥ 0 and not infinite, but that of block {block} is {scales[block]}");
         var state = new PackedTensor(shape, format);
         ((TensorData)from[Codes]!).CopyTo((byte*)state.Codes.Start, 0, state.Codes.Count);
         ((TensorData)from[Scale]!).CopyTo((byte*)state.Scales.Start, 0, state.Scales.Count);

@@ -109,10 +109,10 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
             tensor.Dispose();
             return IsLenient ? (null, $"'{name}' must be {expected}, but is {present}") : throw from.Wrong(name, present, expected);
         }
-        if (tensor is PackedTensor { Format: var format } && format == packed.Format)
+        if (tensor is PackedTensor { Format: var format } && format.HasCodesOf(packed.Format))
         {
             tensor.Dispose();
-            return (packed, "");
+            return (packed.As(format), "");
         }
         var numbers = new double[packed.Numbers];
         packed.CopyTo(numbers);

@@ -42,7 +42,13 @@ public sealed class MemoryReport
 
     /// <summary>What belongs to one parameter group.</summary>
     /// <param name="number">The number of the group, from 0.</param>
-    public MemoryReport Group(int number) => new([.. Entries.Where(e => e.Group == number)], IsPlan, IsUpperBound);
+    /// <exception cref="ArgumentOutOfRangeException">There is no such group.</exception>
+    public MemoryReport Group(int number)
+    {
+        MemoryEntry[] entries = [.. Entries.Where(e => e.Group == number)];
+        return entries.Length > 0 ? new(entries, IsPlan, IsUpperBound)
+            : throw new ArgumentOutOfRangeException(nameof(number), number, $"The report has no parameter group {number}; it has {string.Join(", ", Entries.Select(e => e.Group).Distinct().Order())}.");
+    }
 
     /// <summary>The two as one: an optimizer and the averages of its parameters, say.</summary>
     public MemoryReport With(MemoryReport other)

@@ -89,7 +89,7 @@ public sealed class Adafactor(IEnumerable<ParameterGroup<AdafactorOptions>> grou
     {
         ElementType.Float64 => Math.ScaleB(1, -52),
         ElementType.Float16 => Math.ScaleB(1, -10),
-        ElementType.BFloat16 => Math.ScaleB(1, -7),
+        ElementType.BFloat16 when options.ParameterPrecision == ParameterPrecision.Nearest => Math.ScaleB(1, -7), // else they are single precision to the rule
         _ => Math.ScaleB(1, -23),
     };
 }

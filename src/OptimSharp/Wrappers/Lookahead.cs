@@ -43,11 +43,13 @@ public sealed class Lookahead : IStateful, IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), Options.Alpha, $"{nameof(LookaheadOptions.Alpha)} must be in (0, 1], but is {Options.Alpha}.");
         if (optimizer.FollowsValues)
             throw new ArgumentException($"The state of {optimizer.GetType().Name} belongs to the parameters' values: Lookahead, which moves them, does not go with it.", nameof(optimizer));
-        ParameterStorage.RefuseWriter(nameof(Lookahead), optimizer);
+        if (ParameterStorage.RefusalOfWriter(nameof(Lookahead), optimizer) is { } refusal)
+            throw new ArgumentException(refusal, nameof(optimizer));
         parameters = Present();
         slow = new(parameters, Averaging.Ema(1 - Options.Alpha)) { Owner = this };
         if (!optimizer.HasMeta)
             slow.Update(); // the first model is copied
+        optimizer.Stepping += BeforeStep;
         optimizer.Stepped += AfterStep;
     }
 
@@ -94,8 +96,15 @@ public sealed class Lookahead : IStateful, IDisposable
         if (disposed)
             return;
         disposed = true;
+        Optimizer.Stepping -= BeforeStep;
         Optimizer.Stepped -= AfterStep;
         slow.Dispose();
+    }
+
+    void BeforeStep(object? sender, EventArgs e)
+    {
+        if (ParameterStorage.RefusalOfWriter(nameof(Lookahead), Optimizer) is { } refusal)
+            throw new InvalidOperationException(refusal);
     }
 
     void AfterStep(object? sender, EventArgs e)

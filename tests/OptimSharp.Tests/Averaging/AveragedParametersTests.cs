@@ -80,6 +80,14 @@ public class AveragedParametersTests
         Assert.Equal([(BFloat16)1f], likePyTorch.Average("w").ToArray<BFloat16>());
     }
 
+    [Theory]
+    [InlineData(StatePrecision.Dynamic8)]
+    [InlineData(StatePrecision.Linear4)]
+    [InlineData((StatePrecision)77)]
+    public void Averages_in_blocks_are_refused(StatePrecision precision) =>
+        Assert.Contains($"Precision must be Compute, Parameter or BFloat16, but is {precision}.", Assert.Throws<ArgumentException>(() =>
+            new AveragedParameters([Parameter.Of("w", new float[5000])], options: new() { Precision = precision })).Message, StringComparison.Ordinal);
+
     [Fact]
     public void The_first_model_is_copied_whatever_its_numbers()
     {

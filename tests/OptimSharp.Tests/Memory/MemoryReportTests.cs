@@ -35,6 +35,8 @@ public class MemoryReportTests
         Assert.Equal([new("exp_avg", Packed + 40), new("exp_avg_sq", Packed + 40)], report.StateByName);
         Assert.Equal([new("Dynamic8", 2 * Packed), new("Float32", 80)], report.StateByPrecision);
         Assert.Equal(24, report.Group(1).TotalBytes);
+        Assert.Contains("The report has no parameter group 2; it has 0, 1.", Assert.Throws<ArgumentOutOfRangeException>(() => report.Group(2)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => report.Group(-1));
         Assert.Equal("""
             group  of     memory      name        precision  tensors  elements       size
             0      AdamW  parameters              Float32          1     5,000  19.53 KiB

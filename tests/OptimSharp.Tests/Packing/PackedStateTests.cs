@@ -199,6 +199,8 @@ public class PackedStateTests
         {
             ("precision", "Dynamic9", "'state.0.exp_avg.precision' must be Dynamic8, Linear4, Float8"),
             ("precision", "Linear4", "'state.0.exp_avg.codes' must be a tensor of 2500 elements in UInt8"),
+            ("scale", TensorData.Of([.. Enumerable.Repeat(1f, 17), -1f, 1f, 1f], 20), "'state.0.exp_avg.scale' must be ≥ 0 and not infinite, but that of block 17 is -1"),
+            ("scale", TensorData.Of([.. Enumerable.Repeat(1f, 19), float.PositiveInfinity], 20), "'state.0.exp_avg.scale' must be ≥ 0 and not infinite, but that of block 19 is"),
             ("scale", TensorData.Of(new float[19], 19), "'state.0.exp_avg.scale' must be a tensor of 20 elements in Float32"),
             ("qmap", TensorData.Of(new float[256], 256), "'state.0.exp_avg.qmap' must be the values of Dynamic8's codes"),
             ("shape", new long[] { 2, 2500 }, "'state.0.exp_avg' must be [5000] for parameter 'w'"),

@@ -284,14 +284,74 @@ public class ParameterPrecisionTests
                 w.grad = torch.ones_like(w)
                 optimizer.step()
                 assert optimizer.state[w]["step"] == 6
+                torch.save(optimizer.state_dict(), "theirs.pt")
                 print("as single precision")
                 """);
             Assert.Equal("as single precision", (await PythonWithTorch.RunAsync(python!, folder, "script.py")).Trim());
+
+            // PyTorch has turned the remainders into bfloat16: of their 16 bits, 8 are left.
+            double[] remainders = split.StateOf(half)!.Tensor("param_remainder");
+            split.LoadStateDict(Checkpoint.Load(Path.Combine(folder, "theirs.pt")));
+            foreach (var (before, after) in remainders.Zip(split.StateOf(half)!.Tensor("param_remainder")))
+                Assert.InRange(Math.Abs(before - after), 0, Math.Abs(before) / 256);
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Theory]
+    [InlineData(ElementType.BFloat16)]
+    [InlineData(ElementType.Float32)]
+    [InlineData(ElementType.Float64)]
+    public void Remainders_that_came_to_be_floats_are_whole_numbers_again(ElementType type)
+    {
+        var w = Parameter.Of("w", new BFloat16[4]);
+        using var optimizer = new SGD([w], new() { ParameterPrecision = ParameterPrecision.Split });
+        w.UseGradient().Fill((BFloat16)1f);
+        optimizer.Step();
+        var state = optimizer.StateDict();
+        state.GetDict("state").GetDict(0)["param_remainder"] = TensorData.Of([3f, -512f, 40_000f, -40_000f], 4).To(type);
+        optimizer.LoadStateDict(state);
+        Assert.Equal([3.0, -512, short.MaxValue, short.MinValue], optimizer.StateOf(w)!.Tensor("param_remainder"));
+    }
+
+    /// <summary>By default its ε₁ is that of the parameter's type, which is single precision to the rule.</summary>
+    [Fact]
+    public void Adafactor_as_it_is_by_default_is_single_precision_too()
+    {
+        var halves = new BFloat16[64 * 65];
+        Fill(halves, 1);
+        float[] singles = [.. halves.Select(x => (float)x)];
+        Parameter<BFloat16> half = Parameter.Of("w", halves, 64, 65);
+        Parameter<float> single = Parameter.Of("w", singles, 64, 65);
+        using var split = new Adafactor([half], new() { ParameterPrecision = ParameterPrecision.Split });
+        using var reference = new Adafactor([single]);
+        for (int step = 0; step < 5; step++)
+        {
+            var gradient = new BFloat16[halves.Length];
+            Fill(gradient, 10 + step);
+            half.Gradient = gradient;
+            single.Gradient = gradient.Select(x => (float)x).ToArray();
+            split.Step();
+            reference.Step();
+        }
+        Assert.Equal(singles.Select(BitConverter.SingleToInt32Bits), halves.Zip(split.StateOf(half)!.Tensor("param_remainder"), (x, r) => (x.Bits << 16) + (int)r));
+    }
+
+    [Fact]
+    public void Lookahead_refuses_what_is_set_later()
+    {
+        var w = Parameter.Of("w", new BFloat16[5]);
+        using var optimizer = new AdamW([w]);
+        using var lookahead = new Lookahead(optimizer);
+        foreach (var group in optimizer.ParameterGroups)
+            group.Options = group.Options with { ParameterPrecision = ParameterPrecision.Split };
+        w.UseGradient().Fill((BFloat16)1f);
+        Assert.Equal("Lookahead writes the parameters itself: their ParameterPrecision must be Nearest, but is Split.", Assert.Throws<InvalidOperationException>(optimizer.Step).Message);
+        Assert.All(w.Values.ToArray(), x => Assert.Equal((BFloat16)0f, x));
+        Assert.Null(optimizer.StateOf(w));
     }
 
     [Fact]

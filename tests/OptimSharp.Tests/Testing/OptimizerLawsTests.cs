@@ -21,6 +21,16 @@ public class OptimizerLawsTests
         OptimizerLaws.Named(law).Check(parameters => new Muon(parameters), Single with { Elementwise = false, Sizes = [40, 1, 0, 64] });
     }
 
+    /// <summary>Types are those that go with all that the options ask for.</summary>
+    [Fact]
+    public void Precisions_that_some_types_do_not_have_leave_these_out()
+    {
+        OptimizerLaws.Repeatable.Check(parameters => new AdamW(parameters), new() { Elementwise = false, StatePrecisions = [StatePrecision.Dynamic8, StatePrecision.Linear4], Sizes = [4096, 100] });
+        OptimizerLaws.Repeatable.Check(parameters => new AdamW(parameters), new() { ParameterPrecision = ParameterPrecision.Split });
+        Assert.Contains("does not take parameters of type Float64: StatePrecision.Dynamic8 is for", Assert.Throws<ArgumentException>(() =>
+            OptimizerLaws.Repeatable.Check(parameters => new AdamW(parameters), new() { ElementTypes = [ElementType.Float64], StatePrecisions = [StatePrecision.Dynamic8] })).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Optimizers_with_groups_of_their_own_pass() =>
         OptimizerLaws.Check(parameters => new AdamW([new(parameters.Take(1), o => o with { WeightDecay = 0.5 }), new(parameters.Skip(1))]), Single);

@@ -247,6 +247,10 @@ internal static unsafe class Storage
                 for (int i = 0; i < source.Length; i++)
                     ((BFloat16*)destination)[i] = (BFloat16)(float)source[i];
                 break;
+            case ElementType.Int16: // of a state that PyTorch has turned into floating-point numbers
+                for (int i = 0; i < source.Length; i++)
+                    ((short*)destination)[i] = short.CreateSaturating(Math.Round(source[i]));
+                break;
             case >= ElementType.Float8E4M3FN and <= ElementType.Float8E8M0FNU:
                 for (int i = 0; i < source.Length; i++)
                     ((byte*)destination)[i] = Float8.Code((float)source[i], type);

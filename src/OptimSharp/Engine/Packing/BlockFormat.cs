@@ -21,7 +21,10 @@ internal enum BlockFormat : byte
     Linear4Unsigned,
 
     /// <summary>A byte a number, blocks of 256, <see cref="ElementType.Float8E4M3FN"/>.</summary>
-    Float8,
+    Float8Signed,
+
+    /// <summary>The same for numbers ≥ 0, none of which becomes zero.</summary>
+    Float8Unsigned,
 }
 
 /// <summary>What is known of each format, and the ways to and from numbers.</summary>
@@ -56,7 +59,7 @@ internal static unsafe class BlockFormats
     {
         StatePrecision.Dynamic8 => isSigned ? BlockFormat.Dynamic8Signed : BlockFormat.Dynamic8Unsigned,
         StatePrecision.Linear4 => isSigned ? BlockFormat.Linear4Signed : BlockFormat.Linear4Unsigned,
-        _ => BlockFormat.Float8,
+        _ => isSigned ? BlockFormat.Float8Signed : BlockFormat.Float8Unsigned,
     };
 
     /// <summary>The precision that has the format.</summary>
@@ -68,7 +71,13 @@ internal static unsafe class BlockFormats
     };
 
     /// <summary>Whether its numbers have a sign.</summary>
-    public static bool IsSigned(this BlockFormat format) => format is BlockFormat.Dynamic8Signed or BlockFormat.Linear4Signed or BlockFormat.Float8;
+    public static bool IsSigned(this BlockFormat format) => format is BlockFormat.Dynamic8Signed or BlockFormat.Linear4Signed or BlockFormat.Float8Signed;
+
+    /// <summary>Whether codes are the bits of an 8-bit floating-point type.</summary>
+    public static bool IsFloat8(this BlockFormat format) => format is BlockFormat.Float8Signed or BlockFormat.Float8Unsigned;
+
+    /// <summary>Whether codes of both stand for the same.</summary>
+    public static bool HasCodesOf(this BlockFormat format, BlockFormat other) => format == other || format.IsFloat8() && other.IsFloat8();
 
     /// <summary>How many numbers have one scale; the last block may have fewer.</summary>
     public static int BlockSize(this BlockFormat format) => format is BlockFormat.Linear4Signed or BlockFormat.Linear4Unsigned ? 128 : 256;
@@ -130,7 +139,7 @@ internal static unsafe class BlockFormats
                 BlockFormat.Dynamic8Signed => Dynamic8.Encode(DynamicMap.Signed, from, codes, n),
                 BlockFormat.Dynamic8Unsigned => Dynamic8.Encode(DynamicMap.Unsigned, from, codes, n),
                 BlockFormat.Linear4Signed or BlockFormat.Linear4Unsigned => Linear4.Encode(format == BlockFormat.Linear4Signed, from, codes, n),
-                _ => ScaledFloat8.Encode(from, codes, n),
+                _ => ScaledFloat8.Encode(format == BlockFormat.Float8Signed, from, codes, n),
             };
         }
     }

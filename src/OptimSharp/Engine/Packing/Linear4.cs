@@ -7,7 +7,8 @@ namespace OptimSharp.Engine;
 /// <remarks>A code is the nearest value's of x · (1/scale), unless rounding decides, within 1e-5 around the middle between two. It is the same on every processor.</remarks>
 internal static unsafe class Linear4
 {
-    const float SmallestScale = 1e-12f, BelowOne = 1 - 1f / (1 << 24);
+    // torchao has 1e-12, which squares of gradients below 1e-6 are under.
+    const float SmallestScale = 1e-30f, BelowOne = 1 - 1f / (1 << 24);
 
     // torchao's create_dynamic_map(True, 3, 4), as bits, and sixteenths. They stay where they are.
     static readonly float* SignedValues = Values([

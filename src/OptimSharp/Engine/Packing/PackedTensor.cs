@@ -15,6 +15,8 @@ internal sealed unsafe class PackedTensor : StateTensor
             NativeMemory.Fill(Codes.Start, (nuint)Codes.Bytes, zero);
     }
 
+    PackedTensor(ReadOnlySpan<long> shape, BlockFormat format, HostTensor codes, HostTensor scales) : base(shape, ElementType.UInt8) => (Format, Codes, Scales) = (format, codes, scales);
+
     public override BlockFormat Format { get; }
 
     /// <summary>The codes, one after the other.</summary>
@@ -24,6 +26,9 @@ internal sealed unsafe class PackedTensor : StateTensor
     public HostTensor Scales { get; }
 
     public override long Bytes => Codes.Bytes + Scales.Bytes;
+
+    /// <summary>The same memory in another format whose codes stand for the same.</summary>
+    public PackedTensor As(BlockFormat format) => format == Format ? this : new(Shape, format, Codes, Scales);
 
     public override void Fill(double value) => EachBlock((block, first, count) =>
     {

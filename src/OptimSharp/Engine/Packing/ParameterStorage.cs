@@ -51,14 +51,15 @@ internal abstract unsafe class ParameterStorage
         : parameter.Backend is not (HostBackend or MetaBackend) ? $"ParameterPrecision.{precision} is for parameters in host memory, contiguous, but {parameter} is not. Give it a group with ParameterPrecision.{nameof(ParameterPrecision.Nearest)}."
         : null;
 
-    /// <summary>Throws for what moves an optimizer's parameters from outside its rules, and would lose what is kept beside them.</summary>
-    public static void RefuseWriter(string writer, Optimizer optimizer)
+    /// <summary>Why what moves an optimizer's parameters from outside its rules would lose what is kept beside them, as a sentence; null when nothing is.</summary>
+    public static string? RefusalOfWriter(string writer, Optimizer optimizer)
     {
         foreach (var group in optimizer.ParameterGroups)
         {
             if (group.CurrentOptions.ParameterPrecision is var precision && precision != ParameterPrecision.Nearest && group.Parameters.Any(p => p.ElementType == ElementType.BFloat16))
-                throw new ArgumentException($"{writer} writes the parameters itself: their ParameterPrecision must be {nameof(ParameterPrecision.Nearest)}, but is {precision}.", nameof(optimizer));
+                return $"{writer} writes the parameters itself: their ParameterPrecision must be {nameof(ParameterPrecision.Nearest)}, but is {precision}.";
         }
+        return null;
     }
 
     /// <summary>How a state's parameter was kept the last time; null for to nearest.</summary>
