@@ -18,14 +18,13 @@ public abstract record OptimizerOptions
     public abstract double LearningRate { get; init; }
 
     /// <summary>
-    /// The type that state tensors are kept in. It differs from the parameter's for half types only, where
-    /// <see cref="StatePrecision.Compute"/> (the default) keeps momentum that small gradients would not move in half
-    /// precision; PyTorch does as <see cref="StatePrecision.Parameter"/> does.
+    /// How state tensors are kept. <see cref="StatePrecision.Compute"/>, the default, is the parameter's type, and single precision for half types: it keeps momentum that small gradients would not move in half precision. PyTorch does as
+    /// <see cref="StatePrecision.Parameter"/> does; the others take less memory. State that is there already stays as it is until it is loaded.
     /// </summary>
     public StatePrecision StatePrecision { get; init; } = StatePrecision.Compute;
 
     /// <summary>
-    /// The precisions of single states, by the names that state dicts have: <c>[("exp_avg_sq", StatePrecision.BFloat16)]</c>. Others are kept as <see cref="StatePrecision"/> says. A name that the optimizer
+    /// The precisions of single states, by the names that state dicts have: <c>[("exp_avg_sq", StatePrecision.Dynamic8)]</c>. Others are kept as <see cref="StatePrecision"/> says. A name that the optimizer
     /// does not have is refused when it is made. Default none.
     /// </summary>
     public StatePrecisions StatePrecisionByName

@@ -15,7 +15,7 @@ public sealed record AdafactorOptions : OptimizerOptions
     public double Beta2Decay { get; init; } = -0.8;
 
     /// <summary>
-    /// ε₁, below which the estimated root mean square does not fall, ≥ 0 (null: the machine epsilon of the parameter's type); and ε₂, below
+    /// ε₁, below which the estimated root mean square does not fall, ≥ 0 (null: the machine epsilon of the parameter's type, and of single precision for bfloat16 parameters that are not kept to nearest); and ε₂, below
     /// which the parameter's size is not taken to be, ≥ 0. Default (null, 1e-3).
     /// </summary>
     [Option("eps", AtLeast = 0)]

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace OptimSharp;
 
-/// <summary>Precisions of states by their names, as the value of an option: <c>StatePrecisionByName = [("exp_avg_sq", StatePrecision.BFloat16)]</c>. It never changes, and is equal to another one with the same names and precisions, in any order.</summary>
+/// <summary>Precisions of states by their names, as the value of an option: <c>StatePrecisionByName = [("exp_avg_sq", StatePrecision.Dynamic8)]</c>. It never changes, and is equal to another one with the same names and precisions, in any order.</summary>
 [CollectionBuilder(typeof(StatePrecisions), nameof(Of))]
 [SuppressMessage("Naming", "CA1710", Justification = "It is what it is a list of.")]
 public sealed class StatePrecisions : IReadOnlyList<(string Name, StatePrecision Precision)>, IEquatable<StatePrecisions>

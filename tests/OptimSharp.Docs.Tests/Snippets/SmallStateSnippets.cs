@@ -32,11 +32,11 @@ public class SmallStateSnippets
         var w = Stepped();
         using var named = new AdamW([w], new()
         {
-            StatePrecision = StatePrecision.Dynamic8,
-            StatePrecisionByName = [("exp_avg_sq", StatePrecision.BFloat16)],
+            StatePrecision = StatePrecision.BFloat16,
+            StatePrecisionByName = [("exp_avg_sq", StatePrecision.Dynamic8)],
         });
         named.Step();
-        Assert.Equal(["Dynamic8", "BFloat16"], named.MemoryReport().StateByPrecision.Keys);
+        Assert.Equal(["BFloat16", "Dynamic8"], named.MemoryReport().StateByPrecision.Keys);
     }
 
     [Fact]

@@ -120,6 +120,28 @@ public class PackedStateTests
         }
     }
 
+    /// <summary>What the page says of slow averages: 8 bits follow them, bfloat16 does not.</summary>
+    [Fact]
+    public void Averages_of_squares_fall_in_8_bits_and_stand_still_in_bfloat16()
+    {
+        var averages = new Dictionary<StatePrecision, double>();
+        foreach (var precision in (StatePrecision[])[StatePrecision.Compute, StatePrecision.Dynamic8, StatePrecision.BFloat16])
+        {
+            var w = Parameter.Of("w", new float[4096]);
+            using var optimizer = new AdamW([w], new() { StatePrecision = precision });
+            for (int step = 0; step < 5000; step++)
+            {
+                var random = new Random(step % 7);
+                foreach (ref float g in w.UseGradient())
+                    g = random.NextSingle() * (step < 100 ? 1 : 0.01f);
+                optimizer.Step();
+            }
+            averages[precision] = optimizer.StateOf(w)!.Tensor("exp_avg_sq").Average();
+        }
+        Assert.InRange(averages[StatePrecision.Dynamic8] / averages[StatePrecision.Compute], 0.95, 1.05);
+        Assert.InRange(averages[StatePrecision.BFloat16] / averages[StatePrecision.Compute], 100, 140);
+    }
+
     [Fact]
     public void Few_bits_are_few_bytes_and_small_parameters_and_exact_states_stay_as_they_are()
     {
