@@ -74,7 +74,7 @@ public sealed unsafe class TensorData
     /// <exception cref="ArgumentException">The type is none of <see cref="OptimSharp.ElementType"/>, a size is negative, or the shape does not have as many elements.</exception>
     public static TensorData Of<T>(ReadOnlySpan<T> values, params ReadOnlySpan<long> shape) where T : unmanaged
     {
-        var type = Engine.Storage.Find<T>() ?? throw new ArgumentException($"A tensor's elements can't be of type {typeof(T).Name}.", nameof(values));
+        var type = Engine.Storage.Find<T>() ?? throw new ArgumentException($"A tensor's elements can't be of type {typeof(T)}.", nameof(values)); // with its namespace: there are several BFloat16
         Int128 count = 1; // of which 2⁶⁴ is already too many
         foreach (long size in shape)
             count = size >= 0 ? Int128.Min(count * size, (Int128)1 << 64) : throw new ArgumentException($"A size in a shape must be ≥ 0, but is {size}.", nameof(shape));
@@ -92,7 +92,7 @@ public sealed unsafe class TensorData
     public T[] ToArray<T>() where T : unmanaged
     {
         if (Engine.Storage.Find<T>() != ElementType && !(typeof(T) == typeof(byte) && Engine.Float8.Has(ElementType)))
-            throw new InvalidOperationException($"The tensor's elements are {ElementType}, not {typeof(T).Name}.");
+            throw new InvalidOperationException($"The tensor's elements are {ElementType}, not {typeof(T)}.");
         var copy = new T[checked((int)Count)];
         fixed (T* to = copy)
             CopyTo((byte*)to, 0, Count);

@@ -48,6 +48,15 @@ public class ModuleStateTests
         Assert.Equal(before, Models.Values(model.weight));
     }
 
+    /// <summary>TorchSharp has a BFloat16, too: an error says which one is meant.</summary>
+    [Fact]
+    public void Types_of_one_name_are_told_apart()
+    {
+        Assert.Contains("can't be of type TorchSharp.BFloat16.", Assert.Throws<ArgumentException>(() => TensorData.Of(new TorchSharp.BFloat16[2], 2)).Message, StringComparison.Ordinal);
+        Assert.Equal("The tensor's elements are BFloat16, not TorchSharp.BFloat16.",
+            Assert.Throws<InvalidOperationException>(() => TensorData.Of(new OptimSharp.BFloat16[2], 2).ToArray<TorchSharp.BFloat16>()).Message);
+    }
+
     [Fact]
     public void Eight_bit_floats_become_the_numbers_that_they_stand_for()
     {
