@@ -35,6 +35,9 @@ public abstract class Communicator : IDisposable
     /// <summary>What the program does now, such as "step 12", for messages; null: nothing is said.</summary>
     public string? Activity { get; set; }
 
+    /// <summary>How many optimizers were distributed over it: the same on all ranks, if they do the same.</summary>
+    internal int Distributed { get; set; }
+
     /// <summary>What this rank has sent to other ranks so far.</summary>
     public Traffic Sent => sent;
 

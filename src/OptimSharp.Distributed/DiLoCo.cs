@@ -45,7 +45,10 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(communicator);
         (Optimizer, Options) = (optimizer, options ?? new());
-        ArgumentOutOfRangeException.ThrowIfLessThan(Options.Steps, 1, nameof(options));
+        if (Options.Steps < 1)
+            throw new ArgumentOutOfRangeException(nameof(options), Options.Steps, $"Steps must be ≥ 1, but is {Options.Steps}.");
+        if (optimizer.Distributor is { } other)
+            throw new ArgumentException($"A {other.GetType().Name} steps {optimizer.GetType().Name} on several ranks already.", nameof(optimizer));
         parameters = [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
         if (optimizer.FollowsValues || parameters.Any(p => p is ParameterPart))
             throw new ArgumentException($"The state of {optimizer.GetType().Name} {(optimizer.FollowsValues ? "belongs to the parameters' values" : "is sharded over ranks")}: DiLoCo, which moves them, does not go with it.", nameof(optimizer));
@@ -64,6 +67,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         }
         met = [.. parameters.Select(Copy)];
         differences = [.. parameters.Select(p => new HostTensor(p.Shape, p.ElementType))];
+        optimizer.Distributor = this;
         optimizer.Stepping += BeforeStep;
         optimizer.Stepped += AfterStep;
     }
@@ -112,6 +116,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         if (disposed)
             return;
         disposed = true;
+        Optimizer.Distributor = null;
         Optimizer.Stepping -= BeforeStep;
         Optimizer.Stepped -= AfterStep;
         distributed.Dispose();
@@ -124,6 +129,8 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
     {
         if (ParameterStorage.RefusalOfWriter(nameof(DiLoCo), Optimizer) is { } refusal)
             throw new InvalidOperationException(refusal);
+        if (!Optimizer.ParameterGroups.SelectMany(group => group.Parameters).SequenceEqual(parameters))
+            throw new InvalidOperationException("The optimizer has other parameters now than when DiLoCo was made: make it anew.");
     }
 
     void AfterStep(object? sender, EventArgs e)

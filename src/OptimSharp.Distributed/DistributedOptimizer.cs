@@ -47,7 +47,8 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
     readonly nint[] gradientStarts; // where number 0 of each parameter's gradient is, or would be
     int? shard; // the one that the loop is at
     int taken;  // up to which shard sums know
-    bool isOpen, disposed;
+    bool isOpen, isSynchronized, disposed;
+    readonly int number; // among those of the communicator
 
     /// <summary>Makes an optimizer one of several ranks. All ranks call it, and each gets the same errors.</summary>
     /// <param name="optimizer">The optimizer, of all the model's parameters. It stays the caller's to dispose.</param>
@@ -61,12 +62,21 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(communicator);
         (Optimizer, Communicator, Options) = (optimizer, communicator, options ?? new());
-        ArgumentOutOfRangeException.ThrowIfLessThan(Options.Shards, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(Options.BucketBytes, 1, nameof(options));
+        if (Options.Shards < 1)
+            throw new ArgumentOutOfRangeException(nameof(options), Options.Shards, $"Shards must be ≥ 1, but is {Options.Shards}.");
+        if (Options.BucketBytes < 1)
+            throw new ArgumentOutOfRangeException(nameof(options), Options.BucketBytes, $"BucketBytes must be ≥ 1, but is {Options.BucketBytes}.");
+        foreach (var part in Everything())
+        {
+            if (part.Distributor is { } other)
+                throw new ArgumentException($"A {other.GetType().Name} steps {part.GetType().Name} already.", nameof(optimizer));
+        }
         layout = new(Present);
         if (Options.Sharding == StateSharding.Sharded)
             RefuseSharding();
         communicator.Activity = "the start";
+        number = communicator.Distributed++;
+        StartUp.CheckSame(communicator, "BroadcastParameters", Options.BroadcastParameters.ToString());
         if (Options.BroadcastParameters)
             StartUp.Broadcast(layout.Parameters, communicator);
         StartUp.Check(this);
@@ -83,7 +93,12 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
             PutPartsInPlace();
         else
             PlaceGradients();
-        optimizer.Stepping += BeforeStep;
+        foreach (var part in Everything())
+        {
+            part.Stepping += BeforeStep; // of a CombinedOptimizer one may step alone
+            part.Distributor = this;
+        }
+        optimizer.Stepped += AfterStep;
     }
 
     /// <summary>The optimizer.</summary>
@@ -116,6 +131,8 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         }
     }
 
+    IEnumerable<Optimizer> Everything() => Optimizer.Parts.ToArray().Append(Optimizer).Distinct();
+
     Parameter[] Present => [.. Optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
 
     /// <summary>Takes the gradients that <c>backward()</c> left in the parameters, as those of the shard that the loop over <see cref="Shards"/> is at; the parameters have none then.</summary>
@@ -144,9 +161,11 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         RefuseWhileSaving();
         if (!isOpen)
             throw new InvalidOperationException("There is nothing to synchronize: go through Shards, compute the gradients of each, and call Accumulate.");
+        if (stepShards.IsAnyLeftOut)
+            RefuseLeftOver("A shard of this step");
         SkipTo(Shards.First + Shards.Count);
-        (isOpen, shard) = (false, null);
-        stepShards.Exchange(Communicator, sums);
+        (isOpen, isSynchronized, shard) = (false, true, null);
+        stepShards.Exchange(Communicator, sums, new(number, Steps, Optimizer.ParameterGroups.Select(group => group.CurrentOptions.LearningRate)));
         exchange.Run(sums, Mean);
         sums.Clear();
         if (parts is null)
@@ -178,7 +197,12 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         if (disposed)
             return;
         disposed = true;
-        Optimizer.Stepping -= BeforeStep;
+        foreach (var part in Everything())
+        {
+            part.Stepping -= BeforeStep;
+            part.Distributor = null;
+        }
+        Optimizer.Stepped -= AfterStep;
         TakePartsOut();
         DropGradients();
     }
@@ -191,11 +215,24 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         sums.Clear();
         stepShards.Clear();
         DropGradients();
-        (isOpen, taken) = (true, Shards.First);
+        (isOpen, isSynchronized, taken) = (true, false, Shards.First);
         Communicator.Activity = $"step {Steps + 1}";
     }
 
     internal void GoTo(int? shard) => this.shard = shard;
+
+    /// <summary>After a shard: either its gradients were taken, or it has none.</summary>
+    internal void Leave(int shard)
+    {
+        if (!stepShards.IsDone(shard))
+            RefuseLeftOver($"Shard {shard}");
+    }
+
+    void RefuseLeftOver(string what)
+    {
+        if (Array.Find(layout.Parameters, p => p.HasGradient) is { } left)
+            throw new InvalidOperationException($"{what} has a gradient of parameter {left} that was not accumulated: call Accumulate after backward() of all of it, or drop the gradients of a shard that is not to count.");
+    }
 
     void Take(double loss, long examples)
     {
@@ -222,13 +259,17 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         CheckParameters();
         if (isOpen && shard is null)
             Synchronize();
+        else if (!isSynchronized && !Optimizer.Parts.ToArray().Append(Optimizer).Any(part => part.Evaluates) && Array.Find(layout.Parameters, p => p.HasGradient) is { } own)
+            throw new InvalidOperationException($"Parameter {own} has a gradient of this rank's alone: go through Shards, and call Accumulate for each, before a step.");
     }
+
+    void AfterStep(object? sender, EventArgs e) => isSynchronized = false;
 
     void CheckParameters()
     {
         PutPartsBack();
         if (!Present.AsSpan().SequenceEqual(parts ?? layout.Parameters))
-            throw new InvalidOperationException("The optimizer has other parameters now than when it was distributed: make the DistributedOptimizer anew.");
+            throw new InvalidOperationException("The optimizer has other parameters now than when it was distributed: make the DistributedOptimizer anew. (With sharded state, take StateDict() before Dispose(), and load it after.)");
     }
 
     void DropGradients()

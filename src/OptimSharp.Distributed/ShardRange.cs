@@ -15,17 +15,24 @@ public sealed class ShardRange : IEnumerable<int>
     /// <summary>How many there are; 0 where there are fewer shards than ranks.</summary>
     public int Count { get; }
 
-    /// <summary>Begins a step, which drops what gradients there are, and goes through the shards.</summary>
-    /// <exception cref="InvalidOperationException">The optimizer has other parameters now than when it was distributed.</exception>
+    /// <summary>Begins a step, which drops what gradients there are, and goes through the shards. Those that a loop leaves out are none.</summary>
+    /// <exception cref="InvalidOperationException">The optimizer has other parameters now than when it was distributed; or, at the next shard, gradients of the last one were not accumulated.</exception>
     public IEnumerator<int> GetEnumerator()
     {
         owner.Begin();
-        for (int shard = First; shard < First + Count; shard++)
+        try
         {
-            owner.GoTo(shard);
-            yield return shard;
+            for (int shard = First; shard < First + Count; shard++)
+            {
+                owner.GoTo(shard);
+                yield return shard;
+                owner.Leave(shard);
+            }
         }
-        owner.GoTo(null);
+        finally
+        {
+            owner.GoTo(null); // also after a break
+        }
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();

@@ -125,7 +125,16 @@ internal sealed unsafe class SpreadState(Communicator communicator)
     bool Answer()
     {
         Span<long> message = stackalloc long[3];
-        communicator.Broadcast(MemoryMarshal.AsBytes(message), 0);
+        var limit = communicator.TimeLimit;
+        communicator.TimeLimit = Timeout.InfiniteTimeSpan; // a disk may be slow; that rank 0 has ended is told all the same
+        try
+        {
+            communicator.Broadcast(MemoryMarshal.AsBytes(message), 0);
+        }
+        finally
+        {
+            communicator.TimeLimit = limit;
+        }
         if (message[0] == Done)
             return false;
         if (message[0] == Failed)

@@ -43,6 +43,7 @@ static unsafe class StartUp
         {
             lines.Add(($"options of group {i}", group.CurrentOptions.ToString()!));
             lines.AddRange(group.Parameters.Select((p, k) => ($"parameter {k} of group {i}", p.ToString())));
+            lines.AddRange(group.Parameters.Select(p => ($"state of parameter {p}", optimizer.StateOf(p) is { } state ? $"of step {state.Step}, {Hash(optimizer.SaveState(state, group, p))}" : "none")));
         }
         Compare(distributed.Communicator, lines);
         Compare(distributed.Communicator, [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters).Select(p => ($"values of parameter {p}", Hash(p)))]);
@@ -91,6 +92,15 @@ static unsafe class StartUp
         for (long at = 0; at < parameter.Numbers * parameter.ElementType.Real().Size(); at += 1 << 30)
             hash.AppendData(new ReadOnlySpan<byte>((byte*)values.Start + at, (int)Math.Min(1 << 30, values.Bytes - at)));
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8));
+    }
+
+    static string Hash(StateDict state)
+    {
+        using var hash = SHA256.Create();
+        using var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write);
+        Checkpoint.Save(stream, state);
+        stream.FlushFinalBlock();
+        return Convert.ToHexStringLower(hash.Hash.AsSpan(0, 8));
     }
 
     static string VersionOf(Type type) => type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";

@@ -6,6 +6,12 @@ namespace OptimSharp;
 // What several ranks need that step one optimizer together.
 public abstract partial class Optimizer
 {
+    /// <summary>What steps it on several ranks; null: nothing does.</summary>
+    internal object? Distributor { get; set; }
+
+    /// <summary>Whether a closure computes the gradients in the step that was begun last.</summary>
+    internal bool Evaluates { get; private set; }
+
     /// <summary>
     /// Puts other parameters in the places of those that it has, which stand for the same: parts of them, or them again. States are the caller's business.
     /// </summary>

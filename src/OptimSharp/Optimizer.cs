@@ -65,7 +65,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
     public TLoss Step<TLoss>(Func<TLoss> closure)
     {
         ArgumentNullException.ThrowIfNull(closure);
-        using var turn = BeginStep();
+        using var turn = BeginStep(evaluates: true);
         var loss = UpdateWith(closure);
         AfterStep();
         return loss;
@@ -75,9 +75,11 @@ public abstract partial class Optimizer : IStateful, IDisposable
     internal Turn.Inside UseGradients(string call) => Turn.Enter(call, within: Stage.Before | Stage.Evaluating | Stage.After);
 
     /// <summary>Enters for a step, until the result is disposed, and raises what is raised before it.</summary>
-    internal Turn.Inside BeginStep()
+    /// <param name="evaluates">Whether a closure computes the gradients in it.</param>
+    internal Turn.Inside BeginStep(bool evaluates = false)
     {
         var turn = Turn.Enter("Step", within: Stage.After, Stage.Before);
+        Evaluates = evaluates;
         try
         {
             CheckHeld("Step");

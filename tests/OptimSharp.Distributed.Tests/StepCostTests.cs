@@ -34,7 +34,7 @@ public sealed class StepCostTests
             var sent = communicator.Sent - before;
             Assert.Equal(cost.StateBytes, distributed.StateBytes);
             Assert.Equal(Steps * (cost.Messages + ranks - 1), sent.Messages); // and one to each: which gradients there are
-            long told = (8 / ranks * 17 + 1) * (ranks - 1); // a shard's loss and count, a parameter's presence
+            long told = (8 / ranks * 17 + 1 + StepIdentity.Bytes) * (ranks - 1); // a shard's loss and count, a parameter's presence, which step it is
             Assert.Equal(Steps * (cost.SentBytes + told), sent.Bytes);
         });
     }

@@ -46,6 +46,9 @@ sealed class StepShards
     /// <summary>The sum of losses, divided as gradients are.</summary>
     public double Loss { get; private set; }
 
+    /// <summary>Whether a shard of this rank has not been taken.</summary>
+    public bool IsAnyLeftOut => Array.IndexOf(done, false) >= 0;
+
     public bool IsDone(int shard) => done[shard - first];
 
     /// <summary>Begins a step.</summary>
@@ -66,15 +69,18 @@ sealed class StepShards
     }
 
     /// <summary>Tells and hears.</summary>
-    /// <exception cref="CommunicationException">Some shards say how many examples they had, and some do not.</exception>
-    public void Exchange(Communicator communicator, LocalSums local)
+    /// <exception cref="CommunicationException">Ranks are in different steps; or some shards say how many examples they had, and some do not.</exception>
+    public void Exchange(Communicator communicator, LocalSums local, StepIdentity identity)
     {
+        identity.Write(own.AsSpan(^StepIdentity.Bytes..));
         for (int node = 0; node < local.Sums.Count; node++)
         {
             for (int i = 0; i < parameters; i++)
                 own[done.Length * ShardBytes + node * parameters + i] = local.Sums[node].Present[i] ? (byte)1 : (byte)0;
         }
         communicator.AllGather(own, all, counts);
+        for (int rank = 0; rank < ranks; rank++)
+            identity.Check(all.AsSpan(starts[rank] + (int)counts[rank] - StepIdentity.Bytes, StepIdentity.Bytes), rank, communicator.Rank);
         (Taken, Examples) = (0, 0);
         int counted = 0;
         for (int rank = 0; rank < ranks; rank++)
@@ -129,5 +135,5 @@ sealed class StepShards
         return false;
     }
 
-    int BytesOf(int rank) => ShardTree.ShardsOf(rank, ranks, shards) is var (from, to) ? checked((to - from) * ShardBytes + Nodes[rank].Count * parameters) : 0;
+    int BytesOf(int rank) => ShardTree.ShardsOf(rank, ranks, shards) is var (from, to) ? checked((to - from) * ShardBytes + Nodes[rank].Count * parameters + StepIdentity.Bytes) : 0;
 }

@@ -35,7 +35,7 @@ public sealed partial class AveragedParameters
     static void RefusePart(Parameter parameter)
     {
         if (parameter is ParameterPart)
-            throw new ArgumentException($"Parameter {parameter} is one of an optimizer whose state is sharded over ranks: it stands for a part of the model's. Give the model's parameters. (Lookahead does not go with sharded state.)");
+            throw new ArgumentException($"Parameter {parameter} is one of an optimizer whose state is sharded over ranks: it stands for a part of the model's. Give the model's parameters. What averages an optimizer's, as Lookahead does, does not go with sharded state.");
     }
 
     /// <summary>Whether numbers of one type may become ones of the other: any real ones, any complex ones, whole ones of the same type.</summary>

@@ -120,6 +120,8 @@ public sealed class TrainingStep
     StepReport Wait()
     {
         Optimizer.Turn.Check();
+        if (Optimizer.Distributor is { } distributor)
+            throw new InvalidOperationException($"MicroBatches is {options.MicroBatches}, but a {distributor.GetType().Name} steps this optimizer, which gathers micro-batches itself: give it several shards for each rank, and leave MicroBatches at 1.");
         Gathered++;
         return Report(StepOutcome.Gathering);
     }
@@ -132,7 +134,7 @@ public sealed class TrainingStep
 
     StepReport Take<TLoss>(int batches, Func<TLoss> closure, out TLoss loss)
     {
-        using var turn = Optimizer.BeginStep();
+        using var turn = Optimizer.BeginStep(evaluates: true);
         if (Optimizer.NeedsClosure)
             return Update(batches, closure, out loss);
         loss = Optimizer.Evaluate(closure);

@@ -80,6 +80,11 @@ public sealed class CombinedOptimizer : Optimizer
 
     internal override void RaiseStepping()
     {
+        foreach (var part in parts)
+        {
+            if (part.Distributor is { } distributor && distributor != Distributor)
+                throw new InvalidOperationException($"A {distributor.GetType().Name} steps {part.GetType().Name}, which is one of several here: give it the {nameof(CombinedOptimizer)} instead.");
+        }
         base.RaiseStepping();
         foreach (var part in parts)
             part.RaiseStepping();

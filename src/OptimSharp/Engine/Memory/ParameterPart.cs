@@ -25,7 +25,7 @@ internal sealed unsafe class ParameterPart : Parameter
     {
         (Whole, Ranks, First, WholeChunk, IsWhole) = (whole, ranks, first, chunk, isWhole);
         this.gradient = gradient;
-        held = isWhole && numbers > 0 ? whole.Shape.ToArray() : [numbers / whole.ElementType.Parts()];
+        held = isWhole && numbers > 0 || whole.Numbers == 0 ? whole.Shape.ToArray() : [numbers / whole.ElementType.Parts()];
     }
 
     /// <summary>The parameter.</summary>
