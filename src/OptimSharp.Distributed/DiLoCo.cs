@@ -47,11 +47,11 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         (Optimizer, Options) = (optimizer, options ?? new());
         if (Options.Steps < 1)
             throw new ArgumentOutOfRangeException(nameof(options), Options.Steps, $"Steps must be ≥ 1, but is {Options.Steps}.");
-        if (optimizer.Distributor is { } other)
-            throw new ArgumentException($"A {other.GetType().Name} steps {optimizer.GetType().Name} on several ranks already.", nameof(optimizer));
         parameters = [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
         if (optimizer.FollowsValues || parameters.Any(p => p is ParameterPart))
             throw new ArgumentException($"The state of {optimizer.GetType().Name} {(optimizer.FollowsValues ? "belongs to the parameters' values" : "is sharded over ranks")}: DiLoCo, which moves them, does not go with it.", nameof(optimizer));
+        if (optimizer.Distributor is { } other)
+            throw new ArgumentException($"A {other.GetType().Name} steps {optimizer.GetType().Name} on several ranks already.", nameof(optimizer));
         if (ParameterStorage.RefusalOfWriter(nameof(DiLoCo), optimizer) is { } refusal)
             throw new ArgumentException(refusal, nameof(optimizer));
         outer = new(parameters, new() { LearningRate = Options.LearningRate, Momentum = Options.Momentum, Nesterov = Options.Momentum > 0 });

@@ -38,16 +38,29 @@ static unsafe class StartUp
             ("Sharding", options.Sharding.ToString()),
             ("BucketBytes", options.BucketBytes.ToString(CultureInfo.InvariantCulture)),
             ("optimizer", string.Join(" and ", optimizer.Parts.ToArray().Select(part => part.GetType().Name))),
+            ("number of groups", optimizer.ParameterGroups.Count.ToString(CultureInfo.InvariantCulture)),
         ];
+        Compare(distributed.Communicator, lines);
+        // What each has is compared once all have as many, so that like is compared with like.
+        Compare(distributed.Communicator, [.. optimizer.ParameterGroups.Index().Select(group => ($"number of parameters in group {group.Index}", group.Item.Parameters.Count.ToString(CultureInfo.InvariantCulture)))]);
+        lines.Clear();
         foreach (var (i, group) in optimizer.ParameterGroups.Index())
         {
-            lines.Add(($"options of group {i}", group.CurrentOptions.ToString()!));
+            lines.AddRange(group.OptionKeys.Select(key => ($"{key} of group {i}", Text(group[key]))));
+            lines.AddRange(OptimizerOptions.OfThisProcess.Select(key => ($"{key} of group {i}", group.CurrentOptions.TextOf(key)!)));
             lines.AddRange(group.Parameters.Select((p, k) => ($"parameter {k} of group {i}", p.ToString())));
-            lines.AddRange(group.Parameters.Select(p => ($"state of parameter {p}", optimizer.StateOf(p) is { } state ? $"of step {state.Step}, {Hash(optimizer.SaveState(state, group, p))}" : "none")));
+            lines.AddRange(group.Parameters.Select((p, k) => ($"state of parameter {k} of group {i}", optimizer.StateOf(p) is { } state ? $"of step {state.Step}, {Hash(optimizer.SaveState(state, group, p))}" : "none")));
         }
         Compare(distributed.Communicator, lines);
         Compare(distributed.Communicator, [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters).Select(p => ($"values of parameter {p}", Hash(p)))]);
     }
+
+    static string Text(object? value) => value switch
+    {
+        null => "none",
+        object?[] parts => $"({string.Join(", ", parts.Select(Text))})",
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
 
     /// <summary>Throws on all ranks when they differ in one thing.</summary>
     public static void CheckSame(Communicator communicator, string what, string text) => Compare(communicator, [(what, text)]);

@@ -95,7 +95,7 @@ public sealed class MistakeTests
             }
             return Assert.Throws<CommunicationException>(() => new DistributedOptimizer(optimizer, communicator)).Message;
         });
-        Assert.All(errors, message => Assert.Contains("state of parameter 'w' [4] Float32 is none on rank 0; of step", message));
+        Assert.All(errors, message => Assert.Contains("state of parameter 0 of group 0 is none on rank 0; of step", message));
     }
 
     [Fact]

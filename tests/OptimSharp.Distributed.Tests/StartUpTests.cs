@@ -20,10 +20,13 @@ public sealed class StartUpTests
         Assert.Equal("The ranks do not fit together: parameter 1 of group 0 is 'b' [2] Float32 on ranks 0, 2; 'c' [2] Float32 on rank 1.",
             Refusal(rank => new SGD([Parameter.Of("a", new float[3]), Parameter.Of(rank == 1 ? "c" : "b", new float[2])])));
         Assert.Contains("parameter 0 of group 0 is 'a' [3] Float32 on ranks 0, 1; 'a' [3] Float64 on rank 2", Refusal(rank => new SGD([rank == 2 ? Parameter.Of("a", new double[3]) : Parameter.Of("a", new float[3])])));
-        Assert.Contains("options of group 0", Refusal(rank => new SGD([Parameter.Of("a", new float[3])], new() { LearningRate = rank == 0 ? 0.1 : 0.2 })));
+        Assert.Equal("The ranks do not fit together: lr of group 0 is 0.1 on rank 0; 0.2 on ranks 1, 2.", Refusal(rank => new SGD([Parameter.Of("a", new float[3])], new() { LearningRate = rank == 0 ? 0.1 : 0.2 })));
         Assert.Contains("optimizer is SGD on rank 0; Adam on ranks 1, 2", Refusal(rank => rank == 0 ? new SGD([Parameter.Of("a", new float[3])]) : new Adam([Parameter.Of("a", new float[3])])));
         Assert.Contains("Shards is 8 on rank 0; 4 on ranks 1, 2", Refusal(rank => new SGD([Parameter.Of("a", new float[3])]), rank => new() { Shards = rank == 0 ? 8 : 4 }));
-        Assert.Contains("missing on rank 1", Refusal(rank => new SGD(Enumerable.Range(0, rank == 1 ? 1 : 2).Select(i => Parameter.Of($"{i}", new float[3])))));
+        Assert.Equal("The ranks do not fit together: number of groups is 1 on ranks 0, 2; 2 on rank 1.", Refusal(rank => rank == 1 ? new SGD([new([Parameter.Of("a", new float[3])]), new([Parameter.Of("b", new float[3])])]) : new SGD([Parameter.Of("a", new float[3]), Parameter.Of("b", new float[3])])));
+        Assert.Equal("The ranks do not fit together: ParameterPrecision of group 0 is Split on ranks 0, 2; Stochastic(3) on rank 1.",
+            Refusal(rank => new SGD([Parameter.Of("a", new BFloat16[3])], new() { ParameterPrecision = rank == 1 ? ParameterPrecision.Stochastic(3) : ParameterPrecision.Split })));
+        Assert.Equal("The ranks do not fit together: number of parameters in group 0 is 2 on ranks 0, 2; 1 on rank 1.", Refusal(rank => new SGD(Enumerable.Range(0, rank == 1 ? 1 : 2).Select(i => Parameter.Of($"{i}", new float[3])))));
         Assert.StartsWith("The ranks do not fit together: values of parameter 'a' [3] Float32 is ", Refusal(rank => new SGD([Parameter.Of("a", new float[] { 1, 2, rank == 1 ? 3 : 4 })])));
     }
 

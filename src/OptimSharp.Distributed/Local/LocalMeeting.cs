@@ -77,7 +77,7 @@ sealed class LocalMeeting(LocalGroup group, long number)
     void Check(int from, MemoryBlock[] send, int to, MemoryBlock[] receive)
     {
         if (send[to].Bytes != receive[from].Bytes)
-            throw Again(group.Break(new CommunicationException($"Rank {from} sends {send[to].Bytes} bytes to rank {to}, which expects {receive[from].Bytes} from it, in {operation}.")));
+            throw Again(group.Break(new CommunicationException($"Rank {from} sends {send[to].Bytes} bytes to rank {to}, which expects {receive[from].Bytes} from it, in {operation}: all ranks must call the same in the same order, such as a step, Save or StateDict().")));
     }
 
     /// <summary>The same error, thrown by another thread: with a stack of its own.</summary>

@@ -67,7 +67,7 @@ sealed class MpiExchange : PendingOperation
             var done = message;
             message = messages[--open];
             if (done.Receives && received != done.Bytes)
-                throw new CommunicationException($"Rank {done.Rank} sends {received} bytes to rank {job.Rank}, which expects {done.Bytes} from it, in {Operation}.");
+                throw new CommunicationException($"Rank {done.Rank} sends {received} bytes to rank {job.Rank}, which expects {done.Bytes} from it, in {Operation}{(owner.Activity is { } activity ? $" ({activity})" : "")}: all ranks must call the same in the same order, such as a step, Save or StateDict().");
         }
         return open == 0;
     }
