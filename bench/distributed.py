@@ -9,11 +9,8 @@ import torch, torch.distributed as dist, torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel as DDP
 from torch.distributed.optim import ZeroRedundancyOptimizer
 
-def gpt(layers=6, width=384, vocabulary=50_304, context=256):
-    block = [(width,), (width,), (3 * width, width), (3 * width,), (width, width), (width,),
-             (width,), (width,), (4 * width, width), (4 * width,), (width, 4 * width), (width,)]
-    return [(vocabulary, width), (context, width)] + block * layers + [(width,), (width,)]
-SHAPES = {"1x16M": [(4096, 4096)], "gpt6": gpt()}
+from pytorch import SHAPES
+
 
 class Model(torch.nn.Module):
     def __init__(self, shapes):
@@ -26,7 +23,8 @@ def main(rank, world):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29511", "USE_LIBUV": "0"}
     dist.init_process_group("gloo", rank=rank, world_size=world)
     torch.set_num_threads(1)
-    for name, shapes in SHAPES.items():
+    for name in ("1x16M", "gpt6"):
+        shapes = SHAPES[name]
         for zero in (False, True):
             torch.manual_seed(0)
             model = DDP(Model(shapes), gradient_as_bucket_view=True)

@@ -67,7 +67,6 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         }
         met = [.. parameters.Select(Copy)];
         differences = [.. parameters.Select(p => new HostTensor(p.Shape, p.ElementType))];
-        optimizer.Distributor = this;
         optimizer.Stepping += BeforeStep;
         optimizer.Stepped += AfterStep;
     }
@@ -116,7 +115,6 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         if (disposed)
             return;
         disposed = true;
-        Optimizer.Distributor = null;
         Optimizer.Stepping -= BeforeStep;
         Optimizer.Stepped -= AfterStep;
         distributed.Dispose();

@@ -45,10 +45,10 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
     readonly ValueGather gather;
     readonly NativeBuffer gradients = new();
     readonly nint[] gradientStarts; // where number 0 of each parameter's gradient is, or would be
+    readonly int number; // among those of the communicator
     int? shard; // the one that the loop is at
     int taken;  // up to which shard sums know
     bool isOpen, isSynchronized, disposed;
-    readonly int number; // among those of the communicator
 
     /// <summary>Makes an optimizer one of several ranks. All ranks call it, and each gets the same errors.</summary>
     /// <param name="optimizer">The optimizer, of all the model's parameters. It stays the caller's to dispose.</param>
@@ -259,7 +259,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         CheckParameters();
         if (isOpen && shard is null)
             Synchronize();
-        else if (!isSynchronized && !Optimizer.Parts.ToArray().Append(Optimizer).Any(part => part.Evaluates) && Array.Find(layout.Parameters, p => p.HasGradient) is { } own)
+        else if (!isSynchronized && !Everything().Any(part => part.Evaluates) && Array.Find(layout.Parameters, p => p.HasGradient) is { } own)
             throw new InvalidOperationException($"Parameter {own} has a gradient of this rank's alone: go through Shards, and call Accumulate for each, before a step.");
     }
 

@@ -6,7 +6,7 @@ using OptimSharp.Engine;
 namespace OptimSharp.Distributed;
 
 /// <summary>A state whose tensors stay on the ranks that have them, while rank 0 saves it: it asks for bytes, piece by piece, and the others send what they have of them.</summary>
-internal sealed unsafe class SpreadState(Communicator communicator)
+sealed unsafe class SpreadState(Communicator communicator)
 {
     const int Piece = 4 << 20;
     const string Mark = "\0spread";

@@ -4,7 +4,7 @@ using System.Text;
 namespace OptimSharp.Distributed;
 
 /// <summary>A state dict that goes from one rank to all, as the bytes of its file, piece by piece.</summary>
-internal static class StateBroadcast
+static class StateBroadcast
 {
     const int Piece = 4 << 20, Done = 0, None = -1, Failed = -2;
 

@@ -136,6 +136,25 @@ public sealed class MistakeTests
         return (x.Values.Span[0], y.Values.Span[0]);
     }).SelectMany(values => (float[])[values.Item1, values.Item2]).Distinct());
 
+    /// <summary>It looks at the steps that are taken, whatever they are made of.</summary>
+    [Fact]
+    public void DiLoCo_goes_with_micro_batches_and_one_of_several()
+    {
+        using var communicator = LocalRanks.Create(1)[0];
+        Parameter<float> x = Parameter.Of("x", new float[2]), y = Parameter.Of("y", new float[2]);
+        using SGD first = new([x], new() { LearningRate = 1 }), second = new([y], new() { LearningRate = 1 });
+        using var combined = new CombinedOptimizer(first, second);
+        using var diloco = new DiLoCo(first, communicator, new() { Steps = 3 });
+        var step = new TrainingStep(combined, new() { MicroBatches = 2 });
+        for (int batch = 0; batch < 2; batch++)
+        {
+            Give(x, 1);
+            Give(y, 1);
+            step.Step();
+        }
+        Assert.Equal((1, -0.5f, -0.5f), (diloco.StepsAhead, x.Values.Span[0], y.Values.Span[0]));
+    }
+
     [Fact]
     public void DiLoCo_refuses_parameters_that_came_later()
     {

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using OptimSharp.Benchmarks;
 
 namespace OptimSharp.Distributed.Processes.Ranks;
 
 /// <summary>What a step of AdamW takes on several ranks, by its parts, beside a sum of the same bytes by the library's own operation; and what state and messages it needs.</summary>
 static class StepBench
 {
-    static readonly (string Name, long[][] Shapes)[] Models = [("1x16M", [[4096, 4096]]), ("gpt6", [.. Gpt(6, 384, 50_304, 256)])];
+    static readonly string[] Models = ["1x16M", "gpt6"];
 
     public static void Run()
     {
@@ -13,8 +14,9 @@ static class StepBench
         Execution.ThreadCount = Math.Max(Environment.ProcessorCount / communicator.Size, 1);
         if (communicator.Rank == 0)
             Console.WriteLine($"{communicator.Library}, {communicator.Size} ranks, {Execution.ThreadCount} threads each; milliseconds, medians");
-        foreach (var (name, shapes) in Models)
+        foreach (var name in Models)
         {
+            var shapes = Shapes.All[name];
             int count = (int)shapes.Sum(shape => shape.Aggregate((x, y) => x * y));
             float[] own = GC.AllocateArray<float>(count, true), sum = GC.AllocateArray<float>(count, true);
             double theirs = Median(communicator, () => Bench.Theirs(communicator, "MPI_Allreduce", own, sum, count))[0];
@@ -73,10 +75,4 @@ static class StepBench
         }
         return [.. all.Select(times => times.Order().ElementAt(Times / 2))];
     }
-
-    static IEnumerable<long[]> Gpt(int layers, long width, long vocabulary, long context) =>
-        [[vocabulary, width], [context, width], .. Enumerable.Range(0, layers).SelectMany(_ => Block(width)), [width], [width]];
-
-    static long[][] Block(long width) =>
-        [[width], [width], [3 * width, width], [3 * width], [width, width], [width], [width], [width], [4 * width, width], [4 * width], [width, 4 * width], [width]];
 }

@@ -109,8 +109,11 @@ public unsafe class CodecTests
             return;
         foreach (float largest in (float[])[1, 1e-14f, 1e10f])
         {
-            float[] x = [.. Enumerable.Range(0, 600).Select(i => i % 100 == 0 ? largest : i % 7 * 1e-9f * largest)];
+            float[] x = [.. Enumerable.Range(0, 605).Select(i => i % 100 == 0 ? largest : i % 7 * 1e-9f * largest)];
             var (codes, scales) = Encode(format, x);
+            Assert.All(Decode(format, codes, scales, x.Length), number => Assert.True(number > 0));
+            x[1] = x[^1] = -0f; // in a register, and after the last one
+            (codes, scales) = Encode(format, x);
             Assert.All(Decode(format, codes, scales, x.Length), number => Assert.True(number > 0));
         }
     }

@@ -25,7 +25,7 @@ internal static unsafe class ScaledFloat8
         for (; Vector512.IsHardwareAccelerated && i <= count - 16; i += 16)
         {
             var bits = (Vector512.Load(from + i) * Vector512.Create(inverse)).AsInt32();
-            var magnitude = bits & Vector512.Create(int.MaxValue);
+            var magnitude = isSigned ? bits & Vector512.Create(int.MaxValue) : bits = Vector512.Max(bits, Vector512<int>.Zero);
             var even = Vector512.ShiftRightLogical(magnitude, 20) & Vector512<int>.One;
             var normal = Vector512.ShiftRightLogical(magnitude + Vector512.Create(0x7FFFF) + even, 20) - Vector512.Create((127 - 7) << 3);
             var small = Vector512.ConvertToInt32(Vector512.Round(magnitude.AsSingle() * Vector512.Create(512f)));
@@ -38,7 +38,7 @@ internal static unsafe class ScaledFloat8
         for (; Vector256.IsHardwareAccelerated && i <= count - 8; i += 8)
         {
             var bits = (Vector256.Load(from + i) * Vector256.Create(inverse)).AsInt32();
-            var magnitude = bits & Vector256.Create(int.MaxValue);
+            var magnitude = isSigned ? bits & Vector256.Create(int.MaxValue) : bits = Vector256.Max(bits, Vector256<int>.Zero);
             var even = Vector256.ShiftRightLogical(magnitude, 20) & Vector256<int>.One;
             var normal = Vector256.ShiftRightLogical(magnitude + Vector256.Create(0x7FFFF) + even, 20) - Vector256.Create((127 - 7) << 3);
             var small = Vector256.ConvertToInt32(Vector256.Round(magnitude.AsSingle() * Vector256.Create(512f))); // in units of the smallest number
@@ -49,7 +49,7 @@ internal static unsafe class ScaledFloat8
             Vector128.Narrow(words.GetLower(), words.GetLower()).GetLower().AsByte().Store(codes + i);
         }
         for (; i < count; i++)
-            codes[i] = Math.Max(Float8.Code(from[i] * inverse, ElementType.Float8E4M3FN), (byte)least);
+            codes[i] = Math.Max(Float8.Code(isSigned ? from[i] * inverse : MathF.Max(from[i] * inverse, 0), ElementType.Float8E4M3FN), (byte)least);
         return scale;
     }
 }
