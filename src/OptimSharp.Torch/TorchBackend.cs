@@ -52,7 +52,13 @@ internal sealed class TorchBackend : Backend
         old.copy_(rule.Next(new TorchLane<T>(old.to_type(type)), new TorchLane<T>(current.to(old.device).to_type(type))).Tensor);
     });
 
-    public override unsafe double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change)
+    public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered)
+    {
+        for (int i = 0; i < parameters.Length; i++)
+            gathered[i] = GatherGradient(parameters[i], order, change);
+    }
+
+    static unsafe double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change)
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
@@ -76,11 +82,14 @@ internal sealed class TorchBackend : Backend
         return gathered.cpu().to_type(torch.float64).item<double>();
     }
 
-    public override void ChangeGradient(Parameter parameter, in GradientChange change)
+    public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change)
     {
         using var noGrad = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
-        Change(((TorchParameter)parameter).Tensor.grad!.detach(), change);
+        foreach (var parameter in parameters)
+        {
+            using var scope = torch.NewDisposeScope();
+            Change(((TorchParameter)parameter).Tensor.grad!.detach(), change);
+        }
     }
 
     static void Change(torch.Tensor gradient, in GradientChange change)

@@ -11,7 +11,7 @@ public class PageTests
     {
         var (inSingle, single) = Lion(ElementType.Float32);
         var (inHalf, half) = Lion(ElementType.BFloat16);
-        string kernel = PtxSource.Kernel(inHalf, half, "lion");
+        string kernel = StepKernel.Source(inHalf, half, "lion");
         string loop = kernel[kernel.IndexOf("NEXT_ELEMENT:", StringComparison.Ordinal)..kernel.IndexOf("NEXT:", StringComparison.Ordinal)];
         Shown.In("docs/devices.md", text => With(With(text, "c", CSource.Function(inSingle, single, "lion")), "ptx", loop));
 

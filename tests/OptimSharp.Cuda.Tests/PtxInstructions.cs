@@ -29,6 +29,7 @@ static class PtxInstructions
         ["abs.f32"] = new("f32", ["f32"], (x, _, _) => x & ~(1u << 31)),
         ["neg.f64"] = new("f64", ["f64"], (x, _, _) => x ^ 1ul << 63),
         ["abs.f64"] = new("f64", ["f64"], (x, _, _) => x & ~(1ul << 63)),
+        ["cvt.f64.f32"] = new("f64", ["f32"], (x, _, _) => BitConverter.DoubleToUInt64Bits(Float(x))),
         ["cvt.f32.f16"] = new("f32", ["b16"], (x, _, _) => Bits((float)BitConverter.UInt16BitsToHalf((ushort)x))),
 
         // Comparisons: false where one is NaN, but for nan, which is true then. selp takes the first where its last is true.
@@ -49,6 +50,8 @@ static class PtxInstructions
         // Whole numbers and bits.
         ["add.u32"] = new("b32", ["b32", "b32"], (x, y, _) => (uint)(x + y)),
         ["add.u64"] = new("b64", ["b64", "b64"], (x, y, _) => x + y),
+        ["min.u64"] = new("b64", ["b64", "b64"], (x, y, _) => Math.Min(x, y)),
+        ["mul.lo.u32"] = new("b32", ["b32", "b32"], (x, y, _) => (uint)x * (uint)y),
         ["mul.wide.u32"] = new("b64", ["b32", "b32"], (x, y, _) => (ulong)(uint)x * (uint)y),
         ["shl.b32"] = new("b32", ["b32", "b32"], (x, by, _) => (uint)x << (int)by),
         ["shl.b64"] = new("b64", ["b64", "b32"], (x, by, _) => x << (int)by),

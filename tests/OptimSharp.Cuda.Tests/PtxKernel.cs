@@ -19,7 +19,7 @@ sealed unsafe partial class PtxKernel
 
     enum Action { Compute, LoadParameter, Load, Store, Branch, Return }
 
-    sealed record Line(string Text, Action Action, int Result, int A, int B, int C, int Guard, long Offset, int Bytes, Func<ulong, ulong, ulong, ulong>? Do, string? Target)
+    sealed record Line(string Text, Action Action, int[] Results, int[] A, int B, int C, int Guard, long Offset, int Bytes, Func<ulong, ulong, ulong, ulong>? Do, string? Target)
     {
         public int Next { get; set; } // where a branch goes
     }
@@ -31,7 +31,10 @@ sealed unsafe partial class PtxKernel
         Assert.True(head.Success, "No kernel.");
         Name = head.Groups["name"].Value;
         foreach (Match parameter in Parameter().Matches(head.Groups["parameters"].Value))
+        {
             Declare(parameter.Groups[2].Value, $"b{parameter.Groups[1].Value}");
+            ParameterBytes.Add(int.Parse(parameter.Groups[1].Value, CultureInfo.InvariantCulture) / 8);
+        }
         foreach (string name in special)
             Declare(name, "b32");
         var read = new List<Line>();
@@ -58,6 +61,9 @@ sealed unsafe partial class PtxKernel
 
     public string Name { get; }
 
+    /// <summary>How many bytes each parameter has.</summary>
+    public List<int> ParameterBytes { get; } = [];
+
     /// <summary>The instructions, without registers: <c>add.rn.f32</c>.</summary>
     public IEnumerable<string> Instructions => lines.Select(l => l.Text.Split(' ').First(word => word[0] != '@').TrimEnd(';'));
 
@@ -68,6 +74,7 @@ sealed unsafe partial class PtxKernel
     /// <param name="memory">What may be read and written.</param>
     public void Run(int blocks, int threads, ReadOnlySpan<ulong> parameters, params ReadOnlySpan<(nint Start, long Bytes)> memory)
     {
+        (nint, long)[] sorted = [.. memory.ToArray().OrderBy(m => m.Start)];
         ulong[] values = new ulong[start.Count];
         bool[] known = new bool[start.Count];
         for (int block = 0; block < blocks; block++)
@@ -82,7 +89,7 @@ sealed unsafe partial class PtxKernel
                 ReadOnlySpan<int> here = [block, blocks, thread, threads];
                 for (int i = 0; i < special.Length; i++)
                     (values[places[special[i]]], known[places[special[i]]]) = ((ulong)here[i], true);
-                RunThread(values, known, memory);
+                RunThread(values, known, sorted);
             }
         }
     }
@@ -92,30 +99,38 @@ sealed unsafe partial class PtxKernel
         for (int at = 0; ; at++)
         {
             var line = lines[at];
-            if (!known[line.A] || !known[line.B] || !known[line.C] || !known[line.Guard])
+            if (!Array.TrueForAll(line.A, place => known[place]) || !known[line.B] || !known[line.C] || !known[line.Guard])
                 throw new InvalidOperationException($"{Name}: a register has no value in {line.Text}");
             if (values[line.Guard] == 0)
                 continue;
             switch (line.Action)
             {
                 case Action.Compute:
-                    values[line.Result] = line.Do!(values[line.A], values[line.B], values[line.C]);
+                    values[line.Results[0]] = line.Do!(values[line.A[0]], values[line.B], values[line.C]);
                     break;
                 case Action.LoadParameter:
-                    values[line.Result] = values[line.A];
+                    values[line.Results[0]] = values[line.A[0]];
                     break;
                 case Action.Load:
-                    byte* from = Place(values[line.A], line, memory);
-                    values[line.Result] = line.Bytes switch { 2 => *(ushort*)from, 4 => *(uint*)from, _ => *(ulong*)from };
+                    byte* from = Place(values[line.A[0]], line, line.Results.Length, memory);
+                    foreach (int result in line.Results)
+                    {
+                        values[result] = line.Bytes switch { 2 => *(ushort*)from, 4 => *(uint*)from, _ => *(ulong*)from };
+                        from += line.Bytes;
+                    }
                     break;
                 case Action.Store:
-                    byte* to = Place(values[line.A], line, memory);
-                    if (line.Bytes == 2)
-                        *(ushort*)to = (ushort)values[line.B];
-                    else if (line.Bytes == 4)
-                        *(uint*)to = (uint)values[line.B];
-                    else
-                        *(ulong*)to = values[line.B];
+                    byte* to = Place(values[line.A[0]], line, line.A.Length - 1, memory);
+                    foreach (int stored in line.A.AsSpan(1))
+                    {
+                        if (line.Bytes == 2)
+                            *(ushort*)to = (ushort)values[stored];
+                        else if (line.Bytes == 4)
+                            *(uint*)to = (uint)values[stored];
+                        else
+                            *(ulong*)to = values[stored];
+                        to += line.Bytes;
+                    }
                     break;
                 case Action.Branch:
                     at = line.Next - 1;
@@ -123,18 +138,27 @@ sealed unsafe partial class PtxKernel
                 default:
                     return;
             }
-            known[line.Result] = true;
+            foreach (int result in line.Results)
+                known[result] = true;
         }
     }
 
-    byte* Place(ulong address, Line line, ReadOnlySpan<(nint Start, long Bytes)> memory)
+    /// <summary>Where a line reads or writes: within what was given, at a multiple of all its bytes.</summary>
+    byte* Place(ulong address, Line line, int width, ReadOnlySpan<(nint Start, long Bytes)> memory)
     {
         nint place = (nint)address + (nint)line.Offset;
-        foreach (var (from, bytes) in memory)
+        int all = line.Bytes * width;
+        int low = 0, high = memory.Length; // the first that begins behind the place
+        while (low < high)
         {
-            if (place >= from && place + line.Bytes <= from + bytes && place % line.Bytes == 0)
-                return (byte*)place;
+            int middle = (low + high) / 2;
+            if (memory[middle].Start <= place)
+                low = middle + 1;
+            else
+                high = middle;
         }
+        if (low > 0 && place + all <= memory[low - 1].Start + memory[low - 1].Bytes && place % all == 0)
+            return (byte*)place;
         throw new InvalidOperationException($"{Name}: an address outside of what was given, or not aligned, in {line.Text}");
     }
 

@@ -38,7 +38,7 @@ public class PtxSourceTests(ITestOutputHelper output)
     public void AdamW_reads_like_this()
     {
         var rule = new AdamRule<float, Off>(new AdamWOptions { WeightDecay = 0.01 }, default, 0.1, 0.1);
-        string text = PtxSource.Kernel(RecordedRule<AdamRule<float, Off>, float>.Fetch(rule, out _), new(ElementType.Float32), "adamw");
+        string text = StepKernel.Source(RecordedRule<AdamRule<float, Off>, float>.Fetch(rule, out _), new(ElementType.Float32), "adamw");
         Shown.In("tests/OptimSharp.Cuda.Tests/adamw.ptx", _ => text);
     }
 

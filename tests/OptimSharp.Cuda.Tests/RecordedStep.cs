@@ -51,7 +51,7 @@ sealed unsafe class RecordedStep<TRule, T>(TRule rule, T[] coefficients) : Recor
     {
         var work = new Work
         {
-            ParamType = Types.Param, GradType = Types.Grad, StateType = Types.State,
+            ParamType = Types.Param, GradType = Types.Grad, StateType = Types.State(0),
             S0 = at.S0, S1 = at.S1, S2 = at.S2, S3 = at.S3, S4 = at.S4, S5 = at.S5,
         };
         HostKernel<TRule, T>.Range(rule, work, at.Param, at.Grad, 0, 0, count, wide: false);

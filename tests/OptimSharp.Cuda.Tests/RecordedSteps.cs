@@ -52,11 +52,11 @@ static class RecordedSteps
     static List<RecordedStep> StepsOfRulesOverRules<T>(KernelTypes types) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var steps = new List<RecordedStep>();
-        var adam = new AdamRule<T, Off>(new AdamWOptions { WeightDecay = 0.1 }, new(types.State), 0.3, 0.1);
+        var adam = new AdamRule<T, Off>(new AdamWOptions { WeightDecay = 0.1 }, new(types.State(0)), 0.3, 0.1);
         Add(new Grams<AdamRule<T, Off>, T>(adam));
         Add(new TowardsInitial<AdamRule<T, Off>, T>(adam, 0.01));
         Add(new TowardsInitial<Grams<AdamRule<T, Off>, T>, T>(new(adam, maximize: true), 0.01));
-        var amsgrad = new TowardsInitial<AdamRule<T, On>, T>(new(new(), new(types.State), 0.3, 0.1), 0.01); // four states
+        var amsgrad = new TowardsInitial<AdamRule<T, On>, T>(new(new(), new(types.State(0)), 0.3, 0.1), 0.01); // four states
         Add(new TowardsInitial<TowardsInitial<TowardsInitial<AdamRule<T, On>, T>, T>, T>(new(amsgrad, 0.02), 0.03));
         Take(new Cautious<AdamRule<T, Off>, T>(adam));
         Take(new CentralizedGradient<AdamRule<T, Off>, T>(adam));

@@ -61,7 +61,7 @@ static unsafe class StepComparison
     {
         0 => step.Types.Param,
         1 => step.Types.Grad,
-        _ => step.Types.State,
+        _ => step.Types.State(stream - 2),
     };
 
     static Streams At(byte* memory, int room) => new()

@@ -180,11 +180,11 @@ internal sealed unsafe partial class GradientPass
         FindShared();
         if (chunks > 0)
             ops.For(new ChangeLoop { Pass = this, Change = change }, chunks, CostOfChunk);
+        foreach (var (backend, places) in Elsewhere(shared: false))
+            backend.ChangeGradients(ParametersAt(places), change);
         for (int i = 0; i < count; i++)
         {
             ref var entry = ref entries[i];
-            if (entry.IsElsewhere && !entry.IsShared)
-                entry.Parameter.Backend.ChangeGradient(entry.Parameter, change);
             if (!keeps)
                 continue;
             entry.Rows?.Store(entry.Raw);
@@ -202,6 +202,7 @@ internal sealed unsafe partial class GradientPass
         if (chunks > 0)
             ops.For(new GatherLoop { Pass = this, Order = order, Change = change, Changes = !change.IsNone, Partial = partial }, chunks, CostOfChunk);
         GatherOverRanks(partial);
+        GatherElsewhere(order, change);
         for (int i = 0; i < count; i++)
         {
             ref var entry = ref entries[i];
@@ -211,16 +212,43 @@ internal sealed unsafe partial class GradientPass
                 continue;
             }
             if (entry.IsElsewhere)
-            {
-                entry.Gathered = entry.Parameter.Backend.GatherGradient(entry.Parameter, order, change);
                 continue;
-            }
             entry.Gathered = order.Start;
             for (nint k = 0; k < entry.Chunks; k++)
                 entry.Gathered = order.Combine(entry.Gathered, partial[entry.ChunksBefore + k]);
         }
         ops.Release();
     }
+
+    void GatherElsewhere(NormOrder order, in GradientChange change)
+    {
+        foreach (var (backend, places) in Elsewhere(shared: true))
+        {
+            double[] gathered = new double[places.Count];
+            backend.GatherGradients(ParametersAt(places), order, change, gathered);
+            for (int i = 0; i < gathered.Length; i++)
+                entries[places[i]].Gathered = gathered[i];
+        }
+    }
+
+    /// <summary>The gradients outside of host memory, by their backends.</summary>
+    /// <param name="shared">Whether those are among them whose memory is an earlier one's.</param>
+    Dictionary<Backend, List<int>> Elsewhere(bool shared)
+    {
+        var elsewhere = new Dictionary<Backend, List<int>>();
+        for (int i = 0; i < count; i++)
+        {
+            if (!entries[i].IsElsewhere || entries[i].IsShared && !shared)
+                continue;
+            var backend = entries[i].Parameter.Backend;
+            if (!elsewhere.TryGetValue(backend, out var places))
+                elsewhere.Add(backend, places = []);
+            places.Add(i);
+        }
+        return elsewhere;
+    }
+
+    Parameter[] ParametersAt(List<int> places) => [.. places.Select(i => entries[i].Parameter)];
 
     /// <summary>The entry that a chunk is of: the last one with no more chunks before it.</summary>
     int EntryOf(nint chunk)

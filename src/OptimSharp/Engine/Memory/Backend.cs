@@ -20,11 +20,11 @@ internal abstract class Backend
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>What a gradient outside of host memory gathers to, as it is after a change. It is open for a step, and dense.</summary>
-    public virtual double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change) => throw new UnreachableException();
+    /// <summary>What gradients outside of host memory gather to, each as it is after a change. They are open for a step, and dense.</summary>
+    public virtual void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered) => throw new UnreachableException();
 
-    /// <summary>Changes a gradient outside of host memory in place. It is open for a step, and dense.</summary>
-    public virtual void ChangeGradient(Parameter parameter, in GradientChange change) => throw new UnreachableException();
+    /// <summary>Changes gradients outside of host memory in place. They are open for a step, and dense; no two are one.</summary>
+    public virtual void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change) => throw new UnreachableException();
 
     /// <summary>The same by a rule that measures each row.</summary>
     public abstract void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)

@@ -66,11 +66,11 @@ internal sealed class CSource
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"void {name}(int64_t count, const {number} *k, {Stored(types.Param)} *param, const {Stored(types.Grad)} *grad");
         for (int slot = 0; slot < recording.States.Length; slot++)
-            text.Append(CultureInfo.InvariantCulture, $", {Stored(types.State)} *state{slot}");
+            text.Append(CultureInfo.InvariantCulture, $", {Stored(types.State(slot))} *state{slot}");
         text.Append(")\n{\n    for (int64_t i = 0; i < count; i++)\n    {\n");
         WriteValues(text);
         foreach (var (value, place, slot) in recording.Writes())
-            text.Append(CultureInfo.InvariantCulture, $"        {Array(place, slot)}[i] = {Narrowed(values[value].Text, types.Of(place))};\n");
+            text.Append(CultureInfo.InvariantCulture, $"        {Array(place, slot)}[i] = {Narrowed(values[value].Text, types.Of(place, slot))};\n");
         return text.Append("    }\n}\n").ToString();
     }
 
@@ -95,7 +95,7 @@ internal sealed class CSource
     {
         Operation.Literal => ($"{x.A}.0{(types.Compute == ElementType.Float64 ? "" : "f")}", x.A < 0 ? Sign : Whole),
         Operation.Coefficient => ($"k[{x.A}]", Whole),
-        Operation.Param or Operation.Grad or Operation.State => (Widened($"{Array(x.Operation, x.A)}[i]", types.Of(x.Operation)), Whole),
+        Operation.Param or Operation.Grad or Operation.State => (Widened($"{Array(x.Operation, x.A)}[i]", types.Of(x.Operation, x.A)), Whole),
         Operation.Negate => ($"-{Tight(x.A, Whole)}", Sign),
         Operation.Sqrt => (types.Compute == ElementType.Float64 ? $"sqrt({values[x.A].Text})" : $"sqrtf({values[x.A].Text})", Whole),
         Operation.Abs => (types.Compute == ElementType.Float64 ? $"fabs({values[x.A].Text})" : $"fabsf({values[x.A].Text})", Whole),

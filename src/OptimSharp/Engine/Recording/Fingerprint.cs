@@ -30,6 +30,15 @@ internal static class Fingerprint
         return all;
     }
 
+    /// <summary>Of what a rule measures: what is summed, how many coefficients were asked for, and how many states lie before them in a kernel's row.</summary>
+    public static ulong OfSums(ReadOnlySpan<ulong> sums, int coefficients, int states)
+    {
+        ulong all = Mix((ulong)coefficients + ((ulong)states << 32) + 0x27D4EB2F165667C5);
+        foreach (ulong sum in sums)
+            all = Of(Operation.Add, all, sum);
+        return all;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static ulong Mix(ulong x)
     {

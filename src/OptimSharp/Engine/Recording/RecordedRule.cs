@@ -8,8 +8,7 @@ internal static class RecordedRule<TRule, T>
     where TRule : struct, IUpdateRule<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    static readonly Lock Gate = new();
-    static Recording[] known = [];
+    static readonly KnownRecordings Known = new();
 
     /// <summary>What a rule computes in this step, and with which coefficients.</summary>
     /// <param name="rule">The rule.</param>
@@ -22,15 +21,47 @@ internal static class RecordedRule<TRule, T>
     public static Recording Fetch(in TRule rule, out ReadOnlySpan<T> coefficients)
     {
         ulong fingerprint = Coefficients<T>.Fetch(rule, out coefficients);
+        return Known.Find(fingerprint) ?? Known.Add(Recorder.Record<TRule, T>(rule), fingerprint, typeof(TRule));
+    }
+}
+
+/// <summary>The recordings of what a rule measures, in the same way.</summary>
+internal static class RecordedMeasure<TRule, T>
+    where TRule : struct, IMeasuringRule<T>
+    where T : unmanaged, IBinaryFloatingPointIeee754<T>
+{
+    static readonly KnownRecordings Known = new();
+
+    /// <summary>What a rule sums up in this step, and with which coefficients.</summary>
+    /// <inheritdoc cref="RecordedRule{TRule, T}.Fetch"/>
+    public static Recording Fetch(in TRule rule, out ReadOnlySpan<T> coefficients)
+    {
+        ulong fingerprint = Coefficients<T>.FetchMeasure(rule, out coefficients);
+        return Known.Find(fingerprint) ?? Known.Add(Recorder.RecordMeasure<TRule, T>(rule), fingerprint, typeof(TRule));
+    }
+}
+
+/// <summary>A few recordings, to be found by their fingerprints. For several threads.</summary>
+sealed class KnownRecordings
+{
+    readonly Lock gate = new();
+    Recording[] known = [];
+
+    public Recording? Find(ulong fingerprint)
+    {
         foreach (var recording in Volatile.Read(ref known))
         {
             if (recording.Fingerprint == fingerprint)
                 return recording;
         }
-        var made = Recorder.Record<TRule, T>(rule);
+        return null;
+    }
+
+    public Recording Add(Recording made, ulong fingerprint, Type rule)
+    {
         if (made.Fingerprint != fingerprint)
-            throw new InvalidOperationException($"{typeof(TRule).Name} computes something else each time that it is run: it looks at more than its fields and its cell.");
-        lock (Gate)
+            throw new InvalidOperationException($"{rule.Name} computes something else each time that it is run: it looks at more than its fields and its cell.");
+        lock (gate)
         {
             if (Array.Find(known, made.Equals) is { } there) // another thread was faster
                 return there;

@@ -22,20 +22,16 @@ internal sealed class Recorder
 
     Recorder(string rule) => this.rule = rule;
 
-    /// <summary>Records a rule.</summary>
+    /// <summary>Records a rule's update.</summary>
     /// <exception cref="InvalidOperationException">The rule looks at a state that it has not, or at a number that it kept from before.</exception>
     public static Recording Record<TRule, T>(in TRule rule)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var outer = current;
-        var recorder = current = new(typeof(TRule).Name);
-        try
+        var copy = rule;
+        return Record(typeof(TRule).Name, recorder =>
         {
-            var x = new Cell<SymbolicLane<T>> { Param = new(recorder.Add(new(Operation.Param))), Grad = new(recorder.Add(new(Operation.Grad))) };
-            for (int slot = 0; slot < 6; slot++)
-                x.SetState(slot, new(slot < TRule.Slots ? recorder.Add(new(Operation.State, slot)) : new(recorder, Missing)));
-            var copy = rule;
+            var x = recorder.Cell<T>(TRule.Slots, TRule.Slots);
             copy.Update(ref x);
             int param = recorder.NumberOf(x.Param.Symbol), step = recorder.NumberOf(x.Step.Symbol);
             if (recorder.instructions[step] != new Instruction(Operation.Literal, 0)) // else there is no step: x − 0 is x
@@ -43,12 +39,50 @@ internal sealed class Recorder
             int[] states = new int[TRule.Slots];
             for (int slot = 0; slot < states.Length; slot++)
                 states[slot] = recorder.NumberOf(x.State(slot).Symbol);
-            return recorder.Finish(param, states);
+            return recorder.Finish(param, states, []);
+        });
+    }
+
+    /// <summary>Records what a rule measures.</summary>
+    /// <inheritdoc cref="Record{TRule, T}(in TRule)"/>
+    public static Recording RecordMeasure<TRule, T>(in TRule rule)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var copy = rule;
+        return Record(typeof(TRule).Name, recorder =>
+        {
+            var x = recorder.Cell<T>(TRule.Slots, Math.Min(TRule.MeasuredSlots, TRule.Slots));
+            int param = x.Param.Symbol.Number;
+            int[] states = [.. Enumerable.Range(0, TRule.Slots).Select(slot => recorder.Number(new(Operation.State, slot)))];
+            CellSums<SymbolicLane<T>> sums = default;
+            copy.Measure(ref x, ref sums);
+            Symbol[] all = [sums.Sum0.Symbol, sums.Sum1.Symbol, sums.Sum2.Symbol, sums.Sum3.Symbol];
+            return recorder.Finish(param, states, [.. all[..TRule.Sums].Select(recorder.NumberOf)]);
+        });
+    }
+
+    static Recording Record(string rule, Func<Recorder, Recording> record)
+    {
+        var outer = current;
+        var recorder = current = new(rule);
+        try
+        {
+            return record(recorder);
         }
         finally
         {
             current = outer;
         }
+    }
+
+    /// <summary>What a rule sees: of its slots those that it is given; of those beyond, what tells that they are not there.</summary>
+    Cell<SymbolicLane<T>> Cell<T>(int slots, int given) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var x = new Cell<SymbolicLane<T>> { Param = new(Add(new(Operation.Param))), Grad = new(Add(new(Operation.Grad))) };
+        for (int slot = 0; slot < 6; slot++)
+            x.SetState(slot, slot < given ? new(Add(new(Operation.State, slot))) : slot < slots ? default : new(new Symbol(this, Missing)));
+        return x;
     }
 
     public static Symbol Literal(int value) => Current().Add(new(Operation.Literal, value));
@@ -111,10 +145,10 @@ internal sealed class Recorder
     };
 
     /// <summary>Leaves out what is for nothing.</summary>
-    Recording Finish(int param, int[] states)
+    Recording Finish(int param, int[] states, int[] sums)
     {
         bool[] needed = new bool[instructions.Count];
-        foreach (int kept in (ReadOnlySpan<int>)[param, .. states])
+        foreach (int kept in (ReadOnlySpan<int>)[param, .. states, .. sums])
             needed[kept] = true;
         for (int i = needed.Length - 1; i >= 0; i--)
         {
@@ -130,7 +164,7 @@ internal sealed class Recorder
             numbers[i] = left.Count;
             left.Add(instructions[i].Renumbered(numbers));
         }
-        ulong fingerprint = Fingerprint.Of(fingerprints[param], [.. states.Select(state => fingerprints[state])], coefficients);
-        return new([.. left], numbers[param], Array.ConvertAll(states, state => numbers[state]), coefficients, fingerprint);
+        ulong fingerprint = sums.Length == 0 ? Fingerprint.Of(fingerprints[param], [.. states.Select(state => fingerprints[state])], coefficients) : Fingerprint.OfSums([.. sums.Select(sum => fingerprints[sum])], coefficients, states.Length);
+        return new([.. left], numbers[param], Array.ConvertAll(states, state => numbers[state]), coefficients, fingerprint, Array.ConvertAll(sums, sum => numbers[sum]));
     }
 }

@@ -8,17 +8,19 @@ namespace OptimSharp.Engine;
 internal sealed class Recording : IEquatable<Recording>
 {
     readonly Instruction[] instructions;
-    readonly int[] states;
+    readonly int[] states, sums;
 
     /// <param name="instructions">The values.</param>
     /// <param name="param">Which one becomes the parameter.</param>
     /// <param name="states">Which ones become the states.</param>
     /// <param name="coefficients">How many coefficients the rule asks for.</param>
     /// <param name="fingerprint">See <see cref="Fingerprint"/>.</param>
-    public Recording(Instruction[] instructions, int param, int[] states, int coefficients, ulong fingerprint)
+    /// <param name="sums">Which ones are summed, where a rule measures: then nothing is written.</param>
+    public Recording(Instruction[] instructions, int param, int[] states, int coefficients, ulong fingerprint, int[]? sums = null)
     {
         this.instructions = instructions;
         this.states = states;
+        this.sums = sums ?? [];
         Param = param;
         Coefficients = coefficients;
         Fingerprint = fingerprint;
@@ -32,6 +34,9 @@ internal sealed class Recording : IEquatable<Recording>
 
     /// <summary>The number of the value that becomes each state.</summary>
     public ReadOnlySpan<int> States => states;
+
+    /// <summary>The number of the value that is summed for each sum; none, unless a rule measures.</summary>
+    public ReadOnlySpan<int> Sums => sums;
 
     /// <summary>How many numbers a step's row of coefficients has.</summary>
     public int Coefficients { get; }
@@ -65,12 +70,14 @@ internal sealed class Recording : IEquatable<Recording>
         }
         foreach (var (value, _, _) in Writes())
             uses[value]++;
+        foreach (int value in sums)
+            uses[value]++;
         return uses;
     }
 
     /// <inheritdoc/>
     public bool Equals(Recording? other) => other is not null && Fingerprint == other.Fingerprint && Param == other.Param && Coefficients == other.Coefficients
-        && instructions.AsSpan().SequenceEqual(other.instructions) && states.AsSpan().SequenceEqual(other.states);
+        && instructions.AsSpan().SequenceEqual(other.instructions) && states.AsSpan().SequenceEqual(other.states) && sums.AsSpan().SequenceEqual(other.sums);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as Recording);

@@ -22,6 +22,7 @@ internal sealed class StepPlan : ISharedWork
     readonly List<Action> others = [];
     readonly List<IMeasured> measured = [];
     readonly List<int> together = []; // where in it each begins whose sums are added up together
+    readonly Dictionary<object, ICollectedWork> collected = []; // by whose it is
     readonly WorkerTeam team;
     double[] sums = []; // of each measured parameter
     long total;
@@ -84,8 +85,21 @@ internal sealed class StepPlan : ISharedWork
     /// <summary>The same, of a rule that measures first.</summary>
     public void Add(Action work, IMeasured rule)
     {
-        measured.Add(rule);
+        Add(rule);
         others.Add(work);
+    }
+
+    /// <summary>Adds a rule that measures, and that a backend applies by itself when it has its sums.</summary>
+    public void Add(IMeasured rule) => measured.Add(rule);
+
+    /// <summary>What gathers the work of many parameters, to do it at once. It is kept from step to step.</summary>
+    /// <param name="owner">Whose it is, as a device's.</param>
+    /// <param name="create">Makes it when there is none yet.</param>
+    public TWork Collected<TWork>(object owner, Func<TWork> create) where TWork : class, ICollectedWork
+    {
+        if (!collected.TryGetValue(owner, out var work))
+            collected.Add(owner, work = create());
+        return (TWork)work;
     }
 
     /// <summary>What is measured from here on is added up apart from what came before.</summary>
@@ -108,6 +122,8 @@ internal sealed class StepPlan : ISharedWork
                 team.Run(threads);
             foreach (var work in others)
                 work();
+            foreach (var work in collected.Values)
+                work.Run();
         }
         finally
         {
@@ -121,6 +137,8 @@ internal sealed class StepPlan : ISharedWork
         foreach (var batch in batches)
             batch.Clear(borrows);
         others.Clear();
+        foreach (var work in collected.Values)
+            work.Clear();
         measured.Clear();
         together.Clear();
         total = 0;
@@ -128,7 +146,13 @@ internal sealed class StepPlan : ISharedWork
     }
 
     /// <summary>Forgets parameters and states.</summary>
-    public void Forget() => batches.Clear();
+    public void Forget()
+    {
+        batches.Clear();
+        foreach (var work in collected.Values)
+            work.Dispose();
+        collected.Clear();
+    }
 
     void ISharedWork.TakePart()
     {

@@ -1,0 +1,149 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace OptimSharp.Cuda;
+
+/// <summary>The functions of NVIDIA's driver that are used, each checked. All of a device's are called with its context current (<see cref="CudaContext"/>).</summary>
+internal sealed unsafe partial class CudaDriver
+{
+    const int NotInitialized = 3, InvalidPtx = 218, UnsupportedPtxVersion = 222;
+
+    /// <summary>Loads the driver of this machine and begins with it.</summary>
+    /// <exception cref="CudaException">There is none, or it finds no device.</exception>
+    public static CudaDriver Load()
+    {
+        string name = OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
+        if (!NativeLibrary.TryLoad(name, out nint library))
+            throw new CudaException($"There is no CUDA driver on this machine: {name} was not found. It comes with NVIDIA's driver for the card.");
+        return new(function => NativeLibrary.TryGetExport(library, function, out nint address) ? address : 0);
+    }
+
+    /// <param name="find">Gives the address of a function; 0: it is not there.</param>
+    public CudaDriver(Func<string, nint> find)
+    {
+        Bind(find);
+        Check(init(0), nameof(init));
+    }
+
+    public int Version => Get((int* value) => driverGetVersion(value), nameof(driverGetVersion));
+
+    public int DeviceCount => Get((int* value) => deviceGetCount(value), nameof(deviceGetCount));
+
+    public int DeviceAt(int index) => Get((int* value) => deviceGet(value, index), nameof(deviceGet));
+
+    public int Attribute(int device, DeviceAttribute attribute) => Get((int* value) => deviceGetAttribute(value, (int)attribute, device), nameof(deviceGetAttribute));
+
+    public string NameOf(int device)
+    {
+        byte* name = stackalloc byte[256];
+        Check(deviceGetName(name, 256, device), nameof(deviceGetName));
+        return Marshal.PtrToStringUTF8((nint)name) ?? "";
+    }
+
+    /// <summary>The context that libtorch and others use, too: so their addresses are valid.</summary>
+    public nint RetainPrimaryContext(int device) => Get((nint* value) => devicePrimaryCtxRetain(value, device), nameof(devicePrimaryCtxRetain));
+
+    public void PushContext(nint context) => Check(ctxPushCurrent(context), nameof(ctxPushCurrent));
+
+    public void PopContext()
+    {
+        nint popped;
+        _ = ctxPopCurrent(&popped); // fails where a device was lost, which the call before has told
+    }
+
+    /// <summary>Compiles a kernel for the device.</summary>
+    public nint Compile(string source, string name)
+    {
+        const int LogBuffer = 5, LogSize = 6, Size = 8192;
+        byte[] text = Encoding.ASCII.GetBytes(source + '\0'), function = Encoding.ASCII.GetBytes(name + '\0'), log = new byte[Size];
+        int* options = stackalloc int[] { LogBuffer, LogSize };
+        nint module, address;
+        fixed (byte* image = text, kernel = function, said = log)
+        {
+            void** values = stackalloc void*[] { said, (void*)Size };
+            int result = moduleLoadDataEx(&module, image, 2, options, values);
+            if (result is InvalidPtx or UnsupportedPtxVersion)
+                throw new CudaException($"{Told(result, nameof(moduleLoadDataEx))} The kernel asks for PTX 6.0, which drivers know since CUDA 9.0. {Encoding.UTF8.GetString(log).TrimEnd('\0', '\n')}", result);
+            Check(result, nameof(moduleLoadDataEx));
+            Check(moduleGetFunction(&address, module, kernel), nameof(moduleGetFunction));
+        }
+        return address;
+    }
+
+    public void Launch(nint function, int blocks, int threads, nint stream, void** parameters) =>
+        Check(launchKernel(function, (uint)blocks, 1, 1, (uint)threads, 1, 1, 0, stream, parameters, null), nameof(launchKernel));
+
+    public nint Allocate(long bytes)
+    {
+        nint address;
+        int result = memAlloc(&address, (nuint)bytes);
+        return result == 0 ? address : throw new CudaException(string.Create(CultureInfo.InvariantCulture, $"{Told(result, nameof(memAlloc))} {bytes:N0} bytes were asked for."), result);
+    }
+
+    /// <summary>Gives memory back, without an error: it is gone in any case.</summary>
+    public void Free(nint address) => _ = memFree(address);
+
+    /// <summary>Host memory that the device reads by itself.</summary>
+    public void* AllocatePinned(long bytes)
+    {
+        void* memory;
+        Check(memHostAlloc(&memory, (nuint)bytes, 0), nameof(memHostAlloc));
+        return memory;
+    }
+
+    public void FreePinned(void* memory) => _ = memFreeHost(memory);
+
+    public void CopyToDevice(nint to, void* from, long bytes, nint stream) => Check(memcpyHtoDAsync(to, from, (nuint)bytes, stream), nameof(memcpyHtoDAsync));
+
+    public void CopyToHost(void* to, nint from, long bytes, nint stream) => Check(memcpyDtoHAsync(to, from, (nuint)bytes, stream), nameof(memcpyDtoHAsync));
+
+    public void CopyWithin(nint to, nint from, long bytes, nint stream) => Check(memcpyDtoDAsync(to, from, (nuint)bytes, stream), nameof(memcpyDtoDAsync));
+
+    public void Clear(nint to, long bytes, nint stream) => Check(memsetD8Async(to, 0, (nuint)bytes, stream), nameof(memsetD8Async));
+
+    public void Synchronize(nint stream) => Check(streamSynchronize(stream), nameof(streamSynchronize));
+
+    public nint CreateEvent()
+    {
+        const uint DisableTiming = 2;
+        return Get((nint* value) => eventCreate(value, DisableTiming), nameof(eventCreate));
+    }
+
+    public void Record(nint @event, nint stream) => Check(eventRecord(@event, stream), nameof(eventRecord));
+
+    public void Await(nint @event) => Check(eventSynchronize(@event), nameof(eventSynchronize));
+
+    public void DestroyEvent(nint @event) => _ = eventDestroy(@event);
+
+    delegate int Getter<T>(T* value) where T : unmanaged;
+
+    T Get<T>(Getter<T> call, string function) where T : unmanaged
+    {
+        T value;
+        Check(call(&value), function);
+        return value;
+    }
+
+    void Check(int result, string function)
+    {
+        if (result != 0)
+            throw new CudaException(Told(result, function), result);
+    }
+
+    string Told(int result, string function) => $"The CUDA driver's {Functions[function]} failed: {Text(result, getErrorName) ?? "error"} ({result}), {Text(result, getErrorString) ?? "of which it says no more"}.";
+
+    static string? Text(int result, delegate* unmanaged<int, byte**, int> of)
+    {
+        byte* text = null;
+        return of(result, &text) == 0 ? Marshal.PtrToStringUTF8((nint)text) : null;
+    }
+}
+
+/// <summary>What is asked about a device, by the driver's numbers.</summary>
+internal enum DeviceAttribute
+{
+    Multiprocessors = 16,
+    ComputeCapabilityMajor = 75,
+    ComputeCapabilityMinor = 76,
+}

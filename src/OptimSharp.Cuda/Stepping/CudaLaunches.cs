@@ -1,0 +1,142 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
+
+namespace OptimSharp.Cuda;
+
+/// <summary>Work on many tensors of a device, in as few launches as there are kernels. Kept between steps, with its tables and buffers.</summary>
+internal sealed class CudaLaunches(CudaDevice device) : IDisposable
+{
+    readonly Dictionary<(Recording, KernelTypes), StepLaunch> steps = [];
+    readonly Dictionary<(Recording, KernelTypes, Gathering, int), SumsLaunch> sums = [];
+    readonly RowBuffer rows = new(device);
+
+    public CudaDevice Device => device;
+
+    /// <summary>Adds a parameter to be updated: whole, or the rows that it has a gradient for.</summary>
+    public void Add<TRule, T>(in TRule rule, DeviceTarget target)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        foreach (var part in target.Parts)
+            Add<TRule, T>(rule, part, target.Types);
+    }
+
+    /// <summary>Adds a tensor to be updated.</summary>
+    public void Add<TRule, T>(in TRule rule, in Places at, KernelTypes types)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var recording = RecordedRule<TRule, T>.Fetch(rule, out var coefficients);
+        if (!steps.TryGetValue((recording, types), out var launch))
+        {
+            using var scope = device.Enter();
+            steps.Add((recording, types), launch = new(device, recording, types));
+        }
+        launch.Table.Add(at, MemoryMarshal.AsBytes(coefficients));
+    }
+
+    /// <summary>Adds a tensor to be measured.</summary>
+    public MeasuredTensor AddMeasured<TRule, T>(in TRule rule, in Places at, KernelTypes types, Gathering gathering, int block)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var recording = RecordedMeasure<TRule, T>.Fetch(rule, out var coefficients);
+        if (!sums.TryGetValue((recording, types, gathering, block), out var launch))
+        {
+            using var scope = device.Enter();
+            sums.Add((recording, types, gathering, block), launch = new(device, recording, types, gathering, block));
+        }
+        return new(launch, launch.Add(at, MemoryMarshal.AsBytes(coefficients)));
+    }
+
+    /// <summary>Measures what was added to be. Returns when the sums are there.</summary>
+    public void Measure()
+    {
+        using var scope = device.Enter();
+        nint at = rows.Send(sums.Values.Select(launch => launch.Table));
+        foreach (var launch in sums.Values)
+        {
+            launch.Run(at);
+            at += launch.Table.Rows.Length;
+        }
+    }
+
+    /// <summary>Updates what was added to be. Returns before it is done.</summary>
+    public void Run()
+    {
+        using var scope = device.Enter();
+        nint at = rows.Send(steps.Values.Select(launch => launch.Table));
+        foreach (var launch in steps.Values)
+        {
+            launch.Run(at);
+            at += launch.Table.Rows.Length;
+        }
+    }
+
+    /// <summary>Whether nothing was added to be updated.</summary>
+    public bool IsEmpty => steps.Values.All(launch => launch.Table.Count == 0);
+
+    /// <summary>Forgets what was added.</summary>
+    public void Clear()
+    {
+        foreach (var launch in steps.Values)
+            launch.Table.Clear();
+        ClearMeasured();
+    }
+
+    /// <summary>Forgets what was added to be measured.</summary>
+    public void ClearMeasured()
+    {
+        foreach (var launch in sums.Values)
+            launch.Clear();
+    }
+
+    public void Dispose()
+    {
+        foreach (var launch in steps.Values)
+            launch.Dispose();
+        foreach (var launch in sums.Values)
+            launch.Dispose();
+        rows.Dispose();
+    }
+}
+
+/// <summary>A tensor that was added to be measured.</summary>
+internal readonly record struct MeasuredTensor(SumsLaunch Launch, int Tensor)
+{
+    /// <summary>A sum over the tensor: blocks are added up to chunks, and these in order, as on the host.</summary>
+    public double Sum(int sum)
+    {
+        double total = 0;
+        foreach (double[] blocks in Launch.ChunksOf(Tensor, sum))
+        {
+            double chunk = 0;
+            foreach (double block in blocks)
+                chunk += block;
+            total += chunk;
+        }
+        return total;
+    }
+
+    /// <summary>Adds the blocks of a sum to a number, one after the other: of a row, or a part of one, that has no chunks.</summary>
+    public double AddTo(double total, int sum)
+    {
+        foreach (double[] blocks in Launch.ChunksOf(Tensor, sum))
+        {
+            foreach (double block in blocks)
+                total += block;
+        }
+        return total;
+    }
+
+    /// <summary>What a gradient's numbers gather to.</summary>
+    public double Gathered(NormOrder order)
+    {
+        double gathered = order.Start;
+        foreach (double[] blocks in Launch.ChunksOf(Tensor, 0))
+            gathered = order.Combine(gathered, blocks[0]);
+        return gathered;
+    }
+}

@@ -1,0 +1,162 @@
+using System.Numerics;
+using OptimSharp.Engine;
+using OptimSharp.Rules;
+
+namespace OptimSharp.Cuda;
+
+/// <summary>What an optimizer's step does on a device: collected while it is planned, launched at once.</summary>
+internal sealed class CudaStep(CudaDevice device) : ICollectedWork
+{
+    /// <summary>The block in which a measuring rule's sums are taken, by <see cref="IMeasuringRule{T}"/>.</summary>
+    public const int Block = 512;
+
+    readonly List<Item> measured = [], byRow = [];
+    readonly List<CudaMemory> uploads = [];
+    bool haveSums;
+
+    public CudaLaunches Launches { get; } = new(device);
+
+    /// <summary>Adds a rule that measures first.</summary>
+    public void Add(Item item, bool rows) => (rows ? byRow : measured).Add(item);
+
+    /// <summary>Takes the sums of all rules that measure, when they are first asked for.</summary>
+    public void Measure()
+    {
+        if (haveSums)
+            return;
+        foreach (var item in measured)
+            item.AddMeasured(Launches);
+        Launches.Measure();
+        haveSums = true;
+    }
+
+    /// <summary>Takes numbers of the host's to the device, until the end of the step.</summary>
+    public unsafe nint Upload(byte* numbers, long bytes)
+    {
+        var memory = device.Allocate(bytes);
+        uploads.Add(memory);
+        memory.CopyFrom(numbers, bytes);
+        return memory.Address;
+    }
+
+    public void Run()
+    {
+        if (byRow.Count > 0)
+        {
+            Launches.ClearMeasured();
+            foreach (var item in byRow)
+                item.AddMeasured(Launches);
+            Launches.Measure();
+        }
+        foreach (var item in measured)
+            item.Add(Launches);
+        foreach (var item in byRow)
+            item.Add(Launches);
+        if (!Launches.IsEmpty)
+            Launches.Run();
+    }
+
+    public void Clear()
+    {
+        measured.Clear();
+        byRow.Clear();
+        Launches.Clear();
+        haveSums = false;
+        foreach (var memory in uploads)
+            memory.Dispose(); // when what was launched is done
+        uploads.Clear();
+    }
+
+    public void Dispose()
+    {
+        Clear();
+        Launches.Dispose();
+    }
+
+    /// <summary>A parameter whose rule measures.</summary>
+    public abstract class Item
+    {
+        /// <summary>Adds what is to be measured.</summary>
+        public abstract void AddMeasured(CudaLaunches launches);
+
+        /// <summary>Adds the update, when the rule has its sums.</summary>
+        public abstract void Add(CudaLaunches launches);
+    }
+
+    /// <summary>A rule that measures the whole parameter.</summary>
+    public sealed class Measured<TRule, T>(CudaStep step, TRule rule, DeviceTarget target) : Item, IMeasured
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        readonly List<(MeasuredTensor Tensor, bool BeginsChunk)> pieces = [];
+        TRule rule = rule;
+
+        public override void AddMeasured(CudaLaunches launches)
+        {
+            if (target.Rows is null)
+            {
+                Add(target.At, true);
+                return;
+            }
+            const long Chunk = GradientChunk.Size;
+            for (long first = 0, count; first < target.At.Count; first += count) // of the rows put together, chunks are cut, and where a row ends
+            {
+                long column = first % target.RowSize;
+                count = Math.Min(Math.Min(target.RowSize - column, Chunk - first % Chunk), target.At.Count - first);
+                Add(target.Row((int)(first / target.RowSize), column, count), first % Chunk == 0);
+            }
+
+            void Add(in Places at, bool beginsChunk) => pieces.Add((launches.AddMeasured<TRule, T>(rule, at, target.Types, Gathering.Sum, Block), beginsChunk));
+        }
+
+        public void Measure(Span<double> sums)
+        {
+            step.Measure();
+            for (int k = 0; k < TRule.Sums; k++)
+                sums[k] = target.Rows is null ? pieces[0].Tensor.Sum(k) : SumOfPieces(k);
+        }
+
+        double SumOfPieces(int sum)
+        {
+            double total = 0, chunk = 0;
+            foreach (var (tensor, beginsChunk) in pieces)
+            {
+                if (beginsChunk)
+                    (total, chunk) = (total + chunk, 0);
+                chunk = tensor.AddTo(chunk, sum);
+            }
+            return total + chunk;
+        }
+
+        public void Take(ReadOnlySpan<double> own, ReadOnlySpan<double> all) => rule.Take(new(own[..TRule.Sums], all[..TRule.Sums], target.At.Count));
+
+        public override void Add(CudaLaunches launches) => launches.Add<TRule, T>(rule, target);
+    }
+
+    /// <summary>A rule that measures each row.</summary>
+    public sealed class ByRow<TRule, T>(TRule rule, DeviceTarget target) : Item
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        readonly MeasuredTensor[] tensors = new MeasuredTensor[target.RowCount];
+
+        public override void AddMeasured(CudaLaunches launches)
+        {
+            for (int row = 0; row < tensors.Length; row++)
+                tensors[row] = launches.AddMeasured<TRule, T>(rule, target.Row(row, 0, target.RowSize), target.Types, Gathering.Sum, Block);
+        }
+
+        public override void Add(CudaLaunches launches)
+        {
+            Span<double> sums = stackalloc double[TRule.Sums];
+            for (int row = 0; row < tensors.Length; row++)
+            {
+                for (int k = 0; k < sums.Length; k++)
+                    sums[k] = tensors[row].AddTo(0, k);
+                var own = rule;
+                own.Take(new(sums, default, target.RowSize));
+                launches.Add<TRule, T>(own, target.Row(row, 0, target.RowSize), target.Types);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using OptimSharp.Engine;
+
+namespace OptimSharp.Cuda;
+
+/// <summary>Gathers what is measured of many tensors, with the host's bits: in blocks, whose totals come to the host, where they are added up in order.</summary>
+internal sealed unsafe class SumsLaunch : IDisposable
+{
+    const int Threads = 128;
+
+    readonly CudaDevice device;
+    readonly Recording recording;
+    readonly nint sums, totals; // the kernels
+    readonly int blocksOfChunk;
+    readonly List<int> firstBlock = [0]; // of each tensor, and behind the last
+    CudaMemory? partial, gathered;
+    double[] results = [];
+
+    /// <param name="device">The device, which is current.</param>
+    /// <param name="recording">What is measured.</param>
+    /// <param name="types">What the numbers are stored as.</param>
+    /// <param name="gathering">How it is gathered.</param>
+    /// <param name="block">How many elements a block has.</param>
+    public SumsLaunch(CudaDevice device, Recording recording, KernelTypes types, Gathering gathering, int block)
+    {
+        this.device = device;
+        this.recording = recording;
+        blocksOfChunk = GradientChunk.Size / block;
+        Table = new(device, recording.States.Length, recording.Coefficients * types.Compute.Size(), GradientChunk.Size);
+        string kind = gathering.ToString().ToLowerInvariant();
+        sums = device.Kernel($"{kind}_{block}_{recording.Key}_{types}", name => SumsKernel.Source(recording, types, gathering, block, GradientChunk.Size, name));
+        bool largest = gathering == Gathering.Largest;
+        totals = device.Kernel(largest ? "largest_of_16" : "total_of_16", name => TotalsKernel.Source(largest, name));
+    }
+
+    public TensorTable Table { get; }
+
+    int Sums => recording.Sums.Length;
+
+    /// <summary>Adds a tensor; returns its number.</summary>
+    public int Add(in Places at, ReadOnlySpan<byte> coefficients)
+    {
+        Table.Add(at, coefficients);
+        firstBlock.Add(checked(firstBlock[^1] + Table.ChunksOf(at.Count) * blocksOfChunk));
+        return firstBlock.Count - 2;
+    }
+
+    /// <summary>Measures all that were added. The device is current.</summary>
+    /// <param name="rows">Where the tensors' rows are on it.</param>
+    public void Run(nint rows)
+    {
+        int blocks = firstBlock[^1];
+        if (blocks == 0)
+            return;
+        var (table, _) = Table.Open();
+        int count = checked(blocks * Sums);
+        Ensure(ref partial, (long)count * Reductions.Lanes * sizeof(double));
+        Ensure(ref gathered, (long)count * sizeof(double));
+        nint from = partial!.Address, to = gathered!.Address;
+        void** parameters = stackalloc void*[] { &table, &rows, &from, &blocks };
+        device.Driver.Launch(sums, GridOf((long)blocks * Reductions.Lanes), Threads, device.Stream, parameters);
+        parameters[0] = &from;
+        parameters[1] = &to;
+        parameters[2] = &count;
+        device.Driver.Launch(totals, GridOf(count), Threads, device.Stream, parameters);
+        if (results.Length < count)
+            results = new double[count];
+        fixed (double* results = this.results)
+        {
+            device.Driver.CopyToHost(results, to, (long)count * sizeof(double), device.Stream);
+            device.Driver.Synchronize(device.Stream);
+        }
+    }
+
+    /// <summary>What a sum came to in each block of a tensor, chunk by chunk. The last chunk's blocks that have no element have 0.</summary>
+    /// <param name="tensor">The tensor's number.</param>
+    /// <param name="sum">Which sum.</param>
+    public IEnumerable<double[]> ChunksOf(int tensor, int sum)
+    {
+        double[] chunk = new double[blocksOfChunk];
+        for (int block = firstBlock[tensor]; block < firstBlock[tensor + 1]; block += blocksOfChunk)
+        {
+            for (int i = 0; i < blocksOfChunk; i++)
+                chunk[i] = results[(block + i) * Sums + sum];
+            yield return chunk;
+        }
+    }
+
+    /// <summary>Forgets the tensors.</summary>
+    public void Clear()
+    {
+        Table.Clear();
+        firstBlock.RemoveRange(1, firstBlock.Count - 1);
+    }
+
+    public void Dispose()
+    {
+        Table.Dispose();
+        partial?.Dispose();
+        gathered?.Dispose();
+    }
+
+    int GridOf(long threads) => (int)Math.Min((threads + Threads - 1) / Threads, device.Multiprocessors * 16L);
+
+    void Ensure(ref CudaMemory? memory, long bytes)
+    {
+        if (memory is not null && memory.Bytes >= bytes)
+            return;
+        memory?.Dispose();
+        memory = null;
+        memory = device.Allocate(bytes);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+
+namespace OptimSharp.Cuda;
+
+/// <summary>The tensors of one launch: their rows, which are new in each step, and the table of their chunks, which stays on the device as long as their sizes do (<see cref="ChunkTable"/>).</summary>
+/// <param name="device">The device.</param>
+/// <param name="states">How many states the rule has.</param>
+/// <param name="coefficients">The bytes of its coefficients.</param>
+/// <param name="chunk">How many elements a chunk has, a multiple of <see cref="ChunkTable.Width"/>.</param>
+internal sealed unsafe class TensorTable(CudaDevice device, int states, int coefficients, int chunk) : IDisposable
+{
+    readonly int rowSize = ChunkTable.RowSize(states, coefficients);
+    readonly List<long> counts = [], tableCounts = [];
+    byte[] rows = [];
+    CudaMemory? table;
+    int chunks;
+
+    /// <summary>How many tensors there are in this step.</summary>
+    public int Count => counts.Count;
+
+    /// <summary>Their rows.</summary>
+    public ReadOnlySpan<byte> Rows => rows.AsSpan(0, counts.Count * rowSize);
+
+    /// <summary>How many chunks a tensor has.</summary>
+    public int ChunksOf(long count) => checked((int)((count + chunk - 1) / chunk));
+
+    /// <summary>Adds a tensor.</summary>
+    /// <param name="at">Where it is.</param>
+    /// <param name="row">Its coefficients.</param>
+    public void Add(in Places at, ReadOnlySpan<byte> row)
+    {
+        int start = counts.Count * rowSize;
+        if (rows.Length < start + rowSize)
+            Array.Resize(ref rows, Math.Max(8 * rowSize, 2 * rows.Length));
+        counts.Add(at.Count);
+        var words = MemoryMarshal.Cast<byte, nint>(rows.AsSpan(start, rowSize));
+        words[ChunkTable.Param / ChunkTable.Word] = at.Param;
+        words[ChunkTable.Grad / ChunkTable.Word] = at.Grad;
+        for (int slot = 0; slot < states; slot++)
+            words[ChunkTable.State(slot) / ChunkTable.Word] = at.States[slot];
+        words[ChunkTable.Mask / ChunkTable.Word] = (nint)ChunkTable.MaskOf(words[(ChunkTable.Param / ChunkTable.Word)..(ChunkTable.Coefficients(states) / ChunkTable.Word)]);
+        row.CopyTo(rows.AsSpan(start + ChunkTable.Coefficients(states), coefficients));
+    }
+
+    /// <summary>The table on the device, and how many chunks it has. The device is current.</summary>
+    public (nint Address, int Chunks) Open()
+    {
+        if (table is not null && counts.Count == tableCounts.Count && CollectionsMarshal.AsSpan(counts).SequenceEqual(CollectionsMarshal.AsSpan(tableCounts)))
+            return (table.Address, chunks);
+        tableCounts.Clear(); // until the new one is there
+        chunks = 0;
+        foreach (long count in counts)
+            chunks = checked(chunks + ChunksOf(count));
+        long[] entries = new long[(long)chunks * (ChunkTable.EntrySize / ChunkTable.Word)];
+        long at = 0;
+        for (int i = 0; i < counts.Count; i++)
+        {
+            for (long first = 0; first < counts[i]; first += chunk, at += ChunkTable.EntrySize / ChunkTable.Word)
+            {
+                entries[at + ChunkTable.Count / ChunkTable.Word] = Math.Min(chunk, counts[i] - first);
+                entries[at + ChunkTable.First / ChunkTable.Word] = first;
+                entries[at + ChunkTable.Row / ChunkTable.Word] = (long)i * rowSize;
+            }
+        }
+        long bytes = entries.LongLength * ChunkTable.Word;
+        if (table is null || table.Bytes < bytes)
+        {
+            table?.Dispose();
+            table = null;
+            table = device.Allocate(bytes);
+        }
+        fixed (long* from = entries)
+            table.CopyFrom(from, bytes);
+        tableCounts.AddRange(counts);
+        return (table.Address, chunks);
+    }
+
+    /// <summary>Forgets the tensors, and keeps the table.</summary>
+    public void Clear() => counts.Clear();
+
+    public void Dispose() => table?.Dispose();
+}

@@ -1,0 +1,286 @@
+using System.Runtime.CompilerServices;
+
+namespace OptimSharp.Cuda.Tests;
+
+/// <summary>What is told, and what is left, where a driver or a device fails.</summary>
+public class FaultTests
+{
+    [Fact]
+    public void Without_a_driver_it_is_said_what_is_missing()
+    {
+        var e = Assert.Throws<CudaException>(() => CudaDevice.Get());
+        Assert.Matches("^There is no CUDA driver on this machine: (libcuda.so.1|nvcuda.dll) was not found", e.Message);
+        Assert.Equal(0, CudaDevice.Count);
+    }
+
+    [Fact]
+    public void A_driver_that_lacks_a_function_is_too_old()
+    {
+        var e = Assert.Throws<CudaException>(() => new CudaDriver(name => name == "cuMemHostAlloc" ? 0 : FakeDriver.Find(name)));
+        Assert.Equal("The CUDA driver of this machine has no function cuMemHostAlloc: it is older than CUDA 9.0, or not NVIDIA's.", e.Message);
+    }
+
+    [Fact]
+    public void A_device_that_is_not_there_is_refused()
+    {
+        var (device, _) = FakeDriver.Create();
+        Assert.Contains("an index must be in [0, ", Assert.Throws<ArgumentOutOfRangeException>(() => new CudaDevice(device.Driver, 1 << 20)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new CudaDevice(device.Driver, -1));
+    }
+
+    [Fact]
+    public void An_old_device_is_refused()
+    {
+        var e = Assert.Throws<CudaException>(() => FakeDriver.Create(new() { Name = "GTX 980", ComputeCapability = (5, 2) }));
+        Assert.Matches(@"^cuda:\d+ \(GTX 980\) has compute capability 5\.2, but the kernels need 6\.0", e.Message);
+    }
+
+    [Fact]
+    public void A_device_says_what_it_is()
+    {
+        var (device, _) = FakeDriver.Create(new() { Name = "NVIDIA H200", ComputeCapability = (9, 0) });
+        Assert.Equal(("NVIDIA H200", new Version(9, 0)), (device.Name, device.ComputeCapability));
+        Assert.Equal(9000, device.Driver.Version);
+    }
+
+    [Fact]
+    public void Too_little_memory_for_state_changes_nothing()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var optimizer = new AdamW(model.Parameters);
+        fake.Fault = (function, before) => function == "Allocate" && before == fake.Calls("Allocate") - 1 && fake.Allocated >= model.Bytes + 4000 ? FakeDevice.OutOfMemory : 0;
+        double[] before = model.Values();
+        var e = Assert.Throws<CudaException>(() => optimizer.Step());
+        Assert.Equal("The CUDA driver's cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory. 4,000 bytes were asked for.", e.Message);
+        Assert.Equal(FakeDevice.OutOfMemory, e.Result);
+        Assert.Equal(before, model.Values());
+        Assert.All(model.Parameters, p => Assert.Empty(optimizer.StateOf(p)?.TensorKeys ?? []));
+        fake.Fault = null;
+        optimizer.Step(); // as if nothing had been
+        using var other = new Model(FakeDriver.Create().Device);
+        using var reference = new AdamW(other.Parameters);
+        reference.Step();
+        Assert.Equal(other.Values(), model.Values());
+    }
+
+    [Fact]
+    public void State_is_given_back_with_its_optimizer()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        var optimizer = new AdamW(model.Parameters, new() { AMSGrad = true });
+        optimizer.Step();
+        Assert.True(fake.Allocated > model.Bytes + 3 * 4000);
+        optimizer.Dispose();
+        Collect();
+        Assert.Equal(model.Bytes, fake.Allocated);
+    }
+
+    [Theory]
+    [InlineData("Launch")]
+    [InlineData("CopyToDevice")]
+    [InlineData("AllocatePinned")]
+    [InlineData("LoadModule")]
+    [InlineData("Record")]
+    public void Each_call_that_fails_is_told(string function)
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var optimizer = new AdamW(model.Parameters);
+        fake.Fault = (name, _) => name == function ? 999 : 0;
+        var e = Assert.Throws<CudaException>(() => optimizer.Step());
+        Assert.Equal(999, e.Result);
+        Assert.Matches(@"^The CUDA driver's cu\w+ failed: error \(999\), of which it says no more\.", e.Message);
+        Assert.Equal(0, FakeDriver.Contexts);
+        fake.Fault = null;
+        double[] before = model.Values();
+        optimizer.Step();
+        Assert.NotEqual(before, model.Values());
+    }
+
+    [Fact]
+    public void A_kernel_that_the_driver_refuses_is_told_with_its_log()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var optimizer = new AdamW(model.Parameters);
+        fake.Fault = (name, _) => name == "LoadModule" ? FakeDevice.InvalidPtx : 0;
+        var e = Assert.Throws<CudaException>(() => optimizer.Step());
+        Assert.Equal("The CUDA driver's cuModuleLoadDataEx failed: CUDA_ERROR_INVALID_PTX (218), a PTX JIT compilation failed. The kernel asks for PTX 6.0, which drivers know since CUDA 9.0. ptxas says no.", e.Message);
+    }
+
+    [Fact]
+    public void A_lost_device_is_told_at_each_call_and_disposing_is_quiet()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using (var model = new Model(device))
+        {
+            using var optimizer = new AdamW(model.Parameters);
+            optimizer.Step();
+            fake.Lost = FakeDevice.IllegalAddress;
+            for (int i = 0; i < 2; i++)
+            {
+                var e = Assert.Throws<CudaException>(() => optimizer.Step());
+                Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700), an illegal memory access was encountered", e.Message, StringComparison.Ordinal);
+                Assert.Throws<CudaException>(() => optimizer.StateDict());
+                Assert.Throws<CudaException>(device.Synchronize);
+            }
+        }
+        Collect();
+        Assert.Equal(0, FakeDriver.Contexts);
+    }
+
+    [Fact]
+    public void A_gradient_that_is_shorter_than_it_should_be_is_an_illegal_access()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var memory = device.Allocate(4000);
+        using var little = device.Allocate(400);
+        var parameter = Parameter.OnCuda("p", memory.Address, ElementType.Float32, device, 1000);
+        parameter.Gradient = little.Address;
+        using var optimizer = new SGD([parameter], new() { LearningRate = 1 });
+        optimizer.Step();
+        Assert.Equal(FakeDevice.IllegalAddress, Assert.Throws<CudaException>(device.Synchronize).Result);
+        Assert.NotNull(fake.Failure);
+    }
+
+    [Fact]
+    public void Steps_do_not_wait_for_the_device_and_rows_are_not_written_over()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var host = new Model(FakeDriver.Create().Device);
+        using var optimizer = new AdamW(model.Parameters);
+        using var reference = new AdamW(host.Parameters);
+        optimizer.Step();
+        int waits = fake.Calls("Synchronize");
+        for (int step = 1; step < 20; step++)
+        {
+            optimizer.ParameterGroups[0].LearningRate = 1e-3 * step;
+            optimizer.Step();
+        }
+        Assert.Equal(waits, fake.Calls("Synchronize"));
+        Assert.Equal(20, fake.Calls("Launch"));
+        for (int step = 0; step < 20; step++)
+        {
+            reference.ParameterGroups[0].LearningRate = step == 0 ? 1e-3 : 1e-3 * step;
+            reference.Step();
+            host.Device.Synchronize();
+        }
+        Assert.Equal(host.Values(), model.Values());
+    }
+
+    [Fact]
+    public void Another_stream_waits_for_the_rows_of_the_one_before()
+    {
+        var (device, _) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var host = new Model(FakeDriver.Create().Device);
+        using var optimizer = new AdamW(model.Parameters);
+        using var reference = new AdamW(host.Parameters);
+        for (int step = 0; step < 6; step++)
+        {
+            device.Synchronize(); // parameters and gradients are the caller's to order
+            device.Stream = 1 + step % 3;
+            optimizer.Step();
+            reference.Step();
+        }
+        device.Synchronize();
+        Assert.Equal(host.Values(), model.Values());
+    }
+
+    [Theory]
+    [InlineData(2, "Elements of parameter 'p' [10] Float32 must be at multiples of 4, but begin at 0x")]
+    [InlineData(0, "Parameter 'p' [10] Float32 has 10 elements, but no address.")]
+    public void Wrong_addresses_are_refused(int offset, string message)
+    {
+        var (device, _) = FakeDriver.Create();
+        using var memory = device.Allocate(80);
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() => Parameter.OnCuda("p", offset == 0 ? 0 : memory.Address + offset, ElementType.Float32, device, 10)).Message, StringComparison.Ordinal);
+        var parameter = Parameter.OnCuda("p", memory.Address, ElementType.Float32, device, 10);
+        Assert.Throws<ArgumentException>(() => parameter.Gradient = memory.Address + 1);
+        Assert.Throws<ArgumentException>(() => parameter.SetSparseGradient(memory.Address + 4, memory.Address, 1));
+        Assert.Throws<ArgumentException>(() => parameter.SetSparseGradient(memory.Address, memory.Address + 2, 1));
+        Assert.Throws<ArgumentException>(() => parameter.SetSparseGradient(0, memory.Address, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => parameter.SetSparseGradient(memory.Address, memory.Address, -1));
+        Assert.False(parameter.HasGradient);
+        Assert.Throws<ArgumentException>(() => Parameter.OnCuda("p", memory.Address, ElementType.Int32, device, 10));
+    }
+
+    [Fact]
+    public void Parameters_that_share_memory_are_refused()
+    {
+        var (device, _) = FakeDriver.Create();
+        using var memory = device.Allocate(80);
+        var one = Parameter.OnCuda("one", memory.Address, ElementType.Float32, device, 10);
+        Assert.Contains("'two'", Assert.Throws<ArgumentException>(() => new SGD([one, Parameter.OnCuda("two", memory.Address + 8, ElementType.Float32, device, 10)], new() { LearningRate = 1 })).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => new SGD([one, Parameter.OnCuda("two", memory.Address, ElementType.Float32, device, 10)], new() { LearningRate = 1 }));
+    }
+
+    [Fact]
+    public void What_is_for_host_memory_only_is_refused()
+    {
+        var (device, _) = FakeDriver.Create();
+        using var memory = device.Allocate(80_000);
+        var parameter = Parameter.OnCuda("p", memory.Address, ElementType.BFloat16, device, 10_000);
+        parameter.Gradient = memory.Address + 40_000;
+        foreach (var options in new AdamWOptions[] { new() { StatePrecision = StatePrecision.Dynamic8 }, new() { ParameterPrecision = ParameterPrecision.Split } })
+            Assert.Contains("is for parameters in host memory", Assert.Throws<ArgumentException>(() => new AdamW([parameter], options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Memory_copies_and_refuses()
+    {
+        var (device, fake) = FakeDriver.Create();
+        var memory = device.Allocate(16);
+        int[] numbers = [1, 2, 3, 4], back = [9, 9, 9, 9];
+        memory.CopyTo<int>(back);
+        Assert.Equal([0, 0, 0, 0], back);
+        memory.CopyFrom<int>(numbers);
+        memory.CopyTo<int>(back);
+        Assert.Equal(numbers, back);
+        Assert.Throws<ArgumentException>(() => memory.CopyFrom<long>([1, 2, 3]));
+        Assert.Throws<ArgumentException>(() => memory.CopyTo<long>(new long[3]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => device.Allocate(-1));
+        memory.Dispose();
+        memory.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => memory.Address);
+        Assert.Equal(0, fake.Allocated);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void Collect()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+    }
+
+    /// <summary>Three tensors with gradients.</summary>
+    sealed class Model : IDisposable
+    {
+        readonly List<CudaMemory> memory = [];
+
+        public Model(CudaDevice device)
+        {
+            Device = device;
+            foreach (int count in (int[])[1000, 1, 1000])
+            {
+                memory.Add(DeviceMemory.Of(device, ElementType.Float32, [.. Enumerable.Range(0, count).Select(i => Math.Sin(i))]));
+                memory.Add(DeviceMemory.Of(device, ElementType.Float32, [.. Enumerable.Range(0, count).Select(i => Math.Cos(3 * i))]));
+                Parameters.Add(Parameter.OnCuda($"p{Parameters.Count}", memory[^2].Address, ElementType.Float32, device, count));
+                Parameters[^1].Gradient = memory[^1].Address;
+            }
+        }
+
+        public CudaDevice Device { get; }
+
+        public List<CudaParameter> Parameters { get; } = [];
+
+        public long Bytes => memory.Sum(m => m.Bytes);
+
+        public double[] Values() => [.. Parameters.SelectMany((p, i) => DeviceMemory.Read(memory[2 * i], ElementType.Float32, (int)p.Count))];
+
+        public void Dispose() => memory.ForEach(m => m.Dispose());
+    }
+}
