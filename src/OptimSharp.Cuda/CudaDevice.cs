@@ -32,6 +32,7 @@ public sealed class CudaDevice
             throw new CudaException($"{this} has compute capability {ComputeCapability}, but the kernels need 6.0 (Pascal) or higher.");
         context = driver.RetainPrimaryContext(device);
         Backend = new(this);
+        Gradients = new(this);
     }
 
     /// <summary>How many devices the driver finds; 0 where there is no driver.</summary>
@@ -91,6 +92,8 @@ public sealed class CudaDevice
     internal int Multiprocessors { get; }
 
     internal CudaBackend Backend { get; }
+
+    internal CudaGradients Gradients { get; }
 
     /// <summary>Memory of the device, set to zeros.</summary>
     /// <param name="bytes">How many bytes, ≥ 0.</param>

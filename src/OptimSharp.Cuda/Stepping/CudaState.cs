@@ -2,8 +2,15 @@ using OptimSharp.Engine;
 
 namespace OptimSharp.Cuda;
 
+/// <summary>State that is in a device's memory, row by row, whosever memory that is.</summary>
+internal interface IDeviceState
+{
+    /// <summary>Where it begins.</summary>
+    nint Address { get; }
+}
+
 /// <summary>State in a device's memory.</summary>
-internal sealed unsafe class CudaState(CudaDevice device, ReadOnlySpan<long> shape, ElementType type) : StateTensor(shape, type)
+internal sealed unsafe class CudaState(CudaDevice device, ReadOnlySpan<long> shape, ElementType type) : StateTensor(shape, type), IDeviceState
 {
     readonly CudaMemory memory = new(device, CountOfBytes(shape, type));
 

@@ -14,10 +14,62 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     readonly List<CudaMemory> uploads = [];
     bool haveSums;
 
-    public CudaLaunches Launches { get; } = new(device);
+    CudaLaunches Launches { get; } = new(device);
 
-    /// <summary>Adds a rule that measures first.</summary>
-    public void Add(Item item, bool rows) => (rows ? byRow : measured).Add(item);
+    /// <summary>A plan's step on a device.</summary>
+    public static CudaStep Of(StepPlan plan, CudaDevice device) => plan.Collected(device, () => new CudaStep(device));
+
+    /// <summary>Plans an update.</summary>
+    public void Plan<TRule, T>(in TRule rule, DeviceTarget target)
+        where TRule : struct, IUpdateRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Launches.Add<TRule, T>(rule, target);
+
+    /// <summary>Plans one by a rule that measures first.</summary>
+    public void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, DeviceTarget target)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var item = new Measured<TRule, T>(this, rule, target);
+        measured.Add(item);
+        plan.Add(item);
+    }
+
+    /// <summary>Plans one by a rule that measures each row.</summary>
+    public void PlanByRow<TRule, T>(in TRule rule, DeviceTarget target)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => byRow.Add(new ByRow<TRule, T>(rule, target));
+
+    /// <summary>Plans the update of an average that is on the device, too.</summary>
+    public void PlanAverage<T>(in AverageRule<T> rule, nint model, ElementType modelType, nint average, ElementType averageType, long numbers)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Launches.Add<AverageRule<T>, T>(rule, new() { Count = numbers, Param = average, Grad = model }, new(averageType.Real(), modelType.Real(), averageType.Real()));
+
+    /// <summary>Describes a parameter in this step. What of its gradient is in host memory, as a sparse one's rows are, is taken to the device.</summary>
+    /// <param name="target">The parameter.</param>
+    /// <param name="slots">How many states its rule has.</param>
+    /// <param name="param">Where it is on the device.</param>
+    /// <param name="grad">Where its gradient is, if that is there.</param>
+    public unsafe DeviceTarget Describe(in StepTarget target, int slots, nint param, nint grad)
+    {
+        var parameter = target.Parameter;
+        var gradType = (target.Rows?.Type ?? target.GradType).Real();
+        var at = new Places { Count = target.Rows?.Numbers ?? parameter.Numbers, Param = param, Grad = grad };
+        fixed (byte* sparse = &(target.Rows?.Values ?? target.Memory.Gradient).Start) // in host memory: a sparse gradient's rows, or one that was given its zeros
+        {
+            if (sparse != null)
+                at.Grad = Upload(sparse, at.Count * gradType.Size());
+        }
+        var type = parameter.ElementType.Real();
+        var types = new KernelTypes(type, gradType, type);
+        ReadOnlySpan<StateTensor?> states = [target.States.S0, target.States.S1, target.States.S2, target.States.S3, target.States.S4, target.States.S5];
+        for (int slot = 0; slot < slots; slot++)
+        {
+            at.States[slot] = ((IDeviceState)states[slot]!).Address;
+            types = types.With(slot, states[slot]!.Type.Real());
+        }
+        long rows = parameter.Shape.Length == 0 ? 1 : parameter.Shape[0];
+        return new(at, types, slots, rows == 0 ? 0 : parameter.Numbers / rows, target.Rows?.Indices);
+    }
 
     /// <summary>Takes the sums of all rules that measure, when they are first asked for.</summary>
     public void Measure()
@@ -31,7 +83,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     }
 
     /// <summary>Takes numbers of the host's to the device, until the end of the step.</summary>
-    public unsafe nint Upload(byte* numbers, long bytes)
+    unsafe nint Upload(byte* numbers, long bytes)
     {
         var memory = device.Allocate(bytes);
         uploads.Add(memory);

@@ -1,0 +1,99 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using OptimSharp.Engine;
+
+namespace OptimSharp.Cuda;
+
+/// <summary>A dense gradient in a device's memory.</summary>
+internal readonly record struct GradientPlace(nint Address, ElementType Type, long Numbers)
+{
+    /// <summary>The gradient in a parameter's place.</summary>
+    public Places At => new() { Count = Numbers, Param = Address };
+}
+
+/// <summary>What is done to gradients on a device apart from rules: they are measured, for a norm, and changed.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "It lives as long as its device, which is as long as the process.")]
+internal sealed unsafe class CudaGradients(CudaDevice device)
+{
+    readonly Lock gate = new();
+    readonly CudaLaunches launches = new(device);
+
+    /// <summary>What gradients gather to, each as it is after a change.</summary>
+    public void Gather(ReadOnlySpan<GradientPlace> gradients, NormOrder order, in GradientChange change, Span<double> gathered)
+    {
+        Gathering? gathering = order.P switch { 2 => Gathering.SumOfSquares, 1 => Gathering.SumOfSizes, double.PositiveInfinity => Gathering.Largest, _ => null };
+        lock (gate)
+        {
+            try
+            {
+                var tensors = new MeasuredTensor?[gradients.Length];
+                for (int i = 0; i < gradients.Length; i++)
+                {
+                    var gradient = gradients[i];
+                    var type = gradient.Type.Real();
+                    if (gathering is not { } how || gradient.Type.IsComplex() && order.P != 2 || !change.IsNone && ChangedGradient<float>.Parts(change, type).Length > 1)
+                        continue;
+                    tensors[i] = type == ElementType.Float64
+                        ? launches.AddMeasured<ChangedGradient<double>, double>(new(change), gradient.At, new(type), how, GradientChunk.Size)
+                        : launches.AddMeasured<ChangedGradient<float>, float>(new(change), gradient.At, new(type), how, GradientChunk.Size);
+                }
+                if (Array.Exists(tensors, tensor => tensor is not null))
+                    launches.Measure();
+                for (int i = 0; i < gradients.Length; i++)
+                    gathered[i] = tensors[i] is { } tensor ? tensor.Gathered(order) : GatherOnHost(gradients[i], order, change);
+            }
+            finally
+            {
+                launches.Clear();
+            }
+        }
+    }
+
+    /// <summary>Changes gradients in place. No two are one.</summary>
+    public void Change(ReadOnlySpan<GradientPlace> gradients, in GradientChange change)
+    {
+        lock (gate)
+        {
+            for (int part = 0; ; part++)
+            {
+                try
+                {
+                    foreach (var gradient in gradients)
+                    {
+                        var type = gradient.Type.Real();
+                        var parts = ChangedGradient<float>.Parts(change, type);
+                        if (part >= parts.Length)
+                            continue;
+                        if (type == ElementType.Float64)
+                            launches.Add<ChangedGradient<double>, double>(new(parts[part]), gradient.At, new(type));
+                        else
+                            launches.Add<ChangedGradient<float>, float>(new(parts[part]), gradient.At, new(type));
+                    }
+                    if (launches.IsEmpty)
+                        return;
+                    launches.Run();
+                }
+                finally
+                {
+                    launches.Clear();
+                }
+            }
+        }
+    }
+
+    /// <summary>What there is no kernel for: norms of other orders, and half types that are changed in several ways, between which they are rounded.</summary>
+    double GatherOnHost(in GradientPlace gradient, NormOrder order, in GradientChange change)
+    {
+        long bytes = gradient.Numbers * gradient.Type.Real().Size();
+        void* host = NativeMemory.Alloc((nuint)Math.Max(bytes, 1));
+        try
+        {
+            CudaMemory.Copy(device, host, gradient.Address, bytes);
+            return GradientChunk.GatherAll((byte*)host, gradient.Type, (nint)gradient.Numbers, order, change);
+        }
+        finally
+        {
+            NativeMemory.Free(host);
+        }
+    }
+}
