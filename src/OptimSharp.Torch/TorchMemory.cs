@@ -32,6 +32,7 @@ sealed unsafe class TorchMemory : DeviceMemory, IDisposable
         if (onHost is null)
         {
             using var noGrad = torch.no_grad();
+            using var scope = torch.NewDisposeScope();
             onHost = torch.empty(count, dtype: tensor.dtype).DetachFromDisposeScope();
             HostCopies.Count++;
             Download();

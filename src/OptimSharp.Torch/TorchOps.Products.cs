@@ -91,11 +91,9 @@ sealed unsafe partial class TorchOps
         {
             using var each = torch.NewDisposeScope();
             var (values, vectors) = Eigen<T>(View(a[i]).squeeze(0));
-            var wide = values.to_type(Wide);
-            wide = wide.sub(wide[0].minimum(torch.zeros_like(wide[0]))); // ascending: the first is the lowest
-            wide = Scalars.With(epsilon, scalar => wide.add(scalar, Scalars.One));
-            var factors = Scalars.With(-0.5 / p, wide.pow).to_type(vectors.dtype); // half the exponent: the root is a square
-            var half = vectors.mul(factors);
+            var raised = values.sub(values[0].minimum(torch.zeros_like(values[0]))); // ascending: the first is the lowest
+            var shifted = Scalars.With(epsilon, scalar => raised.add(scalar, Scalars.One));
+            var half = vectors.mul(Scalars.With(-0.5 / p, shifted.pow)); // half the exponent: the root is a square
             var square = half.mm(half.t());
             View(root[i]).copy_(square.tril().add(square.tril(-1).t(), Scalars.One));
         }
@@ -110,10 +108,10 @@ sealed unsafe partial class TorchOps
         if (!Decomposes || matrix.shape[0] == 0)
             return EigenOnHost<T>(matrix);
         if (!matrix.tril().isfinite().all().cpu().item<bool>())
-            return (torch.full_like(matrix.select(0, 0), Scalars.NaN), torch.full_like(matrix, Scalars.NaN));
+            return (torch.full_like(matrix[0], Scalars.NaN), torch.full_like(matrix, Scalars.NaN));
         try
         {
-            return torch.linalg.eigh(matrix);
+            return torch.linalg.eigh(matrix.to_type(Wide)); // eigenvectors of eigenvalues that are near each other need the digits; the host's rotations are doubles, too
         }
         catch (ExternalException) // it did not converge
         {
