@@ -80,7 +80,7 @@ public class WholeTensorTests
     static Tensor Laid(int seed, ScalarType type, string layout, bool contiguous)
     {
         long[] shape = layout switch { "filters" or "channels last" => [6, 3, 2, 3], "vector" => [11], "number" => [], _ => [6, 9] };
-        var tensor = Models.Random(seed, shape).to_type(type);
+        var tensor = Models.Random(seed, shape).clone().to_type(type);
         return contiguous ? tensor : layout switch
         {
             "transposed" => tensor.t().contiguous().t(),
@@ -220,9 +220,9 @@ public class WholeTensorTests
             two.grad = Models.Random(9, 6, 9);
             saved.Step();
             loaded.Step();
-            if (savedByPointer == loadedByPointer)
+            if (savedByPointer && loadedByPointer)
                 Assert.Equal(Models.Values(one), Models.Values(two)); // goes on as if it had not been away
-            else
+            else // libtorch's bits depend on where memory begins
                 Assert.All(Models.Values(one).Zip(Models.Values(two)), pair => Assert.Equal(pair.First, pair.Second, 2e-2));
         }
     }
@@ -258,14 +258,14 @@ public class WholeTensorTests
             (here.grad, there.grad) = (Models.Random(step, 6, 9), Models.Random(step, 6, 9));
             optimizer.Step();
         }
-        Assert.Equal(alone, Models.Values(there));
+        Assert.All(alone.Zip(Models.Values(there)), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
         Assert.Equal(Run(Makers["Adafactor"].Make, float32, "matrix", byPointer: true, 3), Models.Values(here));
     }
 
     [Fact]
     public void A_sparse_gradient_is_one_with_its_zeros()
     {
-        Assert.Equal(Stepped(isSparse: false), Stepped(isSparse: true));
+        Assert.All(Stepped(isSparse: false).Zip(Stepped(isSparse: true)), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
 
         static double[] Stepped(bool isSparse)
         {
