@@ -12,6 +12,8 @@ static class Scalars
 
     public static Scalar One { get; } = 1.ToScalar();
 
+    public static Scalar NaN { get; } = double.NaN.ToScalar();
+
     public static torch.Tensor With(double value, Func<Scalar, torch.Tensor> operation)
     {
         using var scalar = value.ToScalar();

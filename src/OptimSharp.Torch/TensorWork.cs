@@ -25,13 +25,20 @@ class TensorWork<TRule, T>(TRule rule, StepTarget target)
     }
 
     /// <summary>Applies the rule and stores what comes of it.</summary>
-    protected static void Update(TRule rule, ref Cell<TorchLane<T>> x, torch.Tensor?[] stored, torch.Tensor? rows)
+    /// <param name="rule">The rule.</param>
+    /// <param name="x">What it works on.</param>
+    /// <param name="stored">Where it goes.</param>
+    /// <param name="rows">Which rows of that; null: all.</param>
+    /// <param name="kept">A lane that may have the memory of another one.</param>
+    public static void Update(TRule rule, ref Cell<TorchLane<T>> x, torch.Tensor?[] stored, torch.Tensor? rows, TorchLane<T> kept = default)
     {
         TorchLane<T>[] before = [x.Param, x.S0, x.S1, x.S2, x.S3, x.S4, x.S5];
         rule.Update(ref x);
         TorchLane<T>[] after = [x.Step.IsZero ? x.Param : x.Param - x.Step, x.S0, x.S1, x.S2, x.S3, x.S4, x.S5];
         for (int i = 0; i < after.Length; i++)
         {
+            if (after[i].Is(kept))
+                after[i] = new(after[i].Tensor.clone());
             for (int j = 0; j < before.Length; j++)
             {
                 if (i != j && after[i].Is(before[j])) // what one of them was becomes another one: kept before it is overwritten

@@ -16,6 +16,18 @@ internal sealed class TorchBackend : Backend
         ? new TorchState(((TorchParameter)like).Tensor.device, shape, type)
         : throw new InvalidOperationException($"State in blocks, as {nameof(StatePrecision.Dynamic8)}'s, is kept in host memory, but parameter {like} is on {((TorchParameter)like).Tensor.device} or not contiguous. Use another {nameof(StatePrecision)} for it.");
 
+    public override StateTensor CreateMatrix(Parameter like, ReadOnlySpan<long> shape, ElementType type) =>
+        like is TorchParameter { ComputesThere: true } there ? new TorchState(there.Tensor.device, shape, type) : base.CreateMatrix(like, shape, type);
+
+    public override DeviceOps? CreateDeviceOps(Parameter parameter) =>
+        parameter is TorchParameter { ComputesThere: true } there ? new TorchOps(there) : null;
+
+    public override bool IsFor(DeviceOps? device, Parameter parameter) =>
+        parameter is TorchParameter { ComputesThere: true } there ? device is TorchOps ops && ops.IsFor(there) : device is null;
+
+    public override bool AreTogether(Parameter parameter, Parameter other) =>
+        parameter is TorchParameter x && other is TorchParameter y && (x.ComputesThere, x.Place) == (y.ComputesThere, y.Place);
+
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
         var work = new TensorWork<TRule, T>(rule, target);

@@ -13,9 +13,11 @@ namespace OptimSharp.Torch;
 public sealed unsafe partial class TorchParameter : Parameter
 {
     readonly bool onHost;
+    readonly bool isForced; // to be computed by tensor operators though it is the CPU's
     readonly bool isLazy; // its memory holds other numbers: a buffer
     readonly sbyte type;   // as libtorch
     readonly int device;   // numbers them
+    readonly int index;    // which of these devices
 
     /// <param name="tensor">The tensor.</param>
     /// <param name="name">The name.</param>
@@ -27,6 +29,8 @@ public sealed unsafe partial class TorchParameter : Parameter
         Tensor = tensor;
         type = (sbyte)tensor.dtype;
         device = (int)tensor.device_type;
+        index = tensor.device_index;
+        isForced = !byPointer;
         isLazy = tensor.is_neg() || tensor.is_conj();
         onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && !isLazy;
         if (!isBuffer && isLazy)
@@ -41,6 +45,14 @@ public sealed unsafe partial class TorchParameter : Parameter
 
     /// <summary>Whether it is on the <c>meta</c> device: it has no memory, and is for <see cref="Optimizer.MemoryReport"/> only.</summary>
     public override bool IsMeta => device == (int)DeviceType.META;
+
+    /// <summary>
+    /// Whether whole-tensor optimizers compute by libtorch's operators, where the tensor is. A tensor of the CPU that is not contiguous is copied instead: so its bits are those of a contiguous one.
+    /// </summary>
+    internal bool ComputesThere => !onHost && !IsMeta && (isForced || device != (int)DeviceType.CPU);
+
+    /// <summary>The device that it is on.</summary>
+    internal (DeviceType Type, int Index) Place => ((DeviceType)device, index);
 
     internal override Backend Backend => onHost ? HostBackend.Instance : IsMeta ? MetaBackend.Instance : TorchBackend.Instance;
 
@@ -114,30 +126,48 @@ public sealed unsafe partial class TorchParameter : Parameter
         GC.KeepAlive(source);
     }
 
+    /// <summary>The tensor, or its gradient, to be read; null where there is no gradient. Of the current dispose scope.</summary>
+    internal torch.Tensor? Source(bool ofGradient)
+    {
+        nint tensor = Opened;
+        if (!ofGradient)
+            return Tensor.detach();
+        if (Tensor.grad is not { } gradient)
+            return null;
+        nint grad = LibTorchSharp.Grad(tensor);
+        try
+        {
+            CheckGradient(grad);
+        }
+        finally
+        {
+            LibTorchSharp.Dispose(grad);
+        }
+        return gradient.detach();
+    }
+
+    /// <summary>The tensor, to be written to.</summary>
+    internal torch.Tensor Target
+    {
+        get
+        {
+            _ = Writable;
+            return Tensor;
+        }
+    }
+
     internal override void Read<T>(T* to, bool ofGradient)
     {
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        nint tensor = Opened;
-        if ((ofGradient ? Tensor.grad : Tensor) is not { } source)
+        if (!onHost)
+            HostCopies.Count++;
+        if (Source(ofGradient) is not { } source)
         {
             System.Runtime.InteropServices.NativeMemory.Clear(to, checked((nuint)Numbers * (nuint)sizeof(T)));
             return;
         }
-        if (ofGradient)
-        {
-            nint grad = LibTorchSharp.Grad(tensor);
-            try
-            {
-                CheckGradient(grad);
-            }
-            finally
-            {
-                LibTorchSharp.Dispose(grad);
-            }
-        }
-        var plain = source.detach();
-        plain = (plain.is_sparse ? plain.to_dense() : plain).resolve_conj().resolve_neg().cpu().contiguous();
+        var plain = (source.is_sparse ? source.to_dense() : source).resolve_conj().resolve_neg().cpu().contiguous();
         Storage.Load((void*)LibTorchSharp.Data(plain.Handle), ElementType.Real(), to, (nint)Numbers);
     }
 
@@ -150,6 +180,7 @@ public sealed unsafe partial class TorchParameter : Parameter
             GC.KeepAlive(this);
             return;
         }
+        HostCopies.Count++;
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         var copy = torch.empty(Tensor.shape, dtype: Tensor.dtype);

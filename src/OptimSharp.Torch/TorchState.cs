@@ -14,6 +14,9 @@ internal sealed class TorchState : StateTensor
         tensor = torch.zeros(shape, dtype: type.ToScalarType(), device: device).DetachFromDisposeScope();
     }
 
+    /// <summary>The tensor itself.</summary>
+    public torch.Tensor Tensor => tensor;
+
     /// <summary>The tensor's real numbers, for a rule to work with. Belongs to the current dispose scope when complex.</summary>
     public torch.Tensor Reals => TorchBackend.Reals(tensor);
 
@@ -47,6 +50,7 @@ internal sealed class TorchState : StateTensor
     {
         if (destination.IsEmpty)
             return; // TorchSharp gives no access to a tensor without elements
+        HostCopies.Count++;
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         Reals.to_type(torch.float64).cpu().contiguous().data<double>().CopyTo(destination);
@@ -54,6 +58,7 @@ internal sealed class TorchState : StateTensor
 
     public override void CopyFrom(ReadOnlySpan<double> source)
     {
+        HostCopies.Count++;
         using var noGrad = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         Reals.copy_(torch.tensor(source.ToArray(), dtype: torch.float64).reshape(Reals.shape));

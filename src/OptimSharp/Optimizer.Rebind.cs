@@ -77,7 +77,7 @@ public abstract partial class Optimizer
                 var match = byName[place.Name];
                 if (States.TryGetValue(place.Identity, out var state))
                 {
-                    if (match.Backend != place.Backend || match.ElementType != place.ElementType)
+                    if (match.Backend != place.Backend || match.ElementType != place.ElementType || !match.Backend.AreTogether(match, place))
                         state.MoveTo(match, group.CurrentOptions.Precisions);
                     states[match.Identity] = state;
                 }

@@ -193,7 +193,7 @@ public sealed class ParameterState
     }
 
     /// <summary>
-    /// Moves the tensors to another parameter's backend and type. Lists stay in host memory, matrices in the type computed in; those of a <see cref="ClosureOptimizer{TOptions}"/> as they are.
+    /// Moves the tensors to another parameter's backend and type, matrices in the type computed in. Lists of a <see cref="ClosureOptimizer{TOptions}"/> stay as they are: its next step moves them.
     /// </summary>
     internal void MoveTo(Parameter parameter, in NamedPrecisions precisions)
     {
@@ -219,20 +219,14 @@ public sealed class ParameterState
         {
             for (int i = 0; i < list.Count; i++)
             {
-                if (list[i].Type != type)
-                    list[i] = Converted(list[i], type);
+                var old = list[i];
+                list[i] = parameter.Backend.CreateMatrix(parameter, old.Shape, type);
+                var values = new double[old.Numbers];
+                old.CopyTo(values);
+                list[i].CopyFrom(values);
+                old.Dispose();
             }
         }
-    }
-
-    static HostTensor Converted(StateTensor old, ElementType type)
-    {
-        var made = new HostTensor(old.Shape, type);
-        var values = new double[old.Numbers];
-        old.CopyTo(values);
-        made.CopyFrom(values);
-        old.Dispose();
-        return made;
     }
 
     internal void Dispose()

@@ -45,6 +45,35 @@ public class LeakTests
         Assert.Equal(after10, Live());
     }
 
+    [Theory]
+    [InlineData(nameof(Muon))]
+    [InlineData(nameof(Adafactor))]
+    [InlineData(nameof(SOAP))]
+    [InlineData(nameof(Shampoo))]
+    public void A_hundred_steps_of_whole_tensors_on_a_device_leave_no_tensor_behind(string optimizerType)
+    {
+        using var tensor = ones(4, 3).requires_grad_();
+        using var gradient = ones(4, 3);
+        var parameter = new TorchParameter(tensor, "w", byPointer: false);
+        using Optimizer optimizer = optimizerType switch
+        {
+            nameof(Muon) => new Muon([parameter]),
+            nameof(Adafactor) => new Adafactor([parameter]),
+            nameof(SOAP) => new SOAP([parameter], new() { PreconditionFrequency = 3 }),
+            _ => new Shampoo([parameter]),
+        };
+        long after10 = 0;
+        for (int step = 1; step <= 110; step++)
+        {
+            tensor.grad = gradient;
+            optimizer.Step();
+            optimizer.ZeroGrad();
+            if (step == 10)
+                after10 = Live();
+        }
+        Assert.Equal(after10, Live());
+    }
+
     [Fact]
     public void A_warm_step_of_200_tensors_allocates_nothing()
     {

@@ -78,9 +78,9 @@ sealed class TorchParameterSource(bool byPointer) : IParameterSource
         static torch.Tensor ToTensor(double[] values, torch.ScalarType type, long[] shape)
         {
             using var scope = torch.NewDisposeScope();
-            var reals = torch.tensor(values, dtype: torch.float64);
-            // Cloned: the array's memory is aligned for doubles, and libtorch's complex kernels need twice that.
-            return (torch.is_complex(type) ? reals.clone().reshape([.. shape, 2]).view_as_complex() : reals.reshape(shape)).to_type(type).MoveToOuterDisposeScope();
+            // Cloned: an array's memory may begin anywhere. libtorch's complex kernels need more than that, and the bits of MKL's products depend on it.
+            var reals = torch.tensor(values, dtype: torch.float64).clone();
+            return (torch.is_complex(type) ? reals.reshape([.. shape, 2]).view_as_complex() : reals.reshape(shape)).to_type(type).MoveToOuterDisposeScope();
         }
 
         static double[] FromTensor(torch.Tensor tensor)

@@ -128,12 +128,12 @@ internal sealed class StateReader(Optimizer optimizer, LoadStateOptions options,
         {
             if (item is IReadOnlyList<object?> { Count: 0 })
             {
-                made.Add(new HostTensor([0, 0], parameter.ElementType.Compute()));
+                made.Add(parameter.Backend.CreateMatrix(parameter, [0, 0], parameter.ElementType.Compute()));
                 continue;
             }
             if (item is TensorData { Shape.Length: 2 } data && !data.ElementType.IsComplex())
             {
-                var matrix = new HostTensor(data.Shape, parameter.ElementType.Compute());
+                var matrix = parameter.Backend.CreateMatrix(parameter, data.Shape, parameter.ElementType.Compute());
                 made.Add(matrix);
                 data.CopyTo(matrix);
                 continue;

@@ -23,8 +23,7 @@ readonly ref struct SOAPAxes<T>(TensorMath math, ReadOnlySpan<nint> dimensions, 
             var matrix = math.TakeLike(averages[k]);
             var values = math.Take<T>(1, dimensions[k]);
             math.Copy(averages[k], matrix);
-            for (nint i = 0; i < matrix.Rows; i++)
-                matrix.Row(i)[(int)i] += T.CreateTruncating(1e-30); // as the authors do
+            math.AddToDiagonal(matrix, 1e-30); // as the authors do
             math.Eigen(matrix, values, matrix);
             Mirror(matrix, q[k]);
         }

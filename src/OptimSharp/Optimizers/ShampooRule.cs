@@ -94,64 +94,31 @@ readonly struct ShampooRule<T>(ShampooOptions o, ShampooStep at, Parameter param
             foreach (nint size in grid.Extents)
                 count *= size;
             var part = block.As(1, count);
-            Copy(grid, g, part, toBlock: true);
+            math.ReadBlock(g, grid.Sizes, grid.Offsets, grid.Extents, part);
             turning.TakeOuter(x.L0, part, new AccumulateOuterRule<T>(o.Betas.Beta2), roots.Room);
             for (int k = first; k < first + grid.Dimensions; k++)
             {
                 if (at.IsDue)
                     roots.Take(x.L0[k], 2 * grid.Dimensions, x.L1[k]);
                 else if (at.Fresh)
-                    SetIdentity(x.L1[k]);
+                    math.AddToDiagonal(x.L1[k], 1); // I: they are zeros
             }
             if (at.IsGrafted)
             {
-                Copy(grid, d, part, toBlock: true);
-                Copy(grid, u, part, toBlock: false);
+                math.ReadBlock(d, grid.Sizes, grid.Offsets, grid.Extents, part);
+                math.WriteBlock(part, u, grid.Sizes, grid.Offsets, grid.Extents);
                 continue;
             }
-            Copy(grid, f, part, toBlock: true);
+            math.ReadBlock(f, grid.Sizes, grid.Offsets, grid.Extents, part);
             turning.There(part, part);
             if (o.Grafting != ShampooGrafting.None)
             {
                 var length = grafted.As(1, count);
-                Copy(grid, d, length, toBlock: true);
+                math.ReadBlock(d, grid.Sizes, grid.Offsets, grid.Extents, length);
                 double scale = Math.Sqrt(math.SumOfSquares(length)) / (Math.Sqrt(math.SumOfSquares(part)) + 1e-16);
                 math.Apply(new ScaleRule<T>(scale), part, part);
             }
-            Copy(grid, u, part, toBlock: false);
-        }
-    }
-
-    static void SetIdentity(Matrices<T> matrix)
-    {
-        for (nint i = 0; i < matrix.Rows; i++)
-        {
-            matrix.Row(i).Clear();
-            matrix.Row(i)[(int)i] = T.One;
-        }
-    }
-
-    /// <summary>Copies the present block, line by line of the last dimension.</summary>
-    static void Copy(in BlockGrid grid, Matrices<T> all, Matrices<T> block, bool toBlock)
-    {
-        int last = grid.Dimensions - 1;
-        nint width = grid.Extents[last], lines = block.Count / width;
-        all = all.As(all.Count / grid.Sizes[last], grid.Sizes[last]);
-        block = block.As(lines, width);
-        for (nint line = 0; line < lines; line++)
-        {
-            nint rest = line, row = 0, step = 1;
-            for (int k = last - 1; k >= 0; k--)
-            {
-                (rest, nint index) = Math.DivRem(rest, grid.Extents[k]);
-                row += (grid.Offsets[k] + index) * step;
-                step *= grid.Sizes[k];
-            }
-            var there = all.Row(row).Slice((int)grid.Offsets[last], (int)width);
-            if (toBlock)
-                there.CopyTo(block.Row(line));
-            else
-                block.Row(line).CopyTo(there);
+            math.WriteBlock(part, u, grid.Sizes, grid.Offsets, grid.Extents);
         }
     }
 }
@@ -196,15 +163,15 @@ readonly ref struct ShampooRoots<T>
     {
         nint side = a.Rows;
         Matrices<T> x = this.x.As(side, side), m = this.m.As(side, side), p = this.p.As(side, side), power = this.power.As(side, side), other = this.other.As(side, side);
-        AddToDiagonal(a, o.Epsilon);
+        math.AddToDiagonal(a, o.Epsilon);
         double z = (n + 1) / (2 * Math.Sqrt(math.SumOfSquares(a)));
         math.Apply(new ScaleRule<T>(0), x, a);
-        AddToDiagonal(x, Root(z, n));
+        math.AddToDiagonal(x, Root(z, n));
         math.Apply(new ScaleRule<T>(z), m, a);
         for (int step = 0; step < 100 && FromIdentity(m, p) > 1e-6; step++)
         {
             math.Apply(new ScaleRule<T>(-1.0 / n), p, m);
-            AddToDiagonal(p, 1 + 1.0 / n);
+            math.AddToDiagonal(p, 1 + 1.0 / n);
             Multiply(x, p, other);
             math.Copy(other, x);
             Power(p, n, power, other, root);
@@ -245,14 +212,8 @@ readonly ref struct ShampooRoots<T>
     double FromIdentity(Matrices<T> m, Matrices<T> room)
     {
         math.Copy(m, room);
-        AddToDiagonal(room, -1);
+        math.AddToDiagonal(room, -1);
         return math.Largest(room);
-    }
-
-    static void AddToDiagonal(Matrices<T> matrix, double number)
-    {
-        for (nint i = 0; i < matrix.Rows; i++)
-            matrix.Row(i)[(int)i] += T.CreateChecked(number);
     }
 
     /// <summary>x^(1/n) with nothing but + − × ÷ √: the same bits on every machine.</summary>

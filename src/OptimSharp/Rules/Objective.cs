@@ -4,9 +4,10 @@ using OptimSharp.Engine;
 namespace OptimSharp.Rules;
 
 /// <summary>
-/// What is minimized in a step of a <see cref="ClosureOptimizer{TOptions}"/>: the loss as a function of all parameters' numbers, one behind the other as one vector in host memory, and what
+/// What is minimized in a step of a <see cref="ClosureOptimizer{TOptions}"/>: the loss as a function of all parameters' numbers, one behind the other as one vector, and what
 /// the optimizer remembers. Good until the step ends.
 /// </summary>
+/// <remarks>The vectors are on the parameters' device when all are on one and it can be computed there, else in host memory.</remarks>
 /// <typeparam name="T">The type computed in.</typeparam>
 public sealed unsafe class Objective<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -25,7 +26,7 @@ public sealed unsafe class Objective<T>
     internal Objective(Optimizer optimizer) => this.optimizer = optimizer;
 
     /// <summary>What is computed with.</summary>
-    public TensorMath Math { get; } = new(new());
+    public TensorMath Math { get; private set; } = new();
 
     /// <summary>How many numbers all parameters have: the vectors' length. A complex element is two.</summary>
     public nint Count { get; private set; }
@@ -43,14 +44,10 @@ public sealed unsafe class Objective<T>
     /// <exception cref="InvalidOperationException">The closure returned no number. Or the step is over.</exception>
     public double Evaluate(Matrices<T> gradient)
     {
-        T* at = Start(gradient, nameof(gradient));
+        CheckLength(gradient, nameof(gradient));
         double loss = (closure ?? throw Over())();
         Evaluations++;
-        foreach (var parameter in parameters)
-        {
-            parameter.Read(at, ofGradient: true);
-            at += (nint)parameter.Numbers;
-        }
+        Read(gradient, ofGradient: true);
         return loss;
     }
 
@@ -58,24 +55,34 @@ public sealed unsafe class Objective<T>
     /// <exception cref="ArgumentException">The vector is of another length.</exception>
     public void ReadParameters(Matrices<T> to)
     {
-        T* at = Start(to, nameof(to));
-        foreach (var parameter in parameters)
-        {
-            parameter.Read(at, ofGradient: false);
-            at += (nint)parameter.Numbers;
-        }
+        CheckLength(to, nameof(to));
+        Read(to, ofGradient: false);
     }
 
     /// <summary>Gives the parameters a vector's values, rounded to their types.</summary>
     /// <exception cref="ArgumentException">The vector is of another length.</exception>
     public void WriteParameters(Matrices<T> from)
     {
-        T* at = Start(from, nameof(from));
+        CheckLength(from, nameof(from));
+        nint first = 0;
         foreach (var parameter in parameters)
-        {
-            parameter.Write(at);
-            at += (nint)parameter.Numbers;
-        }
+            Math.Write(Part(from, parameter, ref first), parameter);
+    }
+
+    void Read(Matrices<T> to, bool ofGradient)
+    {
+        nint first = 0;
+        foreach (var parameter in parameters)
+            Math.Read(parameter, ofGradient, Part(to, parameter, ref first));
+    }
+
+    /// <summary>A parameter's numbers in a vector.</summary>
+    static Matrices<T> Part(Matrices<T> vector, Parameter parameter, ref nint first)
+    {
+        nint count = (nint)parameter.Numbers;
+        var part = vector.As(vector.Count, 1).RowRange(first, count);
+        first += count;
+        return part;
     }
 
     /// <summary>Whether the state has this vector, from earlier steps, and as many numbers as the parameters have.</summary>
@@ -87,14 +94,15 @@ public sealed unsafe class Objective<T>
     {
         if (!Has(entry))
             throw new InvalidOperationException($"{optimizer.GetType().Name} has no '{entry}' of {Count} numbers yet.");
-        state.Find(entry.Key)!.Read(Start(to, nameof(to)));
+        CheckLength(to, nameof(to));
+        Math.Read(state.Find(entry.Key)!, to);
     }
 
     /// <summary>Leaves a vector in the state, with the numbers that it has when the step ends, if that succeeds.</summary>
     /// <exception cref="ArgumentException">The vector is of another length.</exception>
     public void Keep(StateEntry entry, Matrices<T> vector)
     {
-        _ = Start(vector, nameof(vector));
+        CheckLength(vector, nameof(vector));
         kept.Add((Declared(entry, StateKind.Tensor), vector));
     }
 
@@ -145,15 +153,31 @@ public sealed unsafe class Objective<T>
         (this.parameters, this.entries, this.state, this.closure, Evaluations, Count) = (parameters, entries, state, closure, 0, 0);
         foreach (var parameter in parameters)
             Count = checked(Count + (nint)parameter.Numbers);
+        if (!AreAllFor(Math.Device))
+            ChooseMath();
         start = Take();
         ReadParameters(start);
     }
+
+    /// <summary>Computes on the parameters' device when they have one, else in host memory.</summary>
+    void ChooseMath()
+    {
+        var device = parameters[0].Backend.CreateDeviceOps(parameters[0]);
+        if (!AreAllFor(device))
+            device = null;
+        if (device is null && Math.Device is null)
+            return;
+        Math = new(device);
+        lists.Clear(); // the state keeps what they had
+    }
+
+    bool AreAllFor(DeviceOps? device) => Array.TrueForAll(parameters, p => p.Backend.IsFor(device, p));
 
     /// <summary>Makes what the step leaves the state.</summary>
     internal void SaveState()
     {
         foreach (var (entry, vector) in kept)
-            Save(entry.Key, vector.Start);
+            Save(entry.Key, vector);
         foreach (var (entry, value) in numbers)
             state.Set(entry.Key, value);
         foreach (var list in lists)
@@ -165,17 +189,17 @@ public sealed unsafe class Objective<T>
     /// <summary>Gives the parameters the values that they had, and forgets what the step has made.</summary>
     internal void TakeBack()
     {
-        T* at = start.Start;
+        nint first = 0;
         foreach (var parameter in parameters)
         {
+            var values = Part(start, parameter, ref first);
             try
             {
-                parameter.Write(at);
+                Math.Write(values, parameter);
             }
             catch (InvalidOperationException) // disposed, or made another tensor, in the closure: the step throws what it failed by
             {
             }
-            at += (nint)parameter.Numbers;
         }
         foreach (var list in lists)
             list.TakeBack();
@@ -192,13 +216,13 @@ public sealed unsafe class Objective<T>
         closure = null;
     }
 
-    void Save(string key, T* values)
+    void Save(string key, Matrices<T> values)
     {
-        if (state.Find(key) is { } old && (old is not HostTensor || old.Numbers != Count || old.Type != Storage.Of<T>()))
+        if (state.Find(key) is { } old && (old.Numbers != Count || !Math.Holds<T>(old)))
             state.Remove(key);
         if (state.Find(key) is not { } tensor)
-            state.Add(key, tensor = new HostTensor([Count], Storage.Of<T>()), NamedPrecisions.Compute);
-        tensor.Write(values);
+            state.Add(key, tensor = Math.CreateState([Count], Storage.Of<T>()), NamedPrecisions.Compute);
+        Math.Write(values, tensor);
     }
 
     void Save(string key, List<double> values)
@@ -230,8 +254,12 @@ public sealed unsafe class Objective<T>
         throw new InvalidOperationException($"State '{entry}' is not among {optimizer.GetType().Name}'s StateEntries: it would not be saved.");
     }
 
-    T* Start(Matrices<T> vector, string name) => vector.Count == Count ? vector.Start
-        : throw new ArgumentException($"A vector of {Count} numbers is needed, but it has {vector.Count}.", name);
+    void CheckLength(Matrices<T> vector, string name)
+    {
+        if (vector.Count != Count)
+            throw new ArgumentException($"A vector of {Count} numbers is needed, but it has {vector.Count}.", name);
+        _ = vector.Start; // throws when the step is over
+    }
 
     static InvalidOperationException Over() => new("The step that the objective was for is over.");
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using OptimSharp.Engine;
 
 namespace OptimSharp.Rules;
 
@@ -11,14 +12,18 @@ public sealed unsafe partial class TensorMath
     {
         NeedsSizes(to, x.Batch, x.Columns, x.Rows, nameof(to));
         NotAt(to, x, nameof(to));
+        if (device is not null)
+        {
+            device.Transpose(x, to);
+            return;
+        }
         for (nint i = 0; i < x.Batch; i++)
             ops.Transpose(x[i].Start, x.Rows, x.Columns, to[i].Start);
     }
 
     /// <summary>to ← α·ab + β·c.</summary>
     /// <remarks>
-    /// Each number is one sum, from the first term to the last. Products of single precision are libtorch's where parameters are tensors of another device or layout:
-    /// those have the bits that libtorch gives.
+    /// Each number is one sum, from the first term to the last. Where parameters are on another device, products are its library's, and sums are taken in its order.
     /// </remarks>
     /// <param name="alpha">α.</param>
     /// <param name="a">Of m × k.</param>
@@ -30,6 +35,11 @@ public sealed unsafe partial class TensorMath
     public void Multiply(float alpha, Matrices<float> a, Matrices<float> b, float beta, Matrices<float> c, Matrices<float> to)
     {
         CheckProduct(a, b, c, to, a.Rows, b.Columns, a.Columns == b.Rows);
+        if (device is not null)
+        {
+            device.Multiply(alpha, a, false, b, false, c.IsNone ? 0 : beta, c, to);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.Multiply(a.Rows, b.Columns, a.Columns, alpha, a[i].Start, b[i].Start, c.IsNone ? 0 : beta, StartOf(c, i), to[i].Start);
     }
@@ -42,6 +52,11 @@ public sealed unsafe partial class TensorMath
     public void Multiply(double alpha, Matrices<double> a, Matrices<double> b, double beta, Matrices<double> c, Matrices<double> to)
     {
         CheckProduct(a, b, c, to, a.Rows, b.Columns, a.Columns == b.Rows);
+        if (device is not null)
+        {
+            device.Multiply(alpha, a, false, b, false, c.IsNone ? 0 : beta, c, to);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.Multiply(a.Rows, b.Columns, a.Columns, alpha, a[i].Start, b[i].Start, c.IsNone ? 0 : beta, StartOf(c, i), to[i].Start);
     }
@@ -54,6 +69,11 @@ public sealed unsafe partial class TensorMath
     public void MultiplyTransposedLeft<T>(T alpha, Matrices<T> a, Matrices<T> b, T beta, Matrices<T> c, Matrices<T> to) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         CheckProduct(a, b, c, to, a.Columns, b.Columns, a.Rows == b.Rows);
+        if (device is not null)
+        {
+            device.Multiply(alpha, a, true, b, false, c.IsNone ? T.Zero : beta, c, to);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.MultiplyTransposedLeft(a.Columns, b.Columns, a.Rows, alpha, a[i].Start, b[i].Start, c.IsNone ? T.Zero : beta, StartOf(c, i), to[i].Start);
     }
@@ -63,6 +83,11 @@ public sealed unsafe partial class TensorMath
     public void MultiplyTransposedRight<T>(T alpha, Matrices<T> a, Matrices<T> b, T beta, Matrices<T> c, Matrices<T> to) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         CheckProduct(a, b, c, to, a.Rows, b.Rows, a.Columns == b.Columns);
+        if (device is not null)
+        {
+            device.Multiply(alpha, a, false, b, true, c.IsNone ? T.Zero : beta, c, to);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.MultiplyTransposedRight(a.Rows, b.Rows, a.Columns, alpha, a[i].Start, b[i].Start, c.IsNone ? T.Zero : beta, StartOf(c, i), to[i].Start);
     }
@@ -77,6 +102,11 @@ public sealed unsafe partial class TensorMath
         NeedsSizes(a, a.Batch, a.Rows, a.Rows, nameof(a));
         NeedsSizes(values, a.Batch, 1, a.Rows, nameof(values));
         NeedsSizes(vectors, a.Batch, a.Rows, a.Rows, nameof(vectors));
+        if (device is not null)
+        {
+            device.Eigen(a, values, vectors);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.Eigen(a.Rows, a[i].Start, values[i].Start, vectors[i].Start);
     }
@@ -99,6 +129,11 @@ public sealed unsafe partial class TensorMath
         NotAt(r, a, nameof(r));
         if (!r.IsNone)
             NotAt(r, q, nameof(r));
+        if (device is not null)
+        {
+            device.QR(a, q, r);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.QR(a.Rows, a.Columns, a[i].Start, q[i].Start, StartOf(r, i));
     }
@@ -117,6 +152,15 @@ public sealed unsafe partial class TensorMath
     {
         NeedsSizes(a, a.Batch, a.Rows, a.Rows, nameof(a));
         NeedsSizes(root, a.Batch, a.Rows, a.Rows, nameof(root));
+        if (device is not null)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(p, 1);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(p, InverseRoots.Most);
+            if (!(epsilon >= 0))
+                throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "Not a number ≥ 0.");
+            device.InverseRoot(a, p, epsilon, root);
+            return;
+        }
         for (nint i = 0; i < a.Batch; i++)
             ops.InverseRoot(a.Rows, a[i].Start, p, epsilon, root[i].Start);
     }
@@ -136,7 +180,7 @@ public sealed unsafe partial class TensorMath
 
     static void NotAt<T>(Matrices<T> x, Matrices<T> y, string name) where T : unmanaged
     {
-        if (!x.IsNone && x.Start == y.Start && x.Count > 0)
+        if (!x.IsNone && x.IsAt(y) && x.Count > 0)
             throw new ArgumentException("The result can't take the place of what it is made of: take other matrices for it.", name);
     }
 

@@ -8,22 +8,75 @@ namespace OptimSharp.Rules;
 /// What a tensor rule computes with: sums, means, products, elementwise rules, scratch memory. <b>Every result has the same bits whatever the number of threads
 /// and the width of the processor's vectors.</b> Each operation uses several threads by itself; a rule calls one after the other. Nothing is allocated once warm.
 /// </summary>
+/// <remarks>For parameters on another device the same is done there, by its library. Then the bits are the library's, and a sum of all numbers waits for the device.</remarks>
 public sealed unsafe partial class TensorMath
 {
     readonly TensorOps ops;
+    readonly DeviceOps? device; // where the matrices are, when not in host memory
 
-    internal TensorMath(TensorOps ops) => this.ops = ops;
+    internal TensorMath(DeviceOps? device = null) => (ops, this.device) = (new(), device);
 
     /// <summary>The number of the present update.</summary>
     internal int Updates { get; private set; }
 
     internal TensorOps Ops => ops;
 
+    /// <summary>Null: matrices are in host memory.</summary>
+    internal DeviceOps? Device => device;
+
     /// <summary>Ends an update: what was taken for it is given back.</summary>
     internal void End()
     {
-        ops.Release();
         Updates++;
+        ops.Release();
+        device?.Release();
+    }
+
+    /// <summary>Whether a state is where matrices are, of the type computed in: <see cref="At"/> can have it.</summary>
+    internal bool Holds<T>(StateTensor state) where T : unmanaged =>
+        device is null ? state is HostTensor && state.Type == Storage.Of<T>() : device.Place<T>(state) is not null;
+
+    /// <summary>A state itself.</summary>
+    internal Matrices<T> At<T>(StateTensor state, nint batch, nint rows, nint columns) where T : unmanaged =>
+        device is null ? new(this, (T*)((HostTensor)state).Start, batch, rows, columns) : new(this, null, batch, rows, columns, device.Place<T>(state));
+
+    /// <summary>A state of zeros, where matrices are.</summary>
+    internal StateTensor CreateState(ReadOnlySpan<long> shape, ElementType type) => device is null ? new HostTensor(shape, type) : device.CreateState(shape, type);
+
+    /// <summary>Copies a state, from wherever it is.</summary>
+    internal void Read<T>(StateTensor state, Matrices<T> to) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (device is null)
+            state.Read(to.Start);
+        else
+            device.Read(state, to);
+    }
+
+    /// <summary>Sets a state, rounded to its type.</summary>
+    internal void Write<T>(Matrices<T> from, StateTensor state) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (device is null)
+            state.Write(from.Start);
+        else
+            device.Write(from, state);
+    }
+
+    /// <summary>Copies a parameter, or its gradient.</summary>
+    internal void Read<T>(Parameter parameter, bool ofGradient, Matrices<T> to) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (device is null)
+            parameter.Read(to.Start, ofGradient);
+        else
+            device.Read(parameter, ofGradient, to);
+    }
+
+    /// <summary>Sets a parameter, rounded to its type.</summary>
+    internal void Write<T>(Matrices<T> from, Parameter parameter) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (device is null)
+            parameter.Write(from.Start);
+        else
+            device.Write(from, parameter);
     }
 
     /// <summary>Scratch memory with anything in it, until the update ends.</summary>
@@ -32,7 +85,8 @@ public sealed unsafe partial class TensorMath
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         ArgumentOutOfRangeException.ThrowIfNegative(columns);
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
-        return new(this, ops.Take<T>(checked(batch * rows * columns)), batch, rows, columns);
+        nint count = checked(batch * rows * columns);
+        return device is null ? new(this, ops.Take<T>(count), batch, rows, columns) : new(this, null, batch, rows, columns, device.Take<T>(count));
     }
 
     /// <summary>Scratch memory of the sizes of other matrices.</summary>
@@ -43,17 +97,20 @@ public sealed unsafe partial class TensorMath
     public double Dot<T>(Matrices<T> x, Matrices<T> y) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         SameCount(x, y);
-        return ops.Dot(x.Start, y.Start, x.Count);
+        return device is null ? ops.Dot(x.Start, y.Start, x.Count) : device.Dot(x, y);
     }
 
     /// <summary>Σ xᵢ² over all numbers, summed in double.</summary>
-    public double SumOfSquares<T>(Matrices<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => ops.SumOfSquares(x.Start, x.Count);
+    public double SumOfSquares<T>(Matrices<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        device is null ? ops.SumOfSquares(x.Start, x.Count) : device.Dot(x, x);
 
     /// <summary>Σ |xᵢ| over all numbers, summed in double.</summary>
-    public double SumOfSizes<T>(Matrices<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => ops.SumOfSizes(x.Start, x.Count);
+    public double SumOfSizes<T>(Matrices<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        device is null ? ops.SumOfSizes(x.Start, x.Count) : device.SumOfSizes(x);
 
     /// <summary>max |xᵢ| over all numbers; NaN when one is; 0 for none.</summary>
-    public double Largest<T>(Matrices<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => ops.Largest(x.Start, x.Count);
+    public double Largest<T>(Matrices<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        device is null ? ops.Largest(x.Start, x.Count) : device.Largest(x);
 
     /// <summary>Runs an elementwise rule: any formula over up to eight tensors.</summary>
     /// <param name="rule">The rule.</param>
@@ -67,11 +124,16 @@ public sealed unsafe partial class TensorMath
     {
         Measuring<TRule, T>.Refuse("Take the sums with TensorMath, and give the rule what is made of them.");
         SameCount(param, grad);
-        var at = new Streams { Param = (byte*)param.Start, Grad = (byte*)grad.Start };
         if (states.Length != TRule.Slots)
             throw new ArgumentException($"{typeof(TRule).Name} has {TRule.Slots} slots, but was given {states.Length} states.", nameof(states));
         foreach (var state in states)
             SameCount(param, state);
+        if (device is not null)
+        {
+            device.Apply(rule, param, grad, states);
+            return;
+        }
+        var at = new Streams { Param = (byte*)param.Start, Grad = (byte*)grad.Start };
         if (TRule.Slots > 0) at.S0 = (byte*)states[0].Start;
         if (TRule.Slots > 1) at.S1 = (byte*)states[1].Start;
         if (TRule.Slots > 2) at.S2 = (byte*)states[2].Start;
@@ -99,6 +161,11 @@ public sealed unsafe partial class TensorMath
         Needs(rows, param.Batch * param.Rows, "a number for each row", nameof(rows));
         Needs(columns, param.Batch * param.Columns, "a number for each column of each matrix", nameof(columns));
         Needs(each, param.Batch, "a number for each matrix", nameof(each));
+        if (device is not null)
+        {
+            device.ApplyAcross(rule, param, grad, rows, columns, each);
+            return;
+        }
         ops.For(new AcrossLoop<T, TRule>
         {
             Rule = rule,
@@ -116,7 +183,9 @@ public sealed unsafe partial class TensorMath
     public void MeanSquareOfRows<T>(Matrices<T> x, Matrices<T> means) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Needs(means, x.Batch * x.Rows, "a number for each row", nameof(means));
-        if (AreSmall(x))
+        if (device is not null)
+            device.MeanSquares(x, means, ofRows: true);
+        else if (AreSmall(x))
             ops.For(new SmallMeans<T> { X = x.Start, Rows = x.Rows, Columns = x.Columns, Means = means.Start, OfRows = true }, x.Batch, x.Rows * x.Columns);
         else
             ops.MeanSquareOfRows(x.Start, x.Batch * x.Rows, x.Columns, means.Start);
@@ -126,7 +195,9 @@ public sealed unsafe partial class TensorMath
     public void MeanSquareOfColumns<T>(Matrices<T> x, Matrices<T> means) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Needs(means, x.Batch * x.Columns, "a number for each column of each matrix", nameof(means));
-        if (AreSmall(x))
+        if (device is not null)
+            device.MeanSquares(x, means, ofRows: false);
+        else if (AreSmall(x))
             ops.For(new SmallMeans<T> { X = x.Start, Rows = x.Rows, Columns = x.Columns, Means = means.Start }, x.Batch, x.Rows * x.Columns);
         else
             ops.MeanSquareOfColumns(x.Start, x.Batch, x.Rows, x.Columns, means.Start);
@@ -136,6 +207,11 @@ public sealed unsafe partial class TensorMath
     public void MeanOfMatrices<T>(Matrices<T> x, Matrices<T> means, double least = double.NegativeInfinity) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         Needs(means, x.Batch, "a number for each matrix", nameof(means));
+        if (device is not null)
+        {
+            device.MeanOfMatrices(x, means, least);
+            return;
+        }
         T* from = x.Start, to = means.Start;
         nint count = x.Rows * x.Columns;
         for (nint b = 0; b < x.Batch; b++)
@@ -152,7 +228,10 @@ public sealed unsafe partial class TensorMath
     public void Copy<T>(Matrices<T> from, Matrices<T> to) where T : unmanaged
     {
         SameCount(from, to);
-        ops.For(new CopyLoop<T> { From = from.Start, To = to.Start }, from.Count, cost: 1);
+        if (device is not null)
+            device.Copy(from, to);
+        else
+            ops.For(new CopyLoop<T> { From = from.Start, To = to.Start }, from.Count, cost: 1);
     }
 
     /// <summary>Copies numbers into another type, rounded to nearest.</summary>
@@ -161,7 +240,10 @@ public sealed unsafe partial class TensorMath
         where TTo : unmanaged, IBinaryFloatingPointIeee754<TTo>
     {
         Needs(to, from.Count, "as many numbers", nameof(to));
-        ops.For(new ConvertLoop<TFrom, TTo> { From = from.Start, To = to.Start }, from.Count, cost: 1);
+        if (device is not null)
+            device.Copy(from, to);
+        else
+            ops.For(new ConvertLoop<TFrom, TTo> { From = from.Start, To = to.Start }, from.Count, cost: 1);
     }
 
     static void SameCount<T>(Matrices<T> x, Matrices<T> y, [CallerArgumentExpression(nameof(y))] string? name = null) where T : unmanaged =>

@@ -14,7 +14,7 @@ public sealed unsafe class VectorList<T>
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
     readonly TensorMath math;
-    readonly List<HostTensor> vectors = [], spare = []; // in the order of the list; and for reuse
+    readonly List<StateTensor> vectors = [], spare = []; // in the order of the list; and for reuse
     nint length;
 
     internal VectorList(TensorMath math, StateEntry entry) => (this.math, Entry) = (math, entry);
@@ -24,7 +24,7 @@ public sealed unsafe class VectorList<T>
 
     /// <summary>A vector; the oldest is the first.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such vector.</exception>
-    public Matrices<T> this[int index] => new(math, (T*)vectors[index].Start, 1, 1, length);
+    public Matrices<T> this[int index] => math.At<T>(vectors[index], 1, 1, length);
 
     /// <summary>Adds a vector at the end, with anything in it.</summary>
     public Matrices<T> Add()
@@ -67,14 +67,13 @@ public sealed unsafe class VectorList<T>
             return; // of other parameters: nothing to go on with
         foreach (var tensor in Remembered)
         {
-            if (tensor is HostTensor host && host.Type == Storage.Of<T>())
+            if (math.Holds<T>(tensor))
             {
-                vectors.Add(host);
+                vectors.Add(tensor);
                 continue;
             }
-            var copy = Made();
-            tensor.Read((T*)copy.Start);
-            vectors.Add(copy);
+            vectors.Add(Made());
+            math.Read(tensor, this[Count - 1]);
         }
     }
 
@@ -86,10 +85,10 @@ public sealed unsafe class VectorList<T>
         var list = state.FindList(Entry.Key) ?? state.AddList(Entry.Key);
         foreach (var old in list)
         {
-            if (old is HostTensor host && vectors.Contains(host))
+            if (vectors.Contains(old))
                 continue;
-            if (old is HostTensor { Type: var type } free && type == Storage.Of<T>() && old.Numbers == length)
-                spare.Add(free);
+            if (old.Numbers == length && math.Holds<T>(old))
+                spare.Add(old);
             else
                 old.Dispose();
         }
@@ -107,10 +106,10 @@ public sealed unsafe class VectorList<T>
         IsOpen = false;
     }
 
-    HostTensor Made()
+    StateTensor Made()
     {
         if (spare.Count == 0)
-            return new HostTensor([length], Storage.Of<T>());
+            return math.CreateState([length], Storage.Of<T>());
         var last = spare[^1];
         spare.RemoveAt(spare.Count - 1);
         return last;

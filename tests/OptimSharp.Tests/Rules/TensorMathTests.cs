@@ -1,4 +1,3 @@
-using OptimSharp.Engine;
 using OptimSharp.Rules;
 
 namespace OptimSharp.Tests.Rules;
@@ -6,7 +5,7 @@ namespace OptimSharp.Tests.Rules;
 /// <summary>The door to whole tensors: what does not fit is named, and memory is not reached when its time is over.</summary>
 public class TensorMathTests
 {
-    readonly TensorMath math = new(new TensorOps());
+    readonly TensorMath math = new();
 
     [Fact]
     public void Rows_matrices_and_numbers_are_where_they_are()

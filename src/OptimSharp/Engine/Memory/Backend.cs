@@ -52,10 +52,19 @@ internal abstract class Backend
     }
 
     /// <summary>
-    /// What whole-tensor updates compute with. They run on host memory: in place where <see cref="HostMemory"/> says that values and
-    /// gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
+    /// What whole-tensor updates of a parameter compute with, where it is. Null: they compute in host memory, in place where <see cref="HostMemory"/> says that
+    /// values and gradient lie there, else on copies through <see cref="Parameter.Read"/> and <see cref="Parameter.Write"/>.
     /// </summary>
-    public virtual TensorOps CreateTensorOps() => new();
+    public virtual DeviceOps? CreateDeviceOps(Parameter parameter) => null;
+
+    /// <summary>Whether such operations, made for another parameter, are for this one, too.</summary>
+    public virtual bool IsFor(DeviceOps? device, Parameter parameter) => device is null;
+
+    /// <summary>A matrix of zeros, for a list of a parameter's state: where whole-tensor updates compute.</summary>
+    public virtual StateTensor CreateMatrix(Parameter like, ReadOnlySpan<long> shape, ElementType type) => new HostTensor(shape, type);
+
+    /// <summary>Whether the state of a parameter of this backend can be that of another one of it, as it is.</summary>
+    public virtual bool AreTogether(Parameter parameter, Parameter other) => true;
 }
 
 /// <summary>A parameter in a step, and the state that its rule works with.</summary>

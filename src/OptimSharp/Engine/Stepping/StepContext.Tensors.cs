@@ -24,7 +24,7 @@ internal sealed partial class StepContext
         CheckDeclared(ref entry, declared);
         var list = new List<StateTensor>(sizes.Length);
         foreach (var (rows, columns) in sizes)
-            list.Add(isMeta ? new MetaTensor([rows, columns], entry.Type.Compute()) : new HostTensor([rows, columns], entry.Type.Compute()));
+            list.Add(isMeta ? new MetaTensor([rows, columns], entry.Type.Compute()) : entry.Parameter.Backend.CreateMatrix(entry.Parameter, [rows, columns], entry.Type.Compute()));
         state.AddMatrices(declared.Key, list);
         made.Add((state, declared.Key));
 

@@ -10,30 +10,43 @@ namespace OptimSharp.Engine;
 internal sealed class TensorPlan
 {
     readonly List<Batch> batches = [];
-    TensorMath? math;
+    readonly List<TensorMath> maths = []; // of host memory, and of each device
 
     public void Add<TRule, T>(in TRule rule, in StepTarget target, List<StateTensor>? l0, List<StateTensor>? l1)
         where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        math ??= new(target.Parameter.Backend.CreateTensorOps());
+        var math = MathFor(target.Parameter);
         foreach (var batch in batches)
         {
             if (batch is Batch<TRule, T> match)
             {
-                match.Items.Add((rule, target, l0, l1));
+                match.Items.Add((rule, target, l0, l1, math));
                 return;
             }
         }
         var made = new Batch<TRule, T>();
-        made.Items.Add((rule, target, l0, l1));
+        made.Items.Add((rule, target, l0, l1, math));
         batches.Add(made);
+    }
+
+    TensorMath MathFor(Parameter parameter)
+    {
+        var backend = parameter.Backend;
+        foreach (var known in maths)
+        {
+            if (backend.IsFor(known.Device, parameter))
+                return known;
+        }
+        var math = new TensorMath(backend.CreateDeviceOps(parameter));
+        maths.Add(math);
+        return math;
     }
 
     public void Run()
     {
         foreach (var batch in batches)
-            batch.Run(math!);
+            batch.Run();
     }
 
     public void Clear()
@@ -44,7 +57,7 @@ internal sealed class TensorPlan
 
     abstract class Batch
     {
-        public abstract void Run(TensorMath math);
+        public abstract void Run();
 
         public abstract void Clear();
     }
@@ -53,19 +66,22 @@ internal sealed class TensorPlan
         where TRule : struct, ITensorRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        public List<(TRule Rule, StepTarget Target, List<StateTensor>? L0, List<StateTensor>? L1)> Items { get; } = [];
+        public List<(TRule Rule, StepTarget Target, List<StateTensor>? L0, List<StateTensor>? L1, TensorMath Math)> Items { get; } = [];
 
         public override void Clear() => Items.Clear();
 
-        public override void Run(TensorMath math)
+        public override void Run()
         {
-            foreach (var (rule, target, l0, l1) in Items)
+            foreach (var (rule, target, l0, l1, math) in Items)
             {
                 if (target.Parameter.Count == 0)
                     continue;
                 try
                 {
-                    Run(rule, target, new(math, l0), new(math, l1), math);
+                    if (math.Device is { } device)
+                        RunThere(rule, target, new(math, l0), new(math, l1), math, device);
+                    else
+                        Run(rule, target, new(math, l0), new(math, l1), math);
                 }
                 finally
                 {
@@ -126,12 +142,63 @@ internal sealed class TensorPlan
             }
         }
 
-        static Matrices<T> Of(T* start, ReadOnlySpan<long> shape, int parts, TensorMath math)
+        /// <summary>On the device: in place where the numbers are of the compute type, row by row; else on copies there.</summary>
+        static void RunThere(TRule rule, in StepTarget target, MatrixList<T> l0, MatrixList<T> l1, TensorMath math, DeviceOps device)
+        {
+            var parameter = target.Parameter;
+            int parts = parameter.ElementType.Parts();
+            DeviceMemory? param = device.Place<T>(parameter, ofGradient: false), grad = device.Place<T>(parameter, ofGradient: true);
+            var x = new TensorCell<T>
+            {
+                Param = Of(null, parameter.Shape, parts, math, param ?? device.Take<T>((nint)parameter.Numbers)),
+                Grad = Of(null, parameter.Shape, parts, math, grad ?? device.Take<T>((nint)parameter.Numbers)),
+                S0 = OpenThere(target.States.S0, parts, math, device),
+                S1 = OpenThere(target.States.S1, parts, math, device),
+                S2 = OpenThere(target.States.S2, parts, math, device),
+                S3 = OpenThere(target.States.S3, parts, math, device),
+                S4 = OpenThere(target.States.S4, parts, math, device),
+                S5 = OpenThere(target.States.S5, parts, math, device),
+                L0 = l0,
+                L1 = l1,
+            };
+            if (param is null)
+                device.Read(parameter, ofGradient: false, x.Param);
+            if (grad is null)
+                device.Read(parameter, ofGradient: true, x.Grad);
+            rule.Update(x, math);
+            CloseThere(target.States.S0, x.S0, device);
+            CloseThere(target.States.S1, x.S1, device);
+            CloseThere(target.States.S2, x.S2, device);
+            CloseThere(target.States.S3, x.S3, device);
+            CloseThere(target.States.S4, x.S4, device);
+            CloseThere(target.States.S5, x.S5, device);
+            if (param is null)
+                device.Write(x.Param, parameter);
+        }
+
+        static Matrices<T> OpenThere(StateTensor? state, int parts, TensorMath math, DeviceOps device)
+        {
+            if (state is null)
+                return default;
+            var place = device.Place<T>(state);
+            var opened = Of(null, state.Shape, parts, math, place ?? device.Take<T>((nint)state.Numbers));
+            if (place is null)
+                device.Read(state, opened);
+            return opened;
+        }
+
+        static void CloseThere(StateTensor? state, Matrices<T> values, DeviceOps device)
+        {
+            if (state is not null && device.Place<T>(state) is null)
+                device.Write(values, state);
+        }
+
+        static Matrices<T> Of(T* start, ReadOnlySpan<long> shape, int parts, TensorMath math, DeviceMemory? memory = null)
         {
             nint columns = shape.Length > 0 ? (nint)shape[^1] : 1, rows = shape.Length > 1 ? (nint)shape[^2] : 1, batch = 1;
             for (int i = 0; i < shape.Length - 2; i++)
                 batch *= (nint)shape[i];
-            return new(math, start, batch, rows, columns * parts);
+            return new(math, start, batch, rows, columns * parts, memory);
         }
 
         static Matrices<T> Open(StateTensor? state, int parts, TensorMath math)

@@ -2,12 +2,11 @@ using System.Numerics;
 
 namespace OptimSharp.Engine;
 
-// Products and decompositions of matrices: each one's rows lie one behind the other. The decompositions multiply by themselves, not by an overridden
-// Multiply: so their bits are the same on every machine. docs/design/matrices.md says how they are made, and why here.
+// Products and decompositions of matrices: each one's rows lie one behind the other. docs/design/matrices.md says how they are made, and why here.
 internal unsafe partial class TensorOps
 {
     /// <summary>c ← α·ab + β·d, for a of m × k and b of k × n. c is none of the others. d may be null, for β = 0.</summary>
-    public virtual void Multiply(nint m, nint n, nint k, float alpha, float* a, float* b, float beta, float* d, float* c) =>
+    public void Multiply(nint m, nint n, nint k, float alpha, float* a, float* b, float beta, float* d, float* c) =>
         Product<float>(new() { M = m, N = n, K = k, Alpha = alpha, A = a, AStride = k, B = b, BStride = n, Beta = beta, D = d, DStride = n, C = c, CStride = n });
 
     /// <inheritdoc cref="Multiply(nint, nint, nint, float, float*, float*, float, float*, float*)"/>

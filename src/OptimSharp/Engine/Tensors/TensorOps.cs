@@ -10,8 +10,7 @@ namespace OptimSharp.Engine;
 /// taken in chunks of fixed size with sixteen accumulators of fixed layout, and chunk after chunk.
 /// </summary>
 /// <remarks>
-/// Overridable where a backend does better: <see cref="Multiply(nint, nint, nint, float, float*, float*, float, float*, float*)"/> is worth it (libtorch's product), and is then as
-/// reproducible as that is. Not for use by several threads at once. Nothing is allocated once warm.
+/// Not for use by several threads at once. Nothing is allocated once warm. For numbers that are not in host memory there is <see cref="DeviceOps"/>.
 /// </remarks>
 internal unsafe partial class TensorOps
 {
