@@ -30,26 +30,44 @@ internal sealed class TorchBackend : Backend
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
+        if (TorchKernels.Reach(plan, target, TRule.Slots) is var (step, there))
+        {
+            step.Plan<TRule, T>(rule, there);
+            return;
+        }
         var work = new TensorWork<TRule, T>(rule, target);
         plan.Add(work.Run);
     }
 
     public override void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
+        if (TorchKernels.Reach(plan, target, TRule.Slots) is var (step, there))
+        {
+            step.PlanMeasured<TRule, T>(plan, rule, there);
+            return;
+        }
         var work = new MeasuringWork<TRule, T>(rule, target);
         plan.Add(work.Run, work);
     }
 
     public override void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
+        if (TorchKernels.Reach(plan, target, TRule.Slots) is var (step, there))
+        {
+            step.PlanByRow<TRule, T>(rule, there);
+            return;
+        }
         var work = new RowWork<TRule, T>(rule, target);
         plan.Add(work.RunByRow);
     }
 
     public override void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
     {
-        if (average is TorchState state)
-            PlanAverage(plan, rule, (TorchParameter)model, state);
+        var parameter = (TorchParameter)model;
+        if (average is TorchState there && TorchKernels.Reach(plan, parameter, there, Storage.Of<T>()) is { } step)
+            step.PlanAverage(rule, parameter.PlainAddress, model.ElementType, there.Address, average.Type, model.Numbers);
+        else if (average is TorchState state)
+            PlanAverage(plan, rule, parameter, state);
         else
             base.PlanAverage(plan, rule, model, average);
     }
@@ -66,8 +84,19 @@ internal sealed class TorchBackend : Backend
 
     public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered)
     {
-        for (int i = 0; i < parameters.Length; i++)
-            gathered[i] = GatherGradient(parameters[i], order, change);
+        foreach (var (device, places, gradients) in TorchKernels.Gradients(parameters))
+        {
+            if (device is null)
+            {
+                foreach (int i in places)
+                    gathered[i] = GatherGradient(parameters[i], order, change);
+                continue;
+            }
+            double[] there = new double[places.Count];
+            device.Gradients.Gather([.. gradients], order, change, there);
+            for (int i = 0; i < there.Length; i++)
+                gathered[places[i]] = there[i];
+        }
     }
 
     static unsafe double GatherGradient(Parameter parameter, NormOrder order, in GradientChange change)
@@ -97,10 +126,14 @@ internal sealed class TorchBackend : Backend
     public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change)
     {
         using var noGrad = torch.no_grad();
-        foreach (var parameter in parameters)
+        foreach (var (device, places, gradients) in TorchKernels.Gradients(parameters))
         {
-            using var scope = torch.NewDisposeScope();
-            Change(((TorchParameter)parameter).Tensor.grad!.detach(), change);
+            device?.Gradients.Change([.. gradients], change);
+            foreach (int i in device is null ? places : [])
+            {
+                using var scope = torch.NewDisposeScope();
+                Change(((TorchParameter)parameters[i]).Tensor.grad!.detach(), change);
+            }
         }
     }
 

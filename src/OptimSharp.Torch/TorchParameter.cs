@@ -1,4 +1,5 @@
 using System.Buffers;
+using OptimSharp.Cuda;
 using OptimSharp.Engine;
 using OptimSharp.Torch.Native;
 using TorchSharp;
@@ -18,12 +19,14 @@ public sealed unsafe partial class TorchParameter : Parameter
     readonly sbyte type;   // as libtorch
     readonly int device;   // numbers them
     readonly int index;    // which of these devices
+    readonly CudaDevice? kernels;
 
     /// <param name="tensor">The tensor.</param>
     /// <param name="name">The name.</param>
     /// <param name="byPointer">False keeps tensors that pointers could reach on the torch backend, for tests.</param>
     /// <param name="isBuffer">Whether whole numbers are allowed: no optimizer gets it.</param>
-    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true, bool isBuffer = false)
+    /// <param name="kernels">A device whose kernels are to be used for it though it is the CPU's, for tests.</param>
+    internal TorchParameter(torch.Tensor tensor, string name, bool byPointer = true, bool isBuffer = false, CudaDevice? kernels = null)
         : base(name, Check(tensor, name).shape, TypeOf(tensor, name, isBuffer))
     {
         Tensor = tensor;
@@ -31,6 +34,7 @@ public sealed unsafe partial class TorchParameter : Parameter
         device = (int)tensor.device_type;
         index = tensor.device_index;
         isForced = !byPointer;
+        this.kernels = kernels;
         isLazy = tensor.is_neg() || tensor.is_conj();
         onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && !isLazy;
         if (!isBuffer && isLazy)
@@ -50,6 +54,26 @@ public sealed unsafe partial class TorchParameter : Parameter
     /// Whether whole-tensor optimizers compute by libtorch's operators, where the tensor is. A tensor of the CPU that is not contiguous is copied instead: so its bits are those of a contiguous one.
     /// </summary>
     internal bool ComputesThere => !onHost && !IsMeta && (isForced || device != (int)DeviceType.CPU);
+
+    /// <summary>The device whose kernels reach it; null: there are none, and tensor operators are used.</summary>
+    internal CudaDevice? Kernels => kernels ?? (device == (int)DeviceType.CUDA ? TorchKernels.DeviceAt(index) : null);
+
+    /// <summary>Where the numbers begin, row by row; 0: they lie otherwise. During a step.</summary>
+    internal nint PlainAddress => LibTorchSharp.IsContiguous(Handle) != 0 ? LibTorchSharp.Address(Handle) : 0;
+
+    /// <summary>Where the gradient's numbers begin, row by row; 0: they lie otherwise. During a step, of one that is dense.</summary>
+    internal nint PlainGradient
+    {
+        get
+        {
+            nint grad = LibTorchSharp.Grad(Handle);
+            if (grad == 0)
+                return 0;
+            nint address = LibTorchSharp.IsSparse(grad) == 0 && IsPlain(grad) ? LibTorchSharp.Address(grad) : 0;
+            LibTorchSharp.Release(grad); // the tensor still has it
+            return address;
+        }
+    }
 
     /// <summary>The device that it is on.</summary>
     internal (DeviceType Type, int Index) Place => ((DeviceType)device, index);

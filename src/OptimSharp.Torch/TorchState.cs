@@ -1,10 +1,11 @@
+using OptimSharp.Cuda;
 using OptimSharp.Engine;
 using TorchSharp;
 
 namespace OptimSharp.Torch;
 
 /// <summary>State in a tensor on the parameter's device.</summary>
-internal sealed class TorchState : StateTensor
+internal sealed class TorchState : StateTensor, IDeviceState
 {
     readonly torch.Tensor tensor;
 
@@ -13,6 +14,9 @@ internal sealed class TorchState : StateTensor
         using var noGrad = torch.no_grad();
         tensor = torch.zeros(shape, dtype: type.ToScalarType(), device: device).DetachFromDisposeScope();
     }
+
+    /// <summary>Where its numbers begin, row by row, on its device.</summary>
+    public nint Address => LibTorchSharp.Address(tensor.Handle);
 
     /// <summary>The tensor itself.</summary>
     public torch.Tensor Tensor => tensor;

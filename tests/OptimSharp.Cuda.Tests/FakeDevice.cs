@@ -31,6 +31,9 @@ sealed unsafe class FakeDevice
     /// <summary>What every function returns from now on; 0: it is well.</summary>
     public int Lost { get; set; }
 
+    /// <summary>Whether the process's memory is its own, too, and all is done at once: so that tensors of the CPU can be sent through it.</summary>
+    public bool SharesHost { get; init; }
+
     /// <summary>What went wrong in a kernel.</summary>
     public Exception? Failure { get; private set; }
 
@@ -177,7 +180,7 @@ sealed unsafe class FakeDevice
             values[i] = kernel.ParameterBytes[i] == 8 ? *(ulong*)parameters[i] : *(uint*)parameters[i];
         if (blocks == 0 || threads is 0 or > 1024)
             return InvalidValue;
-        Add(stream, () => kernel.Run((int)blocks, (int)threads, values, [.. memory.Select(m => (m.Key, m.Value))]));
+        Add(stream, () => kernel.Run((int)blocks, (int)threads, values, SharesHost ? [(0, nint.MaxValue)] : [.. memory.Select(m => (m.Key, m.Value))]));
         return 0;
     }
 
@@ -214,6 +217,8 @@ sealed unsafe class FakeDevice
         if (!streams.TryGetValue(stream, out var queue))
             streams.Add(stream, queue = new());
         queue.Enqueue(work);
+        if (SharesHost)
+            DoAll(stream);
     }
 
     void DoAll()
@@ -241,5 +246,5 @@ sealed unsafe class FakeDevice
         }
     }
 
-    bool Has(nint address, long bytes) => memory.Any(m => address >= m.Key && address + bytes <= m.Key + m.Value);
+    bool Has(nint address, long bytes) => SharesHost || memory.Any(m => address >= m.Key && address + bytes <= m.Key + m.Value);
 }

@@ -1,14 +1,15 @@
+using OptimSharp.Cuda;
 using TorchSharp;
 
 namespace OptimSharp.Torch.Tests;
 
-/// <summary>Parameters over TorchSharp tensors on the CPU: through their pointers, or by the torch backend.</summary>
-sealed class TorchParameterSource(bool byPointer) : IParameterSource
+/// <summary>Parameters over TorchSharp tensors on the CPU: through their pointers, or by the torch backend, whose kernels a device may have that shares the host's memory.</summary>
+sealed class TorchParameterSource(bool byPointer, CudaDevice? kernels = null) : IParameterSource
 {
-    public string Name => byPointer ? "TorchSharp, by pointer" : "TorchSharp, torch backend";
+    public string Name => byPointer ? "TorchSharp, by pointer" : kernels is null ? "TorchSharp, torch backend" : "TorchSharp, kernels";
 
     public GoldenParameter Create(string name, long[] shape, ElementType type, double[] values) =>
-        new TorchGolden(name, shape, ScalarTypeOf(type), values, byPointer);
+        new TorchGolden(name, shape, ScalarTypeOf(type), values, byPointer, kernels);
 
     static torch.ScalarType ScalarTypeOf(ElementType type) => type switch
     {
@@ -27,11 +28,11 @@ sealed class TorchParameterSource(bool byPointer) : IParameterSource
         readonly TorchParameter parameter;
         readonly long[] shape;
 
-        public TorchGolden(string name, long[] shape, torch.ScalarType type, double[] values, bool byPointer)
+        public TorchGolden(string name, long[] shape, torch.ScalarType type, double[] values, bool byPointer, CudaDevice? kernels)
         {
             this.shape = shape;
             tensor = ToTensor(values, type, shape).requires_grad_(true);
-            parameter = new TorchParameter(tensor, name, byPointer);
+            parameter = new TorchParameter(tensor, name, byPointer, kernels: kernels);
         }
 
         public override Parameter Parameter => parameter;

@@ -91,7 +91,7 @@ check "OptimSharp depends on System.Numerics.Tensors only" depends_on OptimSharp
 check "OptimSharp.Cuda depends on OptimSharp only" depends_on OptimSharp.Cuda "OptimSharp $OptimSharpVersion"
 check "OptimSharp.Distributed depends on OptimSharp only" depends_on OptimSharp.Distributed "OptimSharp $OptimSharpVersion"
 check "OptimSharp.Testing depends on OptimSharp only" depends_on OptimSharp.Testing "OptimSharp $OptimSharpVersion"
-check "OptimSharp.Torch depends on OptimSharp and TorchSharp only" depends_on OptimSharp.Torch "OptimSharp $OptimSharpVersion" "TorchSharp $(version_of TorchSharp)"
+check "OptimSharp.Torch depends on OptimSharp, OptimSharp.Cuda and TorchSharp only" depends_on OptimSharp.Torch "OptimSharp $OptimSharpVersion" "OptimSharp.Cuda $OptimSharpVersion" "TorchSharp $(version_of TorchSharp)"
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

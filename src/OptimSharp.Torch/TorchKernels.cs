@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using OptimSharp.Cuda;
+using OptimSharp.Engine;
+
+namespace OptimSharp.Torch;
+
+/// <summary>Which tensors the kernels of OptimSharp.Cuda reach: those on NVIDIA's GPUs whose numbers lie row by row. Others are computed by tensor operators, and that is said once for each reason.</summary>
+internal static class TorchKernels
+{
+    static readonly ConcurrentDictionary<int, CudaDevice?> Devices = [];
+    static readonly ConcurrentDictionary<string, bool> Said = [];
+
+    /// <summary>A device by libtorch's number, which is the driver's; null where there are no kernels for it.</summary>
+    public static CudaDevice? DeviceAt(int index) => Devices.GetOrAdd(index, static index =>
+    {
+        try
+        {
+            return CudaDevice.Get(Math.Max(index, 0));
+        }
+        catch (Exception e) when (e is CudaException or ArgumentOutOfRangeException)
+        {
+            Say("driver", $"Parameters on GPU {index} are stepped by libtorch's tensor operators, which is slow. {e.Message}");
+            return null;
+        }
+    });
+
+    /// <summary>A parameter as kernels see it, and the step that it is in; null where they don't reach it.</summary>
+    public static (CudaStep Step, DeviceTarget There)? Reach(StepPlan plan, in StepTarget target, int slots)
+    {
+        var parameter = (TorchParameter)target.Parameter;
+        if (parameter.Kernels is not { } device)
+            return null;
+        bool isElsewhere = target.Rows is null && target.Memory.Gradient.IsNull; // else the gradient is in host memory, and taken to the device
+        nint param = parameter.PlainAddress, grad = isElsewhere ? parameter.PlainGradient : 0;
+        if (parameter.Count > 0 && (param == 0 || isElsewhere && grad == 0))
+        {
+            Say("layout", $"Parameter {parameter}{(param == 0 ? "" : "'s gradient")} is not contiguous: it is stepped by libtorch's tensor operators, which is slow. So are others like it.");
+            return null;
+        }
+        var step = CudaStep.Of(plan, device);
+        return (step, step.Describe(target, slots, param, grad));
+    }
+
+    /// <summary>The step in which an average can be updated by kernels; null where it can't.</summary>
+    public static CudaStep? Reach(StepPlan plan, TorchParameter model, TorchState average, ElementType compute) =>
+        model.Kernels is { } device && (average.Tensor.device_type, average.Tensor.device_index) == model.Place && (model.PlainAddress != 0 || model.Count == 0) && average.Type.Compute() == compute && model.ElementType.Compute() == compute
+            ? CudaStep.Of(plan, device) : null;
+
+    /// <summary>Gradients by the device whose kernels reach them; null for none.</summary>
+    public static List<(CudaDevice? Device, List<int> Places, List<GradientPlace> Gradients)> Gradients(ReadOnlySpan<Parameter> parameters)
+    {
+        var all = new List<(CudaDevice? Device, List<int> Places, List<GradientPlace> Gradients)>();
+        for (int i = 0; i < parameters.Length; i++)
+        {
+            var parameter = (TorchParameter)parameters[i];
+            var device = parameter.Kernels;
+            nint address = device is null ? 0 : parameter.PlainGradient;
+            if (address == 0)
+                device = null;
+            int at = all.FindIndex(of => of.Device == device);
+            if (at < 0)
+            {
+                at = all.Count;
+                all.Add((device, [], []));
+            }
+            all[at].Places.Add(i);
+            all[at].Gradients.Add(new(address, parameter.ElementType, parameter.Numbers));
+        }
+        return all;
+    }
+
+    static void Say(string reason, string message)
+    {
+        if (Said.TryAdd(reason, true))
+            Warnings.Raise(typeof(TorchKernels), message);
+    }
+}
