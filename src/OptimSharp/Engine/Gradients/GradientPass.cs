@@ -32,6 +32,7 @@ internal sealed unsafe partial class GradientPass
     readonly List<TouchedRows> rows = []; // for reuse: the first rowCount are in this pass
     readonly HashSet<object> seen = [];
     readonly PlaceSet places = new();
+    readonly Dictionary<Backend, List<int>> elsewhere = []; // empty, and so for nothing, where all is in host memory
     int rowCount;
     Entry[] entries = new Entry[8];
     int count;
@@ -235,7 +236,7 @@ internal sealed unsafe partial class GradientPass
     /// <param name="shared">Whether those are among them whose memory is an earlier one's.</param>
     Dictionary<Backend, List<int>> Elsewhere(bool shared)
     {
-        var elsewhere = new Dictionary<Backend, List<int>>();
+        elsewhere.Clear();
         for (int i = 0; i < count; i++)
         {
             if (!entries[i].IsElsewhere || entries[i].IsShared && !shared)
