@@ -62,6 +62,19 @@ public sealed unsafe class CudaMemory : IDisposable
             CopyTo(to, bytes.Length);
     }
 
+    /// <summary>Copies from other memory of the same device, in the order of its <see cref="CudaDevice.Stream"/>. Returns before it is done.</summary>
+    /// <param name="source">The other memory, which may have fewer bytes.</param>
+    /// <exception cref="ArgumentException">There is no room for all, or it is another device's.</exception>
+    public void CopyFrom(CudaMemory source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (source.Device != Device)
+            throw new ArgumentException($"The memory is of {source.Device}, but is to be copied within {Device}.", nameof(source));
+        if (source.Bytes > Bytes)
+            throw new ArgumentException($"{source.Bytes} bytes do not fit in device memory of {Bytes} bytes.", nameof(source));
+        Copy(Device, Address, source.Address, source.Bytes);
+    }
+
     internal void CopyFrom(void* from, long bytes) => Copy(Device, Address, from, bytes);
 
     internal void CopyTo(void* to, long bytes) => Copy(Device, to, Address, bytes);

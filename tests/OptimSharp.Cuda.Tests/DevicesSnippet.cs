@@ -16,6 +16,6 @@ public class DevicesSnippet
         using var optimizer = new AdamW([parameter], new() { LearningRate = 1e-3 });
         optimizer.Step();
 
-        Assert.Equal(1, fake.Calls("Launch"));
+        Assert.Equal(FakeDriver.IsReal ? 0 : 1, fake.Calls("Launch"));
     }
 }

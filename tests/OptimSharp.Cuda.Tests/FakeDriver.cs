@@ -13,9 +13,16 @@ static unsafe class FakeDriver
     [ThreadStatic]
     static Stack<FakeDevice>? contexts; // that are current on this thread, the last on top
 
+    /// <summary>Whether the tests have a real device instead, by its number in OPTIMSHARP_CUDA_DEVICE. What can be seen of a fake one only is left out then.</summary>
+    public static bool IsReal => RealDevice is not null;
+
+    static int? RealDevice { get; } = int.TryParse(Environment.GetEnvironmentVariable("OPTIMSHARP_CUDA_DEVICE"), out int index) ? index : null;
+
     /// <summary>The driver, with a new device.</summary>
     public static (CudaDevice Device, FakeDevice Fake) Create(FakeDevice? fake = null)
     {
+        if (RealDevice is { } real && fake is null)
+            return (CudaDevice.Get(real), new());
         fake ??= new();
         int index;
         lock (devices)

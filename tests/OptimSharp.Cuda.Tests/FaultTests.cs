@@ -5,6 +5,8 @@ namespace OptimSharp.Cuda.Tests;
 /// <summary>What is told, and what is left, where a driver or a device fails.</summary>
 public class FaultTests
 {
+    public FaultTests() => Assert.SkipWhen(FakeDriver.IsReal, "A real device does not fail when it is told to.");
+
     [Fact]
     public void Without_a_driver_it_is_said_what_is_missing()
     {
@@ -240,6 +242,15 @@ public class FaultTests
         memory.CopyFrom<int>(numbers);
         memory.CopyTo<int>(back);
         Assert.Equal(numbers, back);
+        using (CudaMemory other = device.Allocate(16), longer = device.Allocate(17), foreign = FakeDriver.Create().Device.Allocate(1))
+        {
+            other.CopyFrom(memory);
+            other.CopyTo<int>(back);
+            Assert.Equal(numbers, back);
+            Assert.Throws<ArgumentException>(() => other.CopyFrom(longer));
+            Assert.Throws<ArgumentException>(() => other.CopyFrom(foreign));
+            Assert.Throws<ArgumentNullException>(() => other.CopyFrom(null!));
+        }
         Assert.Throws<ArgumentException>(() => memory.CopyFrom<long>([1, 2, 3]));
         Assert.Throws<ArgumentException>(() => memory.CopyTo<long>(new long[3]));
         Assert.Throws<ArgumentOutOfRangeException>(() => device.Allocate(-1));
