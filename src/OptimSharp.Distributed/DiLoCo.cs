@@ -47,6 +47,13 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         (Optimizer, Options) = (optimizer, options ?? new());
         if (Options.Steps < 1)
             throw new ArgumentOutOfRangeException(nameof(options), Options.Steps, $"Steps must be ≥ 1, but is {Options.Steps}.");
+        foreach (var (name, value) in (ReadOnlySpan<(string, double)>)[(nameof(Options.LearningRate), Options.LearningRate), (nameof(Options.Momentum), Options.Momentum)])
+        {
+            if (!double.IsFinite(value) || value < 0)
+                throw new ArgumentOutOfRangeException(nameof(options), value, $"{name} of DiLoCo must be ≥ 0 and finite, but is {value}.");
+        }
+        if (optimizer.Mover is { } mover)
+            throw new ArgumentException($"A {mover.GetType().Name} moves the parameters of {optimizer.GetType().Name} already.", nameof(optimizer));
         parameters = [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters)];
         if (optimizer.FollowsValues || parameters.Any(p => p is ParameterPart))
             throw new ArgumentException($"The state of {optimizer.GetType().Name} {(optimizer.FollowsValues ? "belongs to the parameters' values" : "is sharded over ranks")}: DiLoCo, which moves them, does not go with it.", nameof(optimizer));
@@ -69,6 +76,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         differences = [.. parameters.Select(p => new HostTensor(p.Shape, p.ElementType))];
         optimizer.Stepping += BeforeStep;
         optimizer.Stepped += AfterStep;
+        optimizer.Mover = this;
     }
 
     /// <summary>This rank's optimizer.</summary>
@@ -83,6 +91,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
     /// <summary>A copy of what the ranks have in common: the count, the parameters when they met last, and the state of the step that they take together.</summary>
     public StateDict StateDict()
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         var global = new StateDict();
         foreach (var (i, tensor) in met.Index())
             global[i] = TensorData.From(tensor);
@@ -94,6 +103,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
     public void LoadStateDict(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
+        ObjectDisposedException.ThrowIf(disposed, this);
         long steps = state.GetInt64(Ahead);
         if (steps < 0 || steps >= Options.Steps)
             throw new StateDictException(Ahead, $"must be in [0, {Options.Steps}), but is {steps}");
@@ -117,6 +127,7 @@ public sealed unsafe class DiLoCo : IStateful, IDisposable
         disposed = true;
         Optimizer.Stepping -= BeforeStep;
         Optimizer.Stepped -= AfterStep;
+        Optimizer.Mover = null;
         distributed.Dispose();
         outer.Dispose();
         Array.ForEach(met, tensor => tensor.Dispose());

@@ -12,12 +12,11 @@ public sealed unsafe partial class DistributedOptimizer
     /// <summary>Saves the optimizer's state, of which no rank has all in memory: rank 0 writes, and fetches each piece from the rank that has it. All ranks call it.</summary>
     /// <param name="save">
     /// Called on rank 0 alone, with the state dict that <see cref="Optimizer.StateDict"/> would give: <c>state => Checkpoint.Save(path, state)</c>, or with more in the checkpoint. The state is there while this
-    /// runs, and not after it. What all ranks have to call, such as <see cref="Optimizer.StateDict"/>, can't be called in it.
+    /// runs, and not after it. What all ranks have to call can't be called in it; with sharded state that is <see cref="Optimizer.StateDict"/>, too.
     /// </param>
     /// <exception cref="CommunicationException">A rank is missing; or, on other ranks than 0, <paramref name="save"/> failed there, whose error rank 0 throws.</exception>
     public void Save(Action<StateDict> save)
     {
-        ArgumentNullException.ThrowIfNull(save);
         ObjectDisposedException.ThrowIf(disposed, this);
         RefuseWhileSaving();
         string? activity = Communicator.Activity;
@@ -25,8 +24,12 @@ public sealed unsafe partial class DistributedOptimizer
         try
         {
             Communicator.Activity = $"saving after step {Steps}";
-            var state = parts is not null || Communicator.Rank == 0 ? Optimizer.StateDict() : null;
-            spread.Run(() => save(state!));
+            var spreadOut = parts is null ? null : Optimizer.StateDict();
+            spread.Run(() => // here rank 0's errors are told to all
+            {
+                ArgumentNullException.ThrowIfNull(save);
+                save(spreadOut ?? Optimizer.StateDict());
+            });
         }
         finally
         {
@@ -45,12 +48,13 @@ public sealed unsafe partial class DistributedOptimizer
     {
         RefuseWhileSaving();
         var states = e.State.GetDict("state");
+        var places = parts!.Index().ToDictionary(part => (Parameter)part.Item, part => part.Index);
         int i = 0;
         foreach (var group in Optimizer.ParameterGroups)
         {
-            foreach (var _ in group.Parameters)
+            foreach (var parameter in group.Parameters)
             {
-                if (WholeState(group, i) is { } state)
+                if (places.TryGetValue(parameter, out int place) && WholeState(group, place) is { } state) // others were added since, and are whole
                     states[i] = state;
                 i++;
             }
@@ -70,7 +74,7 @@ public sealed unsafe partial class DistributedOptimizer
         if (ownership.WholeOwner(i) is >= 0 and var owner)
         {
             var saved = own is not null && owner == Communicator.Rank ? Optimizer.SaveState(own, group, part, spread is null ? null : (tensor, _) => spread.Save(tensor)) : null;
-            return spread is null ? Communicator.Broadcast(saved, owner) : spread.Share(saved, owner);
+            return (StateDict?)PackedState.WithOwnMaps(spread is null ? Communicator.Broadcast(saved, owner) : spread.Share(saved, owner));
         }
         return own is null ? null : Optimizer.SaveState(own, group, part, (tensor, entry) => IsCut(entry) ? Joined(tensor, i, entry) : TensorData.From(tensor));
     }

@@ -36,6 +36,9 @@ namespace OptimSharp.Distributed;
 /// </code></example>
 public sealed unsafe partial class DistributedOptimizer : IDisposable
 {
+    const int MostShards = 1 << 20;
+    const long MostExamples = 1L << 40; // of a shard: those of all shards can be counted
+
     readonly GradientLayout layout;
     readonly Ownership ownership;
     readonly RankPieces pieces;
@@ -48,6 +51,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
     readonly int number; // among those of the communicator
     int? shard; // the one that the loop is at
     int taken;  // up to which shard sums know
+    int loaded; // how often the optimizer was given another state
     bool isOpen, isSynchronized, disposed;
 
     /// <summary>Makes an optimizer one of several ranks. All ranks call it, and each gets the same errors.</summary>
@@ -62,14 +66,18 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(communicator);
         (Optimizer, Communicator, Options) = (optimizer, communicator, options ?? new());
-        if (Options.Shards < 1)
-            throw new ArgumentOutOfRangeException(nameof(options), Options.Shards, $"Shards must be ≥ 1, but is {Options.Shards}.");
+        if (Options.Shards is < 1 or > MostShards)
+            throw new ArgumentOutOfRangeException(nameof(options), Options.Shards, $"Shards must be in [1, {MostShards}], but is {Options.Shards}.");
+        if (!Enum.IsDefined(Options.Sharding))
+            throw new ArgumentOutOfRangeException(nameof(options), Options.Sharding, $"Sharding must be one of {string.Join(", ", Enum.GetNames<StateSharding>())}, but is {Options.Sharding}.");
         if (Options.BucketBytes < 1)
             throw new ArgumentOutOfRangeException(nameof(options), Options.BucketBytes, $"BucketBytes must be ≥ 1, but is {Options.BucketBytes}.");
         foreach (var part in Everything())
         {
             if (part.Distributor is { } other)
                 throw new ArgumentException($"A {other.GetType().Name} steps {part.GetType().Name} already.", nameof(optimizer));
+            if (part.Mover is { } mover)
+                throw new ArgumentException($"A {mover.GetType().Name} lets {part.GetType().Name} train on each rank by itself: it can't be distributed, too.", nameof(optimizer));
         }
         layout = new(Present);
         if (Options.Sharding == StateSharding.Sharded)
@@ -96,9 +104,11 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         foreach (var part in Everything())
         {
             part.Stepping += BeforeStep; // of a CombinedOptimizer one may step alone
+            part.AfterClosure = AfterClosure;
             part.Distributor = this;
         }
         optimizer.Stepped += AfterStep;
+        optimizer.StateLoaded += CountLoaded;
     }
 
     /// <summary>The optimizer.</summary>
@@ -142,12 +152,13 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
 
     /// <summary>The same for shards of different sizes: gradients and loss are sums over a shard's examples, and means are taken over all examples of the step.</summary>
     /// <param name="loss">The sum of the examples' losses.</param>
-    /// <param name="examples">How many examples the shard has, ≥ 1.</param>
+    /// <param name="examples">How many examples the shard has, in [1, 2⁴⁰].</param>
     /// <inheritdoc cref="Accumulate(double)"/>
-    /// <exception cref="ArgumentOutOfRangeException">The number of examples is below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of examples is out of range.</exception>
     public void Accumulate(double loss, long examples)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(examples, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(examples, MostExamples);
         Take(loss, examples);
     }
 
@@ -165,7 +176,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
             RefuseLeftOver("A shard of this step");
         SkipTo(Shards.First + Shards.Count);
         (isOpen, isSynchronized, shard) = (false, true, null);
-        stepShards.Exchange(Communicator, sums, new(number, Steps, Optimizer.ParameterGroups.Select(group => group.CurrentOptions.LearningRate)));
+        stepShards.Exchange(Communicator, sums, new(number, Steps, loaded, [.. Optimizer.ParameterGroups.Select(group => group.CurrentOptions.LearningRate)]));
         exchange.Run(sums, Mean);
         sums.Clear();
         if (parts is null)
@@ -200,9 +211,11 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         foreach (var part in Everything())
         {
             part.Stepping -= BeforeStep;
+            part.AfterClosure = null;
             part.Distributor = null;
         }
         Optimizer.Stepped -= AfterStep;
+        Optimizer.StateLoaded -= CountLoaded;
         TakePartsOut();
         DropGradients();
     }
@@ -259,9 +272,21 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
         CheckParameters();
         if (isOpen && shard is null)
             Synchronize();
-        else if (!isSynchronized && !Everything().Any(part => part.Evaluates) && Array.Find(layout.Parameters, p => p.HasGradient) is { } own)
-            throw new InvalidOperationException($"Parameter {own} has a gradient of this rank's alone: go through Shards, and call Accumulate for each, before a step.");
+        else if (!isSynchronized && !Everything().Any(part => part.Evaluates))
+            throw new InvalidOperationException($"There was no loop over Shards since {(Steps == 0 ? "the start" : $"step {Steps}")}: go through Shards, and call Accumulate for each, before a step.");
     }
+
+    /// <summary>A closure that leaves it to the step to exchange what it accumulated.</summary>
+    void AfterClosure()
+    {
+        if (!isOpen || shard is not null)
+            return;
+        if (Everything().Any(part => part.NeedsClosure))
+            throw new InvalidOperationException($"The closure accumulated gradients, but returned a loss of this rank's alone, by which {Optimizer.GetType().Name} would go another way on each rank: let it return what Synchronize() gives.");
+        Synchronize();
+    }
+
+    void CountLoaded(object? sender, EventArgs e) => loaded++;
 
     void AfterStep(object? sender, EventArgs e) => isSynchronized = false;
 

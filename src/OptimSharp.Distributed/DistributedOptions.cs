@@ -4,7 +4,7 @@ namespace OptimSharp.Distributed;
 public sealed record DistributedOptions
 {
     /// <summary>
-    /// S, ≥ 1: into how many shards the batch of a step is cut. It decides the bits, and the number of ranks does not: choose it once for a model, at least as large as the most ranks that will ever train
+    /// S, in [1, 2²⁰]: into how many shards the batch of a step is cut. It decides the bits, and the number of ranks does not: choose it once for a model, at least as large as the most ranks that will ever train
     /// it; a power of two is best. Default 8.
     /// </summary>
     public int Shards { get; init; } = 8;

@@ -9,6 +9,12 @@ public abstract partial class Optimizer
     /// <summary>What steps it on several ranks; null: nothing does.</summary>
     internal object? Distributor { get; set; }
 
+    /// <summary>What moves its parameters between its steps, on this rank as on others; null: nothing does.</summary>
+    internal object? Mover { get; set; }
+
+    /// <summary>Done each time that a closure has computed gradients.</summary>
+    internal Action? AfterClosure { get; set; }
+
     /// <summary>Whether a closure computes the gradients in the step that was begun last.</summary>
     internal bool Evaluates { get; private set; }
 

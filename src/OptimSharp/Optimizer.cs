@@ -126,6 +126,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
         TLoss loss;
         using (EnterClosure())
             loss = closure();
+        AfterClosure?.Invoke();
         Turn.Check();
         return loss;
     }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using OptimSharp.Engine;
 
@@ -6,6 +7,7 @@ namespace OptimSharp;
 
 /// <summary>A parameter over plain .NET or native memory. Made by <see cref="Parameter.Of{T}(string, T[], ReadOnlySpan{long})"/>.</summary>
 /// <typeparam name="T">float, double, <see cref="Half"/>, <see cref="BFloat16"/>, <see cref="Complex64"/> or <see cref="System.Numerics.Complex"/>.</typeparam>
+[SuppressMessage("Design", "CA1001", Justification = "Borrowed memory has nothing to give back.")]
 public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
 {
     readonly Memory<T> memory; // empty for native memory
@@ -17,6 +19,7 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
     SparseRows rows;
     Address gradientBuffer;
     bool hasGradient;
+    BorrowedMemory<T>? taken; // a gradient that this library computed
     T[]? own; // the array that UseGradient gives out, kept over ZeroGrad
 
     internal Parameter(string name, Memory<T> values, ReadOnlySpan<long> shape)
@@ -189,7 +192,17 @@ public sealed unsafe class Parameter<T> : Parameter where T : unmanaged
         GC.KeepAlive(this);
     }
 
-    internal override void TakeGradient(byte* from) => SetGradient((T*)from);
+    internal override void TakeGradient(byte* from)
+    {
+        if (Count > int.MaxValue)
+        {
+            SetGradient((T*)from);
+            return;
+        }
+        if (taken?.Start != from)
+            taken = new((T*)from, (int)Count);
+        Gradient = taken.Memory;
+    }
 
     internal override void ZeroGrad(bool setToNull)
     {

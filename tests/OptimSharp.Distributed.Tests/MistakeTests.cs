@@ -30,10 +30,10 @@ public sealed class MistakeTests
     public void A_step_with_gradients_of_one_rank_alone_is_refused(StateSharding sharding) => OnRanks(2, sharding, (w, optimizer, distributed) =>
     {
         Give(w, distributed.Communicator.Rank + 1);
-        Assert.Contains("has a gradient of this rank's alone: go through Shards", Assert.Throws<InvalidOperationException>(optimizer.Step).Message);
+        Assert.Contains("There was no loop over Shards since the start: go through Shards", Assert.Throws<InvalidOperationException>(optimizer.Step).Message);
         Step(w, distributed);
         Give(w, 1);
-        Assert.Contains("has a gradient of this rank's alone", Assert.Throws<InvalidOperationException>(() => distributed.Step()).Message);
+        Assert.Contains("There was no loop over Shards since step 1", Assert.Throws<InvalidOperationException>(() => distributed.Step()).Message);
         Assert.Equal(-0.25f, w.Values.Span[0]);
     });
 
@@ -77,7 +77,7 @@ public sealed class MistakeTests
         Step(w, distributed);
         if (distributed.Communicator.Rank == 1)
             optimizer.ParameterGroups[0].LearningRate = 0.5;
-        Assert.Contains("in step 2: all ranks must set the same options.", Assert.Throws<CommunicationException>(() => Step(w, distributed)).Message);
+        Assert.Contains("in step 2, which are ", Assert.Throws<CommunicationException>(() => Step(w, distributed)).Message);
     });
 
     [Fact]
@@ -171,7 +171,7 @@ public sealed class MistakeTests
     {
         using var communicator = LocalRanks.Create(1)[0];
         using var optimizer = new SGD([Parameter.Of("w", new float[2])]);
-        Assert.Contains("Shards must be ≥ 1, but is 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new DistributedOptimizer(optimizer, communicator, new() { Shards = 0 })).Message);
+        Assert.Contains("Shards must be in [1, 1048576], but is 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new DistributedOptimizer(optimizer, communicator, new() { Shards = 0 })).Message);
         Assert.Contains("BucketBytes must be ≥ 1, but is -5.", Assert.Throws<ArgumentOutOfRangeException>(() => new DistributedOptimizer(optimizer, communicator, new() { BucketBytes = -5 })).Message);
         Assert.Contains("Steps must be ≥ 1, but is 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new DiLoCo(optimizer, communicator, new() { Steps = 0 })).Message);
         var errors = LocalRanks.Run(2, ranks =>
@@ -226,6 +226,175 @@ public sealed class MistakeTests
         distributed.Save(_ => Thread.Sleep(1500));
         Assert.Equal(TimeSpan.FromSeconds(0.5), distributed.Communicator.TimeLimit);
     });
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void A_step_without_a_loop_is_refused(StateSharding sharding) => OnRanks(2, sharding, (w, optimizer, distributed) =>
+    {
+        Assert.Contains("no loop over Shards since the start", Assert.Throws<InvalidOperationException>(() => distributed.Step()).Message);
+        Step(w, distributed);
+        Assert.Contains("no loop over Shards since step 1", Assert.Throws<InvalidOperationException>(() => distributed.Step()).Message);
+        Assert.Equal((1, -0.25f), (distributed.Steps, w.Values.Span[0]));
+    });
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void A_closure_that_does_not_synchronize_is_synchronized(StateSharding sharding) => OnRanks(2, sharding, (w, optimizer, distributed) =>
+    {
+        var step = new TrainingStep(optimizer);
+        for (int i = 1; i <= 2; i++)
+        {
+            optimizer.Step(Loop);
+            step.Step(Loop, out double _);
+            Assert.Equal((2L * i, -0.5f * i), (distributed.Steps, w.Values.Span[0]));
+        }
+
+        double Loop()
+        {
+            foreach (int shard in distributed.Shards)
+            {
+                Give(w, shard + 1);
+                distributed.Accumulate();
+            }
+            return 0;
+        }
+    });
+
+    [Fact]
+    public void A_closure_of_LBFGS_has_to_return_the_loss_of_all_ranks() => LocalRanks.Run(2, communicator =>
+    {
+        var w = Parameter.Of("w", new float[5]);
+        using var optimizer = new LBFGS([w]);
+        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 2 });
+        Assert.Contains("let it return what Synchronize() gives", Assert.Throws<InvalidOperationException>(() => optimizer.Step(() =>
+        {
+            foreach (int shard in distributed.Shards)
+            {
+                Give(w, shard + 1);
+                distributed.Accumulate();
+            }
+            return 0.0;
+        })).Message);
+    });
+
+    [Theory]
+    [InlineData(1L << 50)]
+    [InlineData(long.MaxValue)]
+    public void Buckets_may_be_of_any_size(long bytes) => Assert.Equal([-0.25f], LocalRanks.Run(3, communicator =>
+    {
+        var w = Parameter.Of("w", new float[20_000]);
+        using var optimizer = new SGD([w], new() { LearningRate = 0.1 });
+        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, BucketBytes = bytes });
+        Step(w, distributed);
+        return w.Values.ToArray();
+    }).SelectMany(values => values).Distinct());
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void State_is_still_there_when_a_group_was_added(StateSharding sharding) => LocalRanks.Run(2, communicator =>
+    {
+        var w = Parameter.Of("w", new float[9000]);
+        using var optimizer = new SGD([w], new() { LearningRate = 0.1, Momentum = 0.9 });
+        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, Sharding = sharding });
+        Step(w, distributed);
+        optimizer.AddParameterGroup(new([Parameter.Of("more", new float[3])]));
+        Assert.Contains("make the DistributedOptimizer anew", Assert.Throws<InvalidOperationException>(() => Step(w, distributed)).Message);
+        var state = optimizer.StateDict();
+        distributed.Dispose();
+        optimizer.LoadStateDict(state);
+        Assert.Equal(Enumerable.Repeat(2.5, 9000), optimizer.StateOf(w)!.Tensor("momentum_buffer"));
+    });
+
+    [Fact]
+    public void An_error_before_saving_is_told_to_all() => LocalRanks.Run(2, communicator =>
+    {
+        communicator.TimeLimit = TimeSpan.FromSeconds(60);
+        var w = Parameter.Of("w", new float[5]);
+        using var optimizer = new AdamWScheduleFree([w]);
+        using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 2 });
+        using (optimizer.EvalView())
+        {
+            var error = Assert.ThrowsAny<Exception>(() => distributed.Save(_ => { }));
+            Assert.Contains("EvalView", error.Message);
+            Assert.Equal(communicator.Rank == 0 ? typeof(InvalidOperationException) : typeof(CommunicationException), error.GetType());
+        }
+        Assert.ThrowsAny<Exception>(() => distributed.Save(communicator.Rank == 0 ? null! : _ => { }));
+        distributed.Save(_ => { });
+    });
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void A_state_that_only_one_rank_loads_is_told(StateSharding sharding)
+    {
+        var errors = LocalRanks.Run(2, communicator =>
+        {
+            communicator.TimeLimit = TimeSpan.FromSeconds(60);
+            var w = Parameter.Of("w", new float[5]);
+            using var optimizer = new SGD([w], new() { LearningRate = 0.1 });
+            using var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 4, Sharding = sharding });
+            Step(w, distributed);
+            var state = optimizer.StateDict();
+            if (communicator.Rank == 1)
+                optimizer.LoadStateDict(state);
+            return Assert.Throws<CommunicationException>(() => Step(w, distributed)).Message;
+        });
+        Assert.Contains("Rank 1 has loaded a state 1 times, and rank 0 0 times, before step 2: all ranks must load the same.", errors);
+    }
+
+    [Fact]
+    public void Mean_gradients_can_be_read_and_written() => OnRanks(2, StateSharding.Replicated, (w, optimizer, distributed) =>
+    {
+        foreach (int shard in distributed.Shards)
+        {
+            Give(w, shard + 1);
+            distributed.Accumulate();
+        }
+        distributed.Synchronize();
+        Assert.Equal([2.5f, 2.5f, 2.5f, 2.5f, 2.5f], w.Gradient!.Value.ToArray());
+        w.UseGradient().Fill(1);
+        distributed.Step();
+        Assert.Equal(-0.1f, w.Values.Span[0]);
+    });
+
+    [Fact]
+    public void DiLoCo_refuses_what_it_can_not_do()
+    {
+        using var communicator = LocalRanks.Create(1)[0];
+        var w = Parameter.Of("w", new float[5]);
+        using var optimizer = new AdamW([w]);
+        foreach (double value in new[] { double.PositiveInfinity, double.NaN, -1 })
+        {
+            Assert.Contains("LearningRate of DiLoCo must be ≥ 0 and finite", Assert.Throws<ArgumentOutOfRangeException>(() => new DiLoCo(optimizer, communicator, new() { LearningRate = value })).Message);
+            Assert.Contains("Momentum of DiLoCo must be ≥ 0 and finite", Assert.Throws<ArgumentOutOfRangeException>(() => new DiLoCo(optimizer, communicator, new() { Momentum = value })).Message);
+        }
+        var diloco = new DiLoCo(optimizer, communicator);
+        var state = diloco.StateDict();
+        Assert.Contains("A DiLoCo moves the parameters of AdamW already.", Assert.Throws<ArgumentException>(() => new DiLoCo(optimizer, communicator)).Message);
+        foreach (var sharding in Enum.GetValues<StateSharding>())
+            Assert.Contains("A DiLoCo lets AdamW train on each rank by itself", Assert.Throws<ArgumentException>(() => new DistributedOptimizer(optimizer, communicator, new() { Sharding = sharding })).Message);
+        diloco.Dispose();
+        Assert.Contains("DiLoCo", Assert.Throws<ObjectDisposedException>(diloco.StateDict).Message);
+        Assert.Contains("DiLoCo", Assert.Throws<ObjectDisposedException>(() => diloco.LoadStateDict(state)).Message);
+        using (new DiLoCo(optimizer, communicator))
+        {
+        }
+        using (new DistributedOptimizer(optimizer, communicator))
+        {
+        }
+    }
+
+    [Fact]
+    public void Ranges_are_checked()
+    {
+        using var communicator = LocalRanks.Create(1)[0];
+        var w = Parameter.Of("w", new float[5]);
+        using var optimizer = new AdamW([w]);
+        Assert.Contains("Sharding must be one of Replicated, Sharded, but is 7", Assert.Throws<ArgumentOutOfRangeException>(() => new DistributedOptimizer(optimizer, communicator, new() { Sharding = (StateSharding)7 })).Message);
+        Assert.Contains("Shards must be in [1, 1048576], but is 2147483647", Assert.Throws<ArgumentOutOfRangeException>(() => new DistributedOptimizer(optimizer, communicator, new() { Shards = int.MaxValue })).Message);
+        using var distributed = new DistributedOptimizer(optimizer, communicator);
+        Assert.Throws<ArgumentOutOfRangeException>(() => distributed.Accumulate(1, long.MaxValue));
+        Assert.Throws<ArgumentOutOfRangeException>(() => distributed.Accumulate(1, 0));
+    }
 
     static void OnRanks(int ranks, StateSharding sharding, Action<Parameter<float>, Optimizer, DistributedOptimizer> program) => LocalRanks.Run(ranks, communicator =>
     {

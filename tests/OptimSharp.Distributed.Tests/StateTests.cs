@@ -5,7 +5,7 @@ public sealed class StateTests
 {
     static readonly long[][] Shapes = [[5000], [16, 700], [], [3], [2, 4100]];
 
-    public static TheoryData<string> Kinds => ["AdamW", "AdamW in 8 bits", "Adafactor", "Prodigy", "SOAP", "Muon and AdamW"];
+    public static TheoryData<string> Kinds => ["AdamW", "AdamW in 8 bits", "Adafactor", "Prodigy", "SOAP", "SOAP in 8 bits", "Muon and AdamW"];
 
     internal static Optimizer Make(string kind, IReadOnlyList<Parameter> p) => kind switch
     {
@@ -13,6 +13,7 @@ public sealed class StateTests
         "AdamW in 8 bits" => new AdamW(p, new() { LearningRate = 0.01, StatePrecision = StatePrecision.Dynamic8 }),
         "Adafactor" => new Adafactor(p),
         "Prodigy" => new Prodigy(p),
+        "SOAP in 8 bits" => new SOAP(p, new() { MaxPreconditionerDimension = 64, StatePrecision = StatePrecision.Dynamic8 }),
         "SOAP" => new SOAP(p, new() { MaxPreconditionerDimension = 64 }),
         _ => new CombinedOptimizer(new Muon(p.Where(x => x.Shape.Length == 2)), new AdamW(p.Where(x => x.Shape.Length != 2))),
     };

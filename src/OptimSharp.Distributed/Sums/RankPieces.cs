@@ -15,7 +15,8 @@ sealed class RankPieces
     {
         this.layout = layout;
         chunks = [.. ownership.OwnedBy.Select(owned => owned.SelectMany(range => Enumerable.Range(0, (int)(range.Last - range.First)).Select(i => range.First + i)).ToArray())];
-        PerBucket = (int)Math.Clamp(bucketBytes / (GradientChunk.Size * sizeof(float) * chunks.Length), 1, int.MaxValue);
+        int most = chunks.Max(own => own.Length);
+        PerBucket = (int)Math.Clamp(bucketBytes / (GradientChunk.Size * sizeof(float) * chunks.Length), 1, Math.Max(most, 1));
         Buckets = chunks.Max(own => (own.Length + PerBucket - 1) / PerBucket);
     }
 

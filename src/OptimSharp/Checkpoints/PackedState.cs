@@ -52,6 +52,22 @@ internal static unsafe class PackedState
         return null;
     }
 
+    /// <summary>A state with our own maps in the place of equal ones, as of another process: so a file has each once.</summary>
+    public static object? WithOwnMaps(object? value)
+    {
+        switch (value)
+        {
+            case StateDict dict:
+                foreach (var (key, entry) in dict.ToArray())
+                    dict[key] = key.Equals(Map) && entry is TensorData map ? Array.Find(Maps, own => own is not null && own.Shape.SequenceEqual(map.Shape) && own.ToArray<float>().AsSpan().SequenceEqual(map.ToArray<float>())) ?? map : WithOwnMaps(entry);
+                return dict;
+            case object?[] list:
+                return Array.ConvertAll(list, WithOwnMaps);
+            default:
+                return value;
+        }
+    }
+
     /// <summary>Whether a value of a state dict is such a dictionary.</summary>
     public static bool Is(object? value) => value is StateDict dict && dict.ContainsKey(Codes) && dict.ContainsKey(Scale);
 
