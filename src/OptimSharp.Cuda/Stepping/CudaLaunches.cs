@@ -15,12 +15,14 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
     public CudaDevice Device => device;
 
     /// <summary>Adds a parameter to be updated: whole, or the rows that it has a gradient for.</summary>
-    public void Add<TRule, T>(in TRule rule, DeviceTarget target)
+    public void Add<TRule, T>(in TRule rule, in DeviceTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        foreach (var part in target.Parts)
-            Add<TRule, T>(rule, part, target.Types);
+        if (target.Rows is null)
+            Add<TRule, T>(rule, target.At, target.Types);
+        for (int row = 0; target.Rows is not null && row < target.RowCount; row++)
+            Add<TRule, T>(rule, target.Row(row, 0, target.RowSize), target.Types);
     }
 
     /// <summary>Adds a tensor to be updated.</summary>

@@ -20,7 +20,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     public static CudaStep Of(StepPlan plan, CudaDevice device) => plan.Collected(device, () => new CudaStep(device));
 
     /// <summary>Plans an update.</summary>
-    public void Plan<TRule, T>(in TRule rule, DeviceTarget target)
+    public void Plan<TRule, T>(in TRule rule, in DeviceTarget target)
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T> => Launches.Add<TRule, T>(rule, target);
 

@@ -8,13 +8,10 @@ namespace OptimSharp.Cuda;
 /// <param name="Slots">How many states the rule has.</param>
 /// <param name="RowSize">How many numbers a row has.</param>
 /// <param name="Rows">Which rows a sparse gradient has, rising; null: all.</param>
-internal sealed record DeviceTarget(Places At, KernelTypes Types, int Slots, long RowSize, long[]? Rows)
+internal readonly record struct DeviceTarget(Places At, KernelTypes Types, int Slots, long RowSize, long[]? Rows)
 {
     /// <summary>How many rows the step is for.</summary>
     public int RowCount => RowSize == 0 ? 0 : checked((int)(At.Count / RowSize));
-
-    /// <summary>What a rule goes over: the whole tensor, or rows one by one.</summary>
-    public IEnumerable<Places> Parts => Rows is null ? [At] : Enumerable.Range(0, RowCount).Select(row => Row(row, 0, RowSize));
 
     /// <summary>Part of a row.</summary>
     /// <param name="row">Which one of those that the step is for.</param>
