@@ -7,22 +7,60 @@ namespace OptimSharp.Torch;
 /// <summary>Which tensors the kernels of OptimSharp.Cuda reach: those on NVIDIA's GPUs whose numbers lie row by row. Others are computed by tensor operators, and that is said once for each reason.</summary>
 internal static class TorchKernels
 {
+    const string Switch = "OPTIMSHARP_CUDA_KERNELS"; // 0: off
+
     static readonly ConcurrentDictionary<int, CudaDevice?> Devices = [];
     static readonly ConcurrentDictionary<string, bool> Said = [];
 
     /// <summary>A device by libtorch's number, which is the driver's; null where there are no kernels for it.</summary>
     public static CudaDevice? DeviceAt(int index) => Devices.GetOrAdd(index, static index =>
     {
+        if (Environment.GetEnvironmentVariable(Switch) == "0")
+            return null;
+        CudaDevice? device = null;
+        string? reason;
         try
         {
-            return CudaDevice.Get(Math.Max(index, 0));
+            reason = WhyNot(device = CudaDevice.Get(Math.Max(index, 0)));
         }
         catch (Exception e) when (e is CudaException or ArgumentOutOfRangeException)
         {
-            Say("driver", $"Parameters on GPU {index} are stepped by libtorch's tensor operators, which is slow. {e.Message}");
-            return null;
+            reason = e.Message;
         }
+        if (reason is null)
+            return device;
+        Say("driver", $"Parameters on GPU {index} are stepped by libtorch's tensor operators, which is slow. {reason}");
+        return null;
     });
+
+    /// <summary>Tries a device before it is trusted with a model: a step and a norm there, beside the same on the host.</summary>
+    /// <returns>Why its kernels are not to be used; null: they are.</returns>
+    /// <exception cref="CudaException">The driver refused something.</exception>
+    internal static unsafe string? WhyNot(CudaDevice device)
+    {
+        const int Count = 1003; // by four at once, and a rest
+        float[] values = [.. Enumerable.Range(0, Count).Select(i => MathF.Cos(i))], gradients = [.. Enumerable.Range(0, Count).Select(i => MathF.Sin(3 * i))], there = new float[Count];
+        using CudaMemory place = device.Allocate(Count * sizeof(float)), gradient = device.Allocate(Count * sizeof(float));
+        place.CopyFrom<float>(values);
+        gradient.CopyFrom<float>(gradients);
+        var (mine, theirs) = (Parameter.Of("probe", values), Parameter.OnCuda("probe", place.Address, ElementType.Float32, device, Count));
+        mine.Gradient = gradients;
+        theirs.Gradient = gradient.Address;
+        using AdamW host = new([mine]), onDevice = new([theirs]);
+        for (int step = 0; step < 2; step++)
+        {
+            host.UpdateAlone();
+            onDevice.UpdateAlone();
+        }
+        place.CopyTo<float>(there);
+        Span<double> norm = stackalloc double[1];
+        device.Gradients.Gather([new(gradient.Address, ElementType.Float32, Count)], new NormOrder(2), GradientChange.None, norm);
+        fixed (float* numbers = gradients)
+        {
+            return there.AsSpan().SequenceEqual(values) && norm[0] == GradientChunk.GatherAll((byte*)numbers, ElementType.Float32, Count, new NormOrder(2), GradientChange.None) ? null
+                : $"A step of AdamW on {device} came to other numbers than on the host.";
+        }
+    }
 
     /// <summary>A parameter as kernels see it, and the step that it is in; null where they don't reach it.</summary>
     public static (CudaStep Step, DeviceTarget There)? Reach(StepPlan plan, in StepTarget target, int slots)

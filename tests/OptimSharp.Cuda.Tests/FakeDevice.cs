@@ -34,6 +34,9 @@ sealed unsafe class FakeDevice
     /// <summary>Whether the process's memory is its own, too, and all is done at once: so that tensors of the CPU can be sent through it.</summary>
     public bool SharesHost { get; init; }
 
+    /// <summary>Whether each kernel leaves something else than it should.</summary>
+    public bool Garbles { get; init; }
+
     /// <summary>What went wrong in a kernel.</summary>
     public Exception? Failure { get; private set; }
 
@@ -180,7 +183,12 @@ sealed unsafe class FakeDevice
             values[i] = kernel.ParameterBytes[i] == 8 ? *(ulong*)parameters[i] : *(uint*)parameters[i];
         if (blocks == 0 || threads is 0 or > 1024)
             return InvalidValue;
-        Add(stream, () => kernel.Run((int)blocks, (int)threads, values, SharesHost ? [(0, nint.MaxValue)] : [.. memory.Select(m => (m.Key, m.Value))]));
+        Add(stream, () =>
+        {
+            kernel.Run((int)blocks, (int)threads, values, SharesHost ? [(0, nint.MaxValue)] : [.. memory.Select(m => (m.Key, m.Value))]);
+            foreach (nint start in memory.Keys.Where(_ => Garbles))
+                *(byte*)start ^= 1;
+        });
         return 0;
     }
 

@@ -91,6 +91,18 @@ public class KernelTests
         Assert.Equal(plain.detach().sum().item<float>(), turned.detach().sum().item<float>(), 1e-4f);
     }
 
+    [Fact]
+    public void A_device_is_tried_before_it_is_used()
+    {
+        Assert.Null(TorchKernels.WhyNot(FakeDriver.Create().Device));
+        Assert.Matches("^A step of AdamW on cuda:.* came to other numbers than on the host.$", TorchKernels.WhyNot(FakeDriver.Create(new() { Garbles = true }).Device));
+        var (device, fake) = FakeDriver.Create();
+        fake.Fault = (function, _) => function == "LoadModule" ? FakeDevice.InvalidPtx : 0;
+        Assert.Equal(FakeDevice.InvalidPtx, Assert.Throws<CudaException>(() => TorchKernels.WhyNot(device)).Result);
+        if (CudaDevice.Count == 0)
+            Assert.Null(TorchKernels.DeviceAt(0));
+    }
+
     /// <summary>A training of two tensors in single precision, one in bfloat16 and one with a sparse gradient.</summary>
     sealed class Model : IDisposable
     {
