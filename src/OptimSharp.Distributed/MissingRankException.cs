@@ -18,7 +18,7 @@ public sealed class MissingRankException : CommunicationException
         Reason = reason;
     }
 
-    internal MissingRankException(MissingRankException other) : base(other.Message, other.InnerException ?? other)
+    internal MissingRankException(MissingRankException other, Exception? cause) : base(other.Message, cause)
     {
         Ranks = other.Ranks;
         Operation = other.Operation;

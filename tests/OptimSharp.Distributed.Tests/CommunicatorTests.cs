@@ -115,6 +115,7 @@ public sealed class CommunicatorTests
         }));
         Assert.Equal(2, error.InnerExceptions.Count);
         Assert.All(error.InnerExceptions, e => Assert.Contains("must call the same operations in the same order", Assert.IsType<CommunicationException>(e).Message));
+        Assert.All(error.InnerExceptions, e => Assert.Null(e.InnerException)); // not the same words again
 
         error = Assert.Throws<AggregateException>(() => LocalRanks.Run(2, communicator =>
             communicator.Broadcast(new byte[communicator.Rank == 0 ? 4 : 5], root: 0)));

@@ -82,8 +82,8 @@ sealed class LocalMeeting(LocalGroup group, long number)
 
     /// <summary>The same error, thrown by another thread: with a stack of its own.</summary>
     static CommunicationException Again(CommunicationException error) => error is MissingRankException missing
-        ? new MissingRankException(missing)
-        : new CommunicationException(error.Message, error);
+        ? new MissingRankException(missing, missing.InnerException)
+        : new CommunicationException(error.Message, error.InnerException);
 
     static unsafe void Copy(MemoryBlock from, MemoryBlock to)
     {

@@ -21,6 +21,7 @@ public sealed class MpiCommunicator : Communicator
     readonly MpiExit exit;
     readonly bool[] ended;
     readonly List<MpiExchange> exchanges = [];
+    readonly MpiRecent recent = new();
     long operations;
     CommunicationException? broken;
     volatile MpiExchange? waiting;
@@ -61,7 +62,7 @@ public sealed class MpiCommunicator : Communicator
     internal bool IsBroken => broken is not null;
 
     /// <summary>Where this rank waits just now, in words; null: it does not.</summary>
-    internal string? Waiting => waiting is { } exchange ? $"{exchange.Operation}{(Activity is null ? "" : $" of {Activity}")}" : null;
+    internal string? Waiting => waiting is { } exchange ? MpiRecent.Text(exchange.Operation, Activity) : null;
 
     internal MpiJob Job => job;
 
@@ -102,6 +103,7 @@ public sealed class MpiCommunicator : Communicator
             {
                 foreach (var open in exchanges)
                     open.Poll();
+                recent.Add(operations, operation, Activity);
                 exchange = new(this, job, operation, operations++, send, receive);
             }
         }
@@ -152,7 +154,7 @@ public sealed class MpiCommunicator : Communicator
             var late = Stopwatch.GetTimestamp();
             if (patience.Pause(late))
                 continue;
-            wait ??= new(job, notices, exchange, ended, TimeLimit, Activity);
+            wait ??= new(job, notices, recent, exchange, ended, TimeLimit, Activity);
             lock (job.Calls)
                 wait.Listen(patience.Idle(late));
         }
@@ -167,7 +169,7 @@ public sealed class MpiCommunicator : Communicator
             lock (job.Calls)
             {
                 var missing = why as MissingRankException;
-                notices.SendAll(new(MpiNoticeKind.GaveUp, Rank, operations, missing?.Operation ?? exchange?.Operation ?? "", [.. missing?.Ranks ?? []], missing?.Reason ?? why.Message));
+                notices.SendAll(new(MpiNoticeKind.GaveUp, Rank, operations, missing?.Operation ?? exchange?.Operation ?? "", Activity, [.. missing?.Ranks ?? []], missing?.Reason ?? why.Message));
                 exchanges.ForEach(open => open.Cancel());
                 var start = Stopwatch.GetTimestamp();
                 while (exchanges.Any(open => !open.IsCancelled()) && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(0.2))
@@ -186,6 +188,6 @@ public sealed class MpiCommunicator : Communicator
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (broken is not null)
-            throw broken is MissingRankException missing ? new MissingRankException(missing) : new CommunicationException(broken.Message, broken);
+            throw broken is MissingRankException missing ? new MissingRankException(missing, missing.InnerException ?? missing) : new CommunicationException(broken.Message, broken);
     }
 }

@@ -11,7 +11,7 @@ sealed class MpiEnd(MpiJob job, MpiNotices notices, bool[] ended)
         try
         {
             lock (job.Calls)
-                notices.SendAll(new(MpiNoticeKind.Ended, job.Rank, 0, "", [], ""));
+                notices.SendAll(new(MpiNoticeKind.Ended, job.Rank, 0, "", null, [], ""));
             ended[job.Rank] = true;
             var start = Stopwatch.GetTimestamp();
             var patience = new MpiPatience(start);

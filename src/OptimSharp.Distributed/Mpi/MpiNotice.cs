@@ -24,16 +24,17 @@ enum MpiNoticeKind
 /// <param name="Rank">Who says it.</param>
 /// <param name="Number">The number of the operation that the sender is in.</param>
 /// <param name="Operation">Its name.</param>
+/// <param name="Activity">What the sender's program does; null: not known.</param>
 /// <param name="Missing">Which ranks are missing, for <see cref="MpiNoticeKind.GaveUp"/>.</param>
 /// <param name="Text">The reason, for the same.</param>
-sealed record MpiNotice(MpiNoticeKind Kind, int Rank, long Number, string Operation, int[] Missing, string Text)
+sealed record MpiNotice(MpiNoticeKind Kind, int Rank, long Number, string Operation, string? Activity, int[] Missing, string Text)
 {
     /// <summary>Nobody sends more: what is longer is cut.</summary>
     public const int MaxBytes = 64 * 1024;
 
     public byte[] ToBytes()
     {
-        var words = Encoding.UTF8.GetBytes($"{Operation}\n{string.Join(' ', Missing)}\n{Text}").AsSpan();
+        var words = Encoding.UTF8.GetBytes($"{Operation}\n{Activity?.ReplaceLineEndings(" ")}\n{string.Join(' ', Missing)}\n{Text}").AsSpan();
         words = words[..Math.Min(words.Length, MaxBytes - 16)];
         var bytes = new byte[16 + words.Length];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, (int)Kind);
@@ -45,8 +46,8 @@ sealed record MpiNotice(MpiNoticeKind Kind, int Rank, long Number, string Operat
 
     public static MpiNotice Of(ReadOnlySpan<byte> bytes)
     {
-        var words = Encoding.UTF8.GetString(bytes[16..]).Split('\n', 3);
+        var words = Encoding.UTF8.GetString(bytes[16..]).Split('\n', 4);
         return new((MpiNoticeKind)BinaryPrimitives.ReadInt32LittleEndian(bytes), BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]),
-            BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]), words[0], [.. words[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)], words[2]);
+            BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]), words[0], words[1].Length == 0 ? null : words[1], [.. words[2].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)], words[3]);
     }
 }

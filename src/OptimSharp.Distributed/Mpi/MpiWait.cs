@@ -6,7 +6,7 @@ namespace OptimSharp.Distributed.Mpi;
 /// A wait that takes long. It answers the others' questions and asks where they are: who waits somewhere answers, who computes or hangs does not. So the
 /// rank that is missing is named, and not one that waits for it as well.
 /// </summary>
-sealed class MpiWait(MpiJob job, MpiNotices notices, MpiExchange exchange, bool[] ended, TimeSpan limit, string? activity)
+sealed class MpiWait(MpiJob job, MpiNotices notices, MpiRecent recent, MpiExchange exchange, bool[] ended, TimeSpan limit, string? activity)
 {
     static readonly TimeSpan firstQuestion = TimeSpan.FromSeconds(1), afterEnd = TimeSpan.FromSeconds(0.2);
 
@@ -23,7 +23,8 @@ sealed class MpiWait(MpiJob job, MpiNotices notices, MpiExchange exchange, bool[
         while (notices.Receive() is { } notice)
         {
             Hear(notice);
-            JudgeOperations();
+            if (notice.Kind is MpiNoticeKind.Question or MpiNoticeKind.Answer)
+                JudgeOperation(notice);
         }
         notices.Forward();
         if (Array.IndexOf(ended, true) >= 0)
@@ -84,11 +85,11 @@ sealed class MpiWait(MpiJob job, MpiNotices notices, MpiExchange exchange, bool[
             throw new MissingRankException(gone, exchange.Operation, activity, gone.Count == 1 ? "has ended" : "have ended");
     }
 
-    void JudgeOperations()
+    /// <summary>Who is ahead knows what it called itself where another rank waits.</summary>
+    void JudgeOperation(MpiNotice theirs)
     {
-        foreach (var answer in answers)
-            if (answer is not null && answer.Number == exchange.Number && answer.Operation != exchange.Operation)
-                throw new CommunicationException($"Rank {answer.Rank} calls {answer.Operation} where rank {job.Rank} calls {exchange.Operation}: all ranks must call the same operations in the same order.");
+        if (recent.Find(theirs.Number) is { } own && own.Operation != theirs.Operation)
+            throw new CommunicationException($"Rank {theirs.Rank} calls {MpiRecent.Text(theirs.Operation, theirs.Activity)} where rank {job.Rank} calls {MpiRecent.Text(own.Operation, own.Activity)}: all ranks must call the same operations in the same order.");
     }
 
     CommunicationException Verdict()
@@ -99,9 +100,9 @@ sealed class MpiWait(MpiJob job, MpiNotices notices, MpiExchange exchange, bool[
             missing = silent;
         if (missing.Count > 0)
             return new MissingRankException(missing, exchange.Operation, activity, $"did not come within {limit.TotalSeconds:0.###} s");
-        var where = exchange.Awaited.Select(rank => $"rank {rank} waits in {answers[rank]!.Operation}, its operation {answers[rank]!.Number + 1}");
-        return new CommunicationException($"Rank {job.Rank} waited {limit.TotalSeconds:0.###} s in {exchange.Operation}, its operation {exchange.Number + 1}{(activity is null ? "" : $" ({activity})")}, while {string.Join("; ", where)}.");
+        var where = exchange.Awaited.Select(rank => $"rank {rank} waits in {MpiRecent.Text(answers[rank]!.Operation, answers[rank]!.Activity)}, its operation {answers[rank]!.Number + 1}");
+        return new CommunicationException($"Rank {job.Rank} waited {limit.TotalSeconds:0.###} s in {MpiRecent.Text(exchange.Operation, activity)}, its operation {exchange.Number + 1}, while {string.Join("; ", where)}: all ranks must call the same in the same order, such as a step, Save or StateDict().");
     }
 
-    MpiNotice Notice(MpiNoticeKind kind) => new(kind, job.Rank, exchange.Number, exchange.Operation, [], "");
+    MpiNotice Notice(MpiNoticeKind kind) => new(kind, job.Rank, exchange.Number, exchange.Operation, activity, [], "");
 }

@@ -13,7 +13,8 @@ static class FailureChecks
         yield return Check(4, ["missing", "1", "3"], null, "two of four that never come are named", Missing + "Ranks 1, 3 did not come within 2 s; AllGather of step 7 waited for them.");
         yield return Check(3, ["frozen"], null, "a process that is stopped is named", "2*" + Missing + "Rank 1 did not come within 2 s; AllGather of step 7 waited for it.");
         yield return Check(3, ["missing-elsewhere"], null, "of ranks that wait for each other, the one that all wait for is named", "2*" + Missing + "Rank 2 did not come within 2 s; AllToAll of step 7 waited for it.");
-        yield return Check(3, ["other-operation"], null, "ranks in different operations are told so", "calls Barrier where rank", "calls AllGather");
+        yield return Check(3, ["other-operation"], null, "ranks in different operations are told so", "calls Barrier of step 7", "calls AllGather of step 7");
+        yield return Check(2, ["saves-alone"], null, "a rank that saves alone is told so by the call's name", "Rank 1 calls AllGather of step 2 where rank 0 calls Broadcast of saving after step 1: all ranks must call the same");
         yield return Check(2, ["other-count"], null, "a count that differs is told", "sends 4 bytes to rank 0, which expects 8 from it, in AllGather");
         yield return Check(3, ["ends"], null, "a rank that has ended is not waited for", "2*" + Missing + "Rank 1 has ended; AllGather of step 7 waited for it.");
         yield return Check(2, ["uncaught"], null, "an exception that nobody catches ends the job and is seen", "InvalidDataException: the data of rank 1 are bad");

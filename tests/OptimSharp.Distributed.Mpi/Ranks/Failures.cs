@@ -74,6 +74,25 @@ static partial class Failures
                 else
                     Gather(communicator, 8);
                 break;
+            case "saves-alone":
+                var w = Parameter.Of("w", new float[5]);
+                using (var optimizer = new SGD([w]))
+                using (var distributed = new DistributedOptimizer(optimizer, communicator, new() { Shards = 2 }))
+                {
+                    communicator.TimeLimit = TimeSpan.FromSeconds(20); // it is told before
+                    for (var step = 0; step < 2; step++)
+                    {
+                        foreach (var shard in distributed.Shards)
+                        {
+                            w.UseGradient().Fill(1);
+                            distributed.Accumulate();
+                        }
+                        distributed.Step();
+                        if (rank == 0)
+                            distributed.Save(_ => { });
+                    }
+                }
+                break;
             case "other-count":
                 Gather(communicator, rank == 1 ? 4 : 8);
                 break;
