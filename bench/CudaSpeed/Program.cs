@@ -1,4 +1,4 @@
-// Times steps of AdamW in a GPU's memory: milliseconds a step, and the part of the card's copy bandwidth that it moves memory with. Medians, beside torch_speed.py on the same card.
+// Times steps of AdamW in a GPU's memory: milliseconds a step, and the part of the card's copy bandwidth that it moves memory with. Medians, beside PyTorch's by pytorch_cuda.py.
 using System.Diagnostics;
 using System.Globalization;
 using OptimSharp;

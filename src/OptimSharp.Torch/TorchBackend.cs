@@ -5,8 +5,8 @@ using TorchSharp;
 namespace OptimSharp.Torch;
 
 /// <summary>
-/// Tensors that host pointers can't reach: on other devices, or not contiguous. The same rules run on them, by tensor
-/// operators.
+/// Tensors that host pointers can't reach: on other devices, or not contiguous. The same rules run on them, by the kernels of OptimSharp.Cuda where these reach
+/// (<see cref="TorchKernels"/>), else by tensor operators.
 /// </summary>
 internal sealed class TorchBackend : Backend
 {

@@ -107,6 +107,9 @@ internal static class TorchKernels
         return all;
     }
 
+    /// <summary>Forgets which reasons were said, for tests.</summary>
+    internal static void SayAgain() => Said.Clear();
+
     static void Say(string reason, string message)
     {
         if (Said.TryAdd(reason, true))

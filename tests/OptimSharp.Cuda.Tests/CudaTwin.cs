@@ -30,8 +30,6 @@ sealed unsafe class CudaTwin : IDisposable
 
     public Optimizer Optimizer { get; }
 
-    public IReadOnlyList<CudaParameter> Parameters => parameters;
-
     /// <summary>Takes the trial's gradients over, to the bit.</summary>
     public void TakeGradients()
     {
@@ -40,14 +38,12 @@ sealed unsafe class CudaTwin : IDisposable
     }
 
     /// <summary>What differs first from the trial's, to the bit; null: nothing. NaN is NaN.</summary>
-    public string? Difference(bool ofGradients = false)
+    public string? Difference()
     {
         foreach (var (mine, theirs) in parameters.Zip(trial.Parameters))
         {
             if (Difference(Numbers(theirs, false), Numbers(mine, false)) is { } value)
                 return $"{mine.Name}{value}";
-            if (ofGradients && Difference(Numbers(theirs, true), Numbers(mine, true)) is { } gradient)
-                return $"gradient of {mine.Name}{gradient}";
             var (state, expected) = (Optimizer.StateOf(mine), trial.Optimizer.StateOf(theirs));
             if (!(state?.TensorKeys ?? []).SequenceEqual(expected?.TensorKeys ?? []) || state?.Step != expected?.Step)
                 return $"state of {mine.Name}";

@@ -40,7 +40,6 @@ static unsafe class FakeDriver
     public static nint Find(string name) => name switch
     {
         "cuInit" => (nint)(delegate* unmanaged<uint, int>)&Init,
-        "cuDriverGetVersion" => (nint)(delegate* unmanaged<int*, int>)&GetVersion,
         "cuDeviceGetCount" => (nint)(delegate* unmanaged<int*, int>)&GetCount,
         "cuDeviceGet" => (nint)(delegate* unmanaged<int*, int, int>)&Get,
         "cuDeviceGetName" => (nint)(delegate* unmanaged<byte*, int, int, int>)&GetName,
@@ -81,13 +80,6 @@ static unsafe class FakeDriver
 
     [UnmanagedCallersOnly]
     static int Init(uint flags) => flags == 0 ? 0 : InvalidValue;
-
-    [UnmanagedCallersOnly]
-    static int GetVersion(int* version)
-    {
-        *version = 9000;
-        return 0;
-    }
 
     [UnmanagedCallersOnly]
     static int GetCount(int* count)

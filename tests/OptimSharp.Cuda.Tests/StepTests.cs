@@ -33,6 +33,8 @@ public class StepTests
                 string? difference = twin.Difference();
                 Assert.True(difference is null && fake.Failure is null, $"{setting.Subject.Describe()}, {type}, {setting.Precision}: {difference}{fake.Failure}");
                 Assert.Equal(0, FakeDriver.Contexts);
+                if (OptimizerSamples.IsElementwise(optimizer))
+                    Assert.Equal(FakeDriver.IsReal ? 0 : Steps, fake.Calls("Launch")); // all parameters at once, and nothing on the host
             }
         }
     }

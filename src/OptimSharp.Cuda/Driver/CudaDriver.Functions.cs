@@ -7,7 +7,6 @@ internal sealed unsafe partial class CudaDriver
     static readonly Dictionary<string, string> Functions = new()
     {
         [nameof(init)] = "cuInit",
-        [nameof(driverGetVersion)] = "cuDriverGetVersion",
         [nameof(deviceGetCount)] = "cuDeviceGetCount",
         [nameof(deviceGet)] = "cuDeviceGet",
         [nameof(deviceGetName)] = "cuDeviceGetName",
@@ -36,7 +35,6 @@ internal sealed unsafe partial class CudaDriver
     };
 
     delegate* unmanaged<uint, int> init;
-    delegate* unmanaged<int*, int> driverGetVersion;
     delegate* unmanaged<int*, int> deviceGetCount;
     delegate* unmanaged<int*, int, int> deviceGet;
     delegate* unmanaged<byte*, int, int, int> deviceGetName;
@@ -66,7 +64,6 @@ internal sealed unsafe partial class CudaDriver
     void Bind(Func<string, nint> find)
     {
         init = (delegate* unmanaged<uint, int>)Find(find, nameof(init));
-        driverGetVersion = (delegate* unmanaged<int*, int>)Find(find, nameof(driverGetVersion));
         deviceGetCount = (delegate* unmanaged<int*, int>)Find(find, nameof(deviceGetCount));
         deviceGet = (delegate* unmanaged<int*, int, int>)Find(find, nameof(deviceGet));
         deviceGetName = (delegate* unmanaged<byte*, int, int, int>)Find(find, nameof(deviceGetName));

@@ -7,7 +7,7 @@ namespace OptimSharp.Cuda;
 /// <summary>The functions of NVIDIA's driver that are used, each checked. All of a device's are called with its context current (<see cref="CudaContext"/>).</summary>
 internal sealed unsafe partial class CudaDriver
 {
-    const int NotInitialized = 3, InvalidPtx = 218, UnsupportedPtxVersion = 222;
+    const int InvalidPtx = 218, UnsupportedPtxVersion = 222;
 
     /// <summary>Loads the driver of this machine and begins with it.</summary>
     /// <exception cref="CudaException">There is none, or it finds no device.</exception>
@@ -25,8 +25,6 @@ internal sealed unsafe partial class CudaDriver
         Bind(find);
         Check(init(0), nameof(init));
     }
-
-    public int Version => Get((int* value) => driverGetVersion(value), nameof(driverGetVersion));
 
     public int DeviceCount => Get((int* value) => deviceGetCount(value), nameof(deviceGetCount));
 

@@ -12,8 +12,6 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
     readonly Dictionary<(Recording, KernelTypes, Gathering, int), SumsLaunch> sums = [];
     readonly RowBuffer rows = new(device);
 
-    public CudaDevice Device => device;
-
     /// <summary>Adds a parameter to be updated: whole, or the rows that it has a gradient for.</summary>
     public void Add<TRule, T>(in TRule rule, in DeviceTarget target)
         where TRule : struct, IUpdateRule<T>
@@ -54,23 +52,16 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
     }
 
     /// <summary>Measures what was added to be. Returns when the sums are there.</summary>
-    public void Measure()
-    {
-        using var scope = device.Enter();
-        nint at = rows.Send(sums.Values.Select(launch => launch.Table));
-        foreach (var launch in sums.Values)
-        {
-            launch.Run(at);
-            at += launch.Table.Rows.Length;
-        }
-    }
+    public void Measure() => Launch(sums.Values);
 
     /// <summary>Updates what was added to be. Returns before it is done.</summary>
-    public void Run()
+    public void Run() => Launch(steps.Values);
+
+    void Launch(IReadOnlyCollection<ILaunch> launches)
     {
         using var scope = device.Enter();
-        nint at = rows.Send(steps.Values.Select(launch => launch.Table));
-        foreach (var launch in steps.Values)
+        nint at = rows.Send(launches.Select(launch => launch.Table));
+        foreach (var launch in launches)
         {
             launch.Run(at);
             at += launch.Table.Rows.Length;
@@ -103,6 +94,17 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
             launch.Dispose();
         rows.Dispose();
     }
+}
+
+/// <summary>A kernel and the tensors that it goes over in this step.</summary>
+internal interface ILaunch
+{
+    /// <summary>The tensors.</summary>
+    TensorTable Table { get; }
+
+    /// <summary>Launches the kernel, or those that belong together. The device is current.</summary>
+    /// <param name="rows">Where the tensors' rows are on it.</param>
+    void Run(nint rows);
 }
 
 /// <summary>A tensor that was added to be measured.</summary>

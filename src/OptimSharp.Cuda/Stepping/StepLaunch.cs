@@ -3,7 +3,7 @@ using OptimSharp.Engine;
 namespace OptimSharp.Cuda;
 
 /// <summary>Updates many tensors by one rule, with coefficients of their own, in one launch.</summary>
-internal sealed unsafe class StepLaunch : IDisposable
+internal sealed unsafe class StepLaunch : ILaunch, IDisposable
 {
     const int Threads = 256;
     const int Chunk = 1 << 14; // elements: small enough that middle-sized models have work for all multiprocessors

@@ -3,7 +3,7 @@ using OptimSharp.Engine;
 namespace OptimSharp.Cuda;
 
 /// <summary>Gathers what is measured of many tensors, with the host's bits: in blocks, whose totals come to the host, where they are added up in order.</summary>
-internal sealed unsafe class SumsLaunch : IDisposable
+internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
 {
     const int Threads = 128;
 

@@ -32,7 +32,6 @@ internal sealed unsafe partial class GradientPass
     readonly List<TouchedRows> rows = []; // for reuse: the first rowCount are in this pass
     readonly HashSet<object> seen = [];
     readonly PlaceSet places = new();
-    readonly Dictionary<Backend, List<int>> elsewhere = []; // empty, and so for nothing, where all is in host memory
     int rowCount;
     Entry[] entries = new Entry[8];
     int count;
@@ -220,36 +219,6 @@ internal sealed unsafe partial class GradientPass
         }
         ops.Release();
     }
-
-    void GatherElsewhere(NormOrder order, in GradientChange change)
-    {
-        foreach (var (backend, places) in Elsewhere(shared: true))
-        {
-            double[] gathered = new double[places.Count];
-            backend.GatherGradients(ParametersAt(places), order, change, gathered);
-            for (int i = 0; i < gathered.Length; i++)
-                entries[places[i]].Gathered = gathered[i];
-        }
-    }
-
-    /// <summary>The gradients outside of host memory, by their backends.</summary>
-    /// <param name="shared">Whether those are among them whose memory is an earlier one's.</param>
-    Dictionary<Backend, List<int>> Elsewhere(bool shared)
-    {
-        elsewhere.Clear();
-        for (int i = 0; i < count; i++)
-        {
-            if (!entries[i].IsElsewhere || entries[i].IsShared && !shared)
-                continue;
-            var backend = entries[i].Parameter.Backend;
-            if (!elsewhere.TryGetValue(backend, out var places))
-                elsewhere.Add(backend, places = []);
-            places.Add(i);
-        }
-        return elsewhere;
-    }
-
-    Parameter[] ParametersAt(List<int> places) => [.. places.Select(i => entries[i].Parameter)];
 
     /// <summary>The entry that a chunk is of: the last one with no more chunks before it.</summary>
     int EntryOf(nint chunk)

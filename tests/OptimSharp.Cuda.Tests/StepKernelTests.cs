@@ -5,7 +5,7 @@ using OptimSharp.Rules;
 namespace OptimSharp.Cuda.Tests;
 
 /// <summary>A recorded rule, as PTX, has the bits of the rule on the host: run by an interpreter that knows the manual's instructions.</summary>
-public class PtxSourceTests(ITestOutputHelper output)
+public class StepKernelTests(ITestOutputHelper output)
 {
     [Fact]
     public void Every_rule_with_all_options_and_types_has_the_hosts_bits() => output.WriteLine(StepComparison.OfAll(RecordedSteps.All, new InterpretedDevice().Run, some: 31, more: 4096));
