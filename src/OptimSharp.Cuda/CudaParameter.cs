@@ -150,7 +150,7 @@ public sealed unsafe class CudaParameter : Parameter
 
     internal override void CopyTo(StateTensor target)
     {
-        if (target is CudaState state && state.Device == Device && state.Type == ElementType)
+        if (target is CudaState state && state.IsBeside(this) && state.Type == ElementType)
             CudaMemory.Copy(Device, state.Address, Address, Bytes);
         else if (target is HostTensor host && host.Type == ElementType)
             CudaMemory.Copy(Device, host.Start, Address, Bytes);
@@ -161,7 +161,7 @@ public sealed unsafe class CudaParameter : Parameter
 
     internal override void CopyFrom(StateTensor source)
     {
-        if (source is CudaState state && state.Device == Device && state.Type == ElementType)
+        if (source is CudaState state && state.IsBeside(this) && state.Type == ElementType)
             CudaMemory.Copy(Device, Address, state.Address, Bytes);
         else if (source is HostTensor host && host.Type == ElementType)
             CudaMemory.Copy(Device, Address, host.Start, Bytes);

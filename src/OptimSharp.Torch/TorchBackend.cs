@@ -28,11 +28,13 @@ internal sealed class TorchBackend : Backend
     public override bool AreTogether(Parameter parameter, Parameter other) =>
         parameter is TorchParameter x && other is TorchParameter y && (x.ComputesThere, x.Place) == (y.ComputesThere, y.Place);
 
+    public override bool CanFrame(Parameter parameter) => TorchKernels.Reach((TorchParameter)parameter);
+
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
-        if (TorchKernels.Reach(plan, target, TRule.Slots) is var (step, there))
+        if (TorchKernels.Reach(plan, target) is var (step, place))
         {
-            step.Plan<TRule, T>(rule, there);
+            step.Plan<TRule, T>(rule, target, place);
             return;
         }
         var work = new TensorWork<TRule, T>(rule, target);
@@ -41,9 +43,9 @@ internal sealed class TorchBackend : Backend
 
     public override void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
-        if (TorchKernels.Reach(plan, target, TRule.Slots) is var (step, there))
+        if (TorchKernels.Reach(plan, target) is var (step, place))
         {
-            step.PlanMeasured<TRule, T>(plan, rule, there);
+            step.PlanMeasured<TRule, T>(plan, rule, target, place);
             return;
         }
         var work = new MeasuringWork<TRule, T>(rule, target);
@@ -52,9 +54,9 @@ internal sealed class TorchBackend : Backend
 
     public override void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
     {
-        if (TorchKernels.Reach(plan, target, TRule.Slots) is var (step, there))
+        if (TorchKernels.Reach(plan, target) is var (step, place))
         {
-            step.PlanByRow<TRule, T>(rule, there);
+            step.PlanByRow<TRule, T>(rule, target, place);
             return;
         }
         var work = new RowWork<TRule, T>(rule, target);

@@ -62,26 +62,28 @@ internal static class TorchKernels
         }
     }
 
-    /// <summary>A parameter as kernels see it, and the step that it is in; null where they don't reach it.</summary>
-    public static (CudaStep Step, DeviceTarget There)? Reach(StepPlan plan, in StepTarget target, int slots)
+    /// <summary>The step that kernels take a parameter in, and where it is for them; null where they don't reach it.</summary>
+    public static (CudaStep Step, ParameterPlace Place)? Reach(StepPlan plan, in StepTarget target)
     {
         var parameter = (TorchParameter)target.Parameter;
         if (parameter.Kernels is not { } device)
             return null;
         bool isElsewhere = target.Rows is null && target.Memory.Gradient.IsNull; // else the gradient is in host memory, and taken to the device
-        nint param = parameter.PlainAddress, grad = isElsewhere ? parameter.PlainGradient : 0;
-        if (parameter.Count > 0 && (param == 0 || isElsewhere && grad == 0))
+        var place = new ParameterPlace(parameter.PlainAddress, isElsewhere ? parameter.PlainGradient : 0);
+        if (parameter.Count > 0 && (place.Param == 0 || isElsewhere && place.Grad == 0))
         {
-            Say("layout", $"Parameter {parameter}{(param == 0 ? "" : "'s gradient")} is not contiguous: it is stepped by libtorch's tensor operators, which is slow. So are others like it.");
+            Say("layout", $"Parameter {parameter}{(place.Param == 0 ? "" : "'s gradient")} is not contiguous: it is stepped by libtorch's tensor operators, which is slow. So are others like it.");
             return null;
         }
-        var step = CudaStep.Of(plan, device);
-        return (step, step.Describe(target, slots, param, grad));
+        return (CudaStep.Of(plan, device), place);
     }
+
+    /// <summary>Whether kernels reach a parameter with a dense gradient on its device.</summary>
+    public static bool Reach(TorchParameter parameter) => parameter.Kernels is not null && (parameter.Count == 0 || parameter.PlainAddress != 0 && parameter.PlainGradient != 0);
 
     /// <summary>The step in which an average can be updated by kernels; null where it can't.</summary>
     public static CudaStep? Reach(StepPlan plan, TorchParameter model, TorchState average, ElementType compute) =>
-        model.Kernels is { } device && (average.Tensor.device_type, average.Tensor.device_index) == model.Place && (model.PlainAddress != 0 || model.Count == 0) && average.Type.Compute() == compute && model.ElementType.Compute() == compute
+        model.Kernels is { } device && average.IsBeside(model) && (model.PlainAddress != 0 || model.Count == 0) && average.Type.Compute() == compute && model.ElementType.Compute() == compute
             ? CudaStep.Of(plan, device) : null;
 
     /// <summary>Gradients by the device whose kernels reach them; null for none.</summary>

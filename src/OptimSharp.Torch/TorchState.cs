@@ -18,6 +18,8 @@ internal sealed class TorchState : StateTensor, IDeviceState
     /// <summary>Where its numbers begin, row by row, on its device.</summary>
     public nint Address => LibTorchSharp.Address(tensor.Handle);
 
+    public bool IsBeside(Parameter parameter) => parameter is TorchParameter there && (tensor.device_type, tensor.device_index) == there.Place;
+
     /// <summary>The tensor itself.</summary>
     public torch.Tensor Tensor => tensor;
 

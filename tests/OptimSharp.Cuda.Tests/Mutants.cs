@@ -15,7 +15,7 @@ static class Mutants
                 continue;
             Instruction[] instructions = [.. recording.Instructions];
             instructions[i] = other;
-            yield return step.With(new(instructions, recording.Param, [.. recording.States], recording.Coefficients, recording.Fingerprint + (ulong)i + 1));
+            yield return step.With(new(instructions, recording.Param, [.. recording.States], recording.Coefficients, recording.Fingerprint + (ulong)i + 1, null, recording.Grad));
         }
     }
 
@@ -28,7 +28,7 @@ static class Mutants
         Operation.Max => x with { Operation = Operation.Min },
         Operation.Min => x with { Operation = Operation.Max },
         Operation.Negate => x with { Operation = Operation.Abs },
-        Operation.Abs or Operation.Sqrt => x with { Operation = Operation.Negate },
+        Operation.Abs or Operation.Sqrt or Operation.AsParam or Operation.AsGrad => x with { Operation = Operation.Negate },
         Operation.IfGreater => x with { C = x.D, D = x.C },
         Operation.Literal => x with { A = x.A == 0 ? 1 : -x.A },
         _ => null,

@@ -6,11 +6,11 @@ using OptimSharp.Rules;
 
 namespace OptimSharp.Cuda.Tests;
 
-/// <summary>The steps of everything there is, each once: of optimizers with the options and types of their golden cases, and of rules over rules.</summary>
+/// <summary>The steps of everything there is, each once: of optimizers with the options and types of their golden cases, of rules over rules, and of rules with what a training step does around them.</summary>
 static class RecordedSteps
 {
     static readonly Lazy<IReadOnlyList<RecordedStep>> all = new(() =>
-        [.. OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.StepsAlone).SelectMany(StepsOf).Concat(StepsOfRulesOverRules()).DistinctBy(s => (s.Kernel, Convert.ToHexString(s.Coefficients)))]);
+        [.. OptimizerDriver.PublicOptimizers.Where(OptimizerSamples.StepsAlone).SelectMany(StepsOf).Concat(StepsOfRulesOverRules()).Concat(FramedSteps.All(Stored)).DistinctBy(s => (s.Kernel, Convert.ToHexString(s.Coefficients)))]);
 
     public static IReadOnlyList<RecordedStep> All => all.Value;
 

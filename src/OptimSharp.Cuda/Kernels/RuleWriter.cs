@@ -95,6 +95,8 @@ internal abstract class RuleWriter(Recording recording, KernelTypes types) : Ptx
             Operation.Sqrt => Set(Real, $"sqrt.rn.{number}", values[x.A]),
             Operation.Negate => Set(Real, $"neg.{number}", values[x.A]),
             Operation.Abs => Set(Real, $"abs.{number}", values[x.A]),
+            Operation.AsParam => Stored(values[x.A], types.Param),
+            Operation.AsGrad => Stored(values[x.A], types.Grad),
             Operation.Max => Extreme(larger: true, Compute, values[x.A], values[x.B]),
             Operation.Min => Extreme(larger: false, Compute, values[x.A], values[x.B]),
             Operation.IfGreater => Set(Real, $"selp.{number}", values[x.C], values[x.D], Set('p', $"setp.gt.{number}", values[x.A], values[x.B])),

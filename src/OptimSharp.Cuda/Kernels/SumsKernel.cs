@@ -39,7 +39,7 @@ internal sealed class SumsKernel : RuleWriter
     /// </summary>
     /// <param name="recording">What is measured.</param>
     /// <param name="types">What the numbers are stored as.</param>
-    /// <param name="gathering">How it is gathered. Values of a gradient that is stored in a half type are rounded to it first.</param>
+    /// <param name="gathering">How it is gathered.</param>
     /// <param name="block">How many elements a block has, a power of two.</param>
     /// <param name="chunk">How many elements a chunk has, a multiple of it.</param>
     /// <param name="name">The kernel's name.</param>
@@ -90,8 +90,6 @@ internal sealed class SumsKernel : RuleWriter
 
     void Gather(string total, string value)
     {
-        if (gathering != Gathering.Sum)
-            value = Stored(value, Types.Grad);
         string wide = Compute == ElementType.Float64 ? value : Set('g', "cvt.f64.f32", value);
         switch (gathering)
         {

@@ -9,27 +9,20 @@ internal sealed class CudaBackend(CudaDevice device) : Backend
         ? new CudaState(device, shape, type)
         : throw new InvalidOperationException($"State in blocks, as {nameof(StatePrecision.Dynamic8)}'s, is kept in host memory, but parameter {like} is on {device}. Use another {nameof(StatePrecision)} for it.");
 
-    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
-    {
-        var step = CudaStep.Of(plan, device);
-        step.Plan<TRule, T>(rule, Describe(step, target, TRule.Slots));
-    }
+    public override bool CanFrame(Parameter parameter) => true;
 
-    public override void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
-    {
-        var step = CudaStep.Of(plan, device);
-        step.PlanMeasured<TRule, T>(plan, rule, Describe(step, target, TRule.Slots));
-    }
+    public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) =>
+        CudaStep.Of(plan, device).Plan<TRule, T>(rule, target, PlaceOf(target));
 
-    public override void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)
-    {
-        var step = CudaStep.Of(plan, device);
-        step.PlanByRow<TRule, T>(rule, Describe(step, target, TRule.Slots));
-    }
+    public override void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) =>
+        CudaStep.Of(plan, device).PlanMeasured<TRule, T>(plan, rule, target, PlaceOf(target));
+
+    public override void PlanByRow<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target) =>
+        CudaStep.Of(plan, device).PlanByRow<TRule, T>(rule, target, PlaceOf(target));
 
     public override void PlanAverage<T>(StepPlan plan, in AverageRule<T> rule, Parameter model, StateTensor average)
     {
-        if (average is CudaState state && state.Device == device && average.Type.Compute() == model.ElementType.Compute() && average.Type.Compute() == Storage.Of<T>())
+        if (average is CudaState state && state.IsBeside(model) && average.Type.Compute() == model.ElementType.Compute() && average.Type.Compute() == Storage.Of<T>())
             CudaStep.Of(plan, device).PlanAverage(rule, ((CudaParameter)model).Address, model.ElementType, state.Address, average.Type, model.Numbers);
         else
             AverageOnHost<T>.Plan(plan, rule, model, average);
@@ -48,9 +41,5 @@ internal sealed class CudaBackend(CudaDevice device) : Backend
         return places;
     }
 
-    static DeviceTarget Describe(CudaStep step, in StepTarget target, int slots)
-    {
-        var parameter = (CudaParameter)target.Parameter;
-        return step.Describe(target, slots, parameter.Address, parameter.Gradient);
-    }
+    static ParameterPlace PlaceOf(in StepTarget target) => new(((CudaParameter)target.Parameter).Address, ((CudaParameter)target.Parameter).Gradient);
 }

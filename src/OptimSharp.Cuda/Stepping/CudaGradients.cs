@@ -31,11 +31,11 @@ internal sealed unsafe class CudaGradients(CudaDevice device)
                 {
                     var gradient = gradients[i];
                     var type = gradient.Type.Real();
-                    if (gathering is not { } how || gradient.Type.IsComplex() && order.P != 2 || !change.IsNone && ChangedGradient<float>.Parts(change, type).Length > 1)
+                    if (gathering is not { } how || gradient.Type.IsComplex() && order.P != 2)
                         continue;
                     tensors[i] = type == ElementType.Float64
-                        ? launches.AddMeasured<ChangedGradient<double>, double>(new(change), gradient.At, new(type), how, GradientChunk.Size)
-                        : launches.AddMeasured<ChangedGradient<float>, float>(new(change), gradient.At, new(type), how, GradientChunk.Size);
+                        ? launches.AddMeasured<GradientChangeRule<double>, double>(new(change), gradient.At, new(type), how, GradientChunk.Size)
+                        : launches.AddMeasured<GradientChangeRule<float>, float>(new(change), gradient.At, new(type), how, GradientChunk.Size);
                 }
                 if (Array.Exists(tensors, tensor => tensor is not null))
                     launches.Measure();
@@ -54,34 +54,27 @@ internal sealed unsafe class CudaGradients(CudaDevice device)
     {
         lock (gate)
         {
-            for (int part = 0; ; part++)
+            try
             {
-                try
+                foreach (var gradient in gradients)
                 {
-                    foreach (var gradient in gradients)
-                    {
-                        var type = gradient.Type.Real();
-                        var parts = ChangedGradient<float>.Parts(change, type);
-                        if (part >= parts.Length)
-                            continue;
-                        if (type == ElementType.Float64)
-                            launches.Add<ChangedGradient<double>, double>(new(parts[part]), gradient.At, new(type));
-                        else
-                            launches.Add<ChangedGradient<float>, float>(new(parts[part]), gradient.At, new(type));
-                    }
-                    if (launches.IsEmpty)
-                        return;
+                    var type = gradient.Type.Real();
+                    if (type == ElementType.Float64)
+                        launches.Add<GradientChangeRule<double>, double>(new(change), gradient.At, new(type));
+                    else
+                        launches.Add<GradientChangeRule<float>, float>(new(change), gradient.At, new(type));
+                }
+                if (!launches.IsEmpty)
                     launches.Run();
-                }
-                finally
-                {
-                    launches.Clear();
-                }
+            }
+            finally
+            {
+                launches.Clear();
             }
         }
     }
 
-    /// <summary>What there is no kernel for: norms of other orders, and half types that are changed in several ways, between which they are rounded.</summary>
+    /// <summary>What there is no kernel for: norms of other orders.</summary>
     double GatherOnHost(in GradientPlace gradient, NormOrder order, in GradientChange change)
     {
         long bytes = gradient.Numbers * gradient.Type.Real().Size();

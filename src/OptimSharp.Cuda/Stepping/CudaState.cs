@@ -7,6 +7,12 @@ internal interface IDeviceState
 {
     /// <summary>Where it begins.</summary>
     nint Address { get; }
+
+    /// <summary>What its elements are.</summary>
+    ElementType Type { get; }
+
+    /// <summary>Whether it is on the same device as a parameter.</summary>
+    bool IsBeside(Parameter parameter);
 }
 
 /// <summary>State in a device's memory.</summary>
@@ -16,7 +22,7 @@ internal sealed unsafe class CudaState(CudaDevice device, ReadOnlySpan<long> sha
 
     public nint Address => memory.Address;
 
-    public CudaDevice Device => device;
+    public bool IsBeside(Parameter parameter) => parameter is CudaParameter there && there.Device == device;
 
     public override void Fill(double value)
     {

@@ -10,6 +10,8 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     /// <summary>The block in which a measuring rule's sums are taken, by <see cref="IMeasuringRule{T}"/>.</summary>
     public const int Block = 512;
 
+    const int MostSlots = 6;
+
     readonly List<Item> measured = [], byRow = [];
     readonly List<CudaMemory> uploads = [];
     bool haveSums;
@@ -19,41 +21,78 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     /// <summary>A plan's step on a device.</summary>
     public static CudaStep Of(StepPlan plan, CudaDevice device) => plan.Collected(device, () => new CudaStep(device));
 
-    /// <summary>Plans an update.</summary>
-    public void Plan<TRule, T>(in TRule rule, in DeviceTarget target)
+    /// <summary>Plans an update, with what a training step does around it.</summary>
+    public void Plan<TRule, T>(in TRule rule, in StepTarget target, in ParameterPlace place)
         where TRule : struct, IUpdateRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Launches.Add<TRule, T>(rule, target);
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var there = Describe(target, TRule.Slots, place);
+        if (FrameOf<T>(target, TRule.Slots, ref there) is not { } frame)
+            Launches.Add<TRule, T>(rule, there);
+        else if (frame.Averages)
+            Launches.Add<Framed<TRule, T, On>, T>(new(rule, frame), there);
+        else
+            Launches.Add<Framed<TRule, T, Off>, T>(new(rule, frame), there);
+    }
 
     /// <summary>Plans one by a rule that measures first.</summary>
-    public void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, DeviceTarget target)
+    public void PlanMeasured<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target, in ParameterPlace place)
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var item = new Measured<TRule, T>(this, rule, target);
+        var there = Describe(target, TRule.Slots, place);
+        if (FrameOf<T>(target, TRule.Slots, ref there) is not { } frame)
+            Add(plan, new Measured<TRule, T>(this, rule, there));
+        else if (frame.Averages)
+            Add(plan, new Measured<FramedMeasuring<TRule, T, On>, T>(this, new(rule, frame), there));
+        else
+            Add(plan, new Measured<FramedMeasuring<TRule, T, Off>, T>(this, new(rule, frame), there));
+    }
+
+    /// <summary>Plans one by a rule that measures each row.</summary>
+    public void PlanByRow<TRule, T>(in TRule rule, in StepTarget target, in ParameterPlace place)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var there = Describe(target, TRule.Slots, place);
+        byRow.Add(FrameOf<T>(target, TRule.Slots, ref there) is not { } frame ? new ByRow<TRule, T>(rule, there)
+            : frame.Averages ? new ByRow<FramedMeasuring<TRule, T, On>, T>(new(rule, frame), there)
+            : new ByRow<FramedMeasuring<TRule, T, Off>, T>(new(rule, frame), there));
+    }
+
+    void Add<TItem>(StepPlan plan, TItem item) where TItem : Item, IMeasured
+    {
         measured.Add(item);
         plan.Add(item);
     }
 
-    /// <summary>Plans one by a rule that measures each row.</summary>
-    public void PlanByRow<TRule, T>(in TRule rule, DeviceTarget target)
-        where TRule : struct, IMeasuringRule<T>
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => byRow.Add(new ByRow<TRule, T>(rule, target));
+    /// <summary>What a training step does around a parameter's rule; null: nothing, or not with it. An average gets a slot.</summary>
+    static RuleFrame<T>? FrameOf<T>(in StepTarget target, int slots, ref DeviceTarget there)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (target.Frame is not { } frame)
+            return null;
+        AverageStep? average = null;
+        if (slots < MostSlots && frame.AverageOf(target.Parameter) is IDeviceState state && state.IsBeside(target.Parameter) && state.Type.Compute() == Storage.Of<T>())
+        {
+            there = there.With(state.Address, state.Type.Real());
+            average = frame.MarkAveraged(target.Parameter);
+        }
+        var around = new RuleFrame<T>(frame.Change, frame.After, average);
+        return around.IsNone ? null : around;
+    }
 
     /// <summary>Plans the update of an average that is on the device, too.</summary>
     public void PlanAverage<T>(in AverageRule<T> rule, nint model, ElementType modelType, nint average, ElementType averageType, long numbers)
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         Launches.Add<AverageRule<T>, T>(rule, new() { Count = numbers, Param = average, Grad = model }, new(averageType.Real(), modelType.Real(), averageType.Real()));
 
-    /// <summary>Describes a parameter in this step. What of its gradient is in host memory, as a sparse one's rows are, is taken to the device.</summary>
-    /// <param name="target">The parameter.</param>
-    /// <param name="slots">How many states its rule has.</param>
-    /// <param name="param">Where it is on the device.</param>
-    /// <param name="grad">Where its gradient is, if that is there.</param>
-    public unsafe DeviceTarget Describe(in StepTarget target, int slots, nint param, nint grad)
+    /// <summary>A parameter in this step. What of its gradient is in host memory, as a sparse one's rows are, is taken to the device.</summary>
+    unsafe DeviceTarget Describe(in StepTarget target, int slots, in ParameterPlace place)
     {
         var parameter = target.Parameter;
         var gradType = (target.Rows?.Type ?? target.GradType).Real();
-        var at = new Places { Count = target.Rows?.Numbers ?? parameter.Numbers, Param = param, Grad = grad };
+        var at = new Places { Count = target.Rows?.Numbers ?? parameter.Numbers, Param = place.Param, Grad = place.Grad };
         fixed (byte* sparse = &(target.Rows?.Values ?? target.Memory.Gradient).Start) // in host memory: a sparse gradient's rows, or one that was given its zeros
         {
             if (sparse != null)

@@ -2,6 +2,9 @@ using OptimSharp.Engine;
 
 namespace OptimSharp.Cuda;
 
+/// <summary>Where a parameter is on a device, and its gradient, if that is there.</summary>
+internal readonly record struct ParameterPlace(nint Param, nint Grad);
+
 /// <summary>A parameter in a step: where it is on the device, and which of its rows the step is for.</summary>
 /// <param name="At">Where parameter, gradient and states are, and how many numbers the step is for. A sparse gradient has its rows one after the other.</param>
 /// <param name="Types">What they are stored as.</param>
@@ -12,6 +15,16 @@ internal readonly record struct DeviceTarget(Places At, KernelTypes Types, int S
 {
     /// <summary>How many rows the step is for.</summary>
     public int RowCount => RowSize == 0 ? 0 : checked((int)(At.Count / RowSize));
+
+    /// <summary>The same with one state more.</summary>
+    /// <param name="address">Where it is.</param>
+    /// <param name="type">What it is stored as.</param>
+    public DeviceTarget With(nint address, ElementType type)
+    {
+        var at = At;
+        at.States[Slots] = address;
+        return this with { At = at, Types = Types.With(Slots, type), Slots = Slots + 1 };
+    }
 
     /// <summary>Part of a row.</summary>
     /// <param name="row">Which one of those that the step is for.</param>

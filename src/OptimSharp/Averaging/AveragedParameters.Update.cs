@@ -47,6 +47,12 @@ public sealed partial class AveragedParameters
         return host;
     }
 
+    /// <summary>The average of a parameter, wherever it is; null when the parameter is not averaged.</summary>
+    internal StateTensor? Find(Parameter parameter) => byIdentity!.TryGetValue(parameter.Identity, out int i) ? averages[i] : null;
+
+    /// <summary>Takes an average that was found: the caller will change it.</summary>
+    internal void MarkDone(Parameter parameter) => done[byIdentity![parameter.Identity]] = true;
+
     /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
     internal void Finish() => Update(live);
 

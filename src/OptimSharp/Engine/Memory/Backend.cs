@@ -20,6 +20,9 @@ internal abstract class Backend
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>Whether what a training step does around rules can be done with the rule of a parameter that is not in host memory.</summary>
+    public virtual bool CanFrame(Parameter parameter) => false;
+
     /// <summary>What gradients outside of host memory gather to, each as it is after a change. They are open for a step, and dense.</summary>
     public virtual void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered) => throw new UnreachableException();
 

@@ -64,7 +64,7 @@ internal sealed class CSource
     string Function(string name)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"void {name}(int64_t count, const {number} *k, {Stored(types.Param)} *param, const {Stored(types.Grad)} *grad");
+        text.Append(CultureInfo.InvariantCulture, $"void {name}(int64_t count, const {number} *k, {Stored(types.Param)} *param, {(recording.Grad is null ? "const " : "")}{Stored(types.Grad)} *grad");
         for (int slot = 0; slot < recording.States.Length; slot++)
             text.Append(CultureInfo.InvariantCulture, $", {Stored(types.State(slot))} *state{slot}");
         text.Append(")\n{\n    for (int64_t i = 0; i < count; i++)\n    {\n");
@@ -99,6 +99,8 @@ internal sealed class CSource
         Operation.Negate => ($"-{Tight(x.A, Whole)}", Sign),
         Operation.Sqrt => (types.Compute == ElementType.Float64 ? $"sqrt({values[x.A].Text})" : $"sqrtf({values[x.A].Text})", Whole),
         Operation.Abs => (types.Compute == ElementType.Float64 ? $"fabs({values[x.A].Text})" : $"fabsf({values[x.A].Text})", Whole),
+        Operation.AsParam => Rounded(x.A, types.Param),
+        Operation.AsGrad => Rounded(x.A, types.Grad),
         Operation.Add => ($"{Tight(x.A, Sum)} + {Tight(x.B, Product)}", Sum),
         Operation.Subtract => ($"{Tight(x.A, Sum)} - {Tight(x.B, Product)}", Sum),
         Operation.Multiply => ($"{Tight(x.A, Product)} * {Tight(x.B, Sign)}", Product),
@@ -107,6 +109,14 @@ internal sealed class CSource
         Operation.Min => ($"min_{number}({values[x.A].Text}, {values[x.B].Text})", Whole),
         Operation.IfGreater => ($"{Tight(x.A, Sum)} > {Tight(x.B, Sum)} ? {Tight(x.C, Sum)} : {Tight(x.D, Sum)}", Choice),
         _ => throw new ArgumentOutOfRangeException(nameof(x), x.Operation, "No operation."),
+    };
+
+    /// <summary>A value as if it had been stored.</summary>
+    (string Text, int Tightness) Rounded(int value, ElementType type) => type switch
+    {
+        ElementType.BFloat16 => (Widened(Narrowed(values[value].Text, type), type), Whole),
+        ElementType.Float16 => ($"(float)({Stored(type)})({values[value].Text})", Sign),
+        _ => values[value],
     };
 
     /// <summary>A value in brackets, where it would fall apart.</summary>

@@ -39,6 +39,9 @@ internal readonly struct CoefficientLane<T>(ulong fingerprint) : ILane<Coefficie
     public static CoefficientLane<T> Abs(CoefficientLane<T> x) => Of(Operation.Abs, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static CoefficientLane<T> As(Operation stored, CoefficientLane<T> x) => Of(stored, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static CoefficientLane<T> Max(CoefficientLane<T> x, CoefficientLane<T> y) => Of(Operation.Max, x, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -31,7 +31,7 @@ internal static class Coefficients<T>
         copy.Update(ref x);
         row = values.AsSpan(0, count);
         ReadOnlySpan<ulong> states = [x.S0.Fingerprint, x.S1.Fingerprint, x.S2.Fingerprint, x.S3.Fingerprint, x.S4.Fingerprint, x.S5.Fingerprint];
-        return Fingerprint.Of((x.Step.Fingerprint == 0 ? x.Param : x.Param - x.Step).Fingerprint, states[..TRule.Slots], count);
+        return Fingerprint.Of((x.Step.Fingerprint == 0 ? x.Param : x.Param - x.Step).Fingerprint, states[..TRule.Slots], count, rule is IGradientRule ? x.Grad.Fingerprint : null);
     }
 
     /// <summary>Runs what a rule measures for its coefficients.</summary>

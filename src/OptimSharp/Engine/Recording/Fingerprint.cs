@@ -21,10 +21,12 @@ internal static class Fingerprint
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Of(Operation operation, ulong a, ulong b, ulong c, ulong d) => Of(operation, Of(operation, a, b), Of(operation, c, d));
 
-    /// <summary>Of a whole rule: what becomes of the parameter and of the states, and how many coefficients were asked for.</summary>
-    public static ulong Of(ulong param, ReadOnlySpan<ulong> states, int coefficients)
+    /// <summary>Of a whole rule: what becomes of the parameter, of the states and, where the rule writes it, of the gradient, and how many coefficients were asked for.</summary>
+    public static ulong Of(ulong param, ReadOnlySpan<ulong> states, int coefficients, ulong? grad)
     {
         ulong all = Mix(param + (ulong)coefficients);
+        if (grad is { } written)
+            all = Of(Operation.Grad, all, written);
         foreach (ulong state in states)
             all = Of(Operation.State, all, state);
         return all;

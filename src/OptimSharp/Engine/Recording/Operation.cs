@@ -14,6 +14,8 @@ internal enum Operation : byte
     Negate,
     Sqrt,
     Abs,
+    AsParam,     // rounded to what the parameter is stored as
+    AsGrad,      // and the gradient
 
     // Of two.
     Add,
@@ -34,7 +36,7 @@ internal readonly record struct Instruction(Operation Operation, int A = 0, int 
     public int Operands => Operation switch
     {
         <= Operation.State => 0,
-        <= Operation.Abs => 1,
+        <= Operation.AsGrad => 1,
         <= Operation.Min => 2,
         _ => 4,
     };

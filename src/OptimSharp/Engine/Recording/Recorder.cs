@@ -39,7 +39,7 @@ internal sealed class Recorder
             int[] states = new int[TRule.Slots];
             for (int slot = 0; slot < states.Length; slot++)
                 states[slot] = recorder.NumberOf(x.State(slot).Symbol);
-            return recorder.Finish(param, states, []);
+            return recorder.Finish(param, states, [], copy is IGradientRule ? recorder.NumberOf(x.Grad.Symbol) : null);
         });
     }
 
@@ -145,11 +145,11 @@ internal sealed class Recorder
     };
 
     /// <summary>Leaves out what is for nothing.</summary>
-    Recording Finish(int param, int[] states, int[] sums)
+    Recording Finish(int param, int[] states, int[] sums, int? grad = null)
     {
         bool[] needed = new bool[instructions.Count];
-        foreach (int kept in (ReadOnlySpan<int>)[param, .. states, .. sums])
-            needed[kept] = true;
+        foreach (int value in (ReadOnlySpan<int>)[param, grad ?? param, .. states, .. sums])
+            needed[value] = true;
         for (int i = needed.Length - 1; i >= 0; i--)
         {
             for (int k = 0; needed[i] && k < instructions[i].Operands; k++)
@@ -164,7 +164,7 @@ internal sealed class Recorder
             numbers[i] = left.Count;
             left.Add(instructions[i].Renumbered(numbers));
         }
-        ulong fingerprint = sums.Length == 0 ? Fingerprint.Of(fingerprints[param], [.. states.Select(state => fingerprints[state])], coefficients) : Fingerprint.OfSums([.. sums.Select(sum => fingerprints[sum])], coefficients, states.Length);
-        return new([.. left], numbers[param], Array.ConvertAll(states, state => numbers[state]), coefficients, fingerprint, Array.ConvertAll(sums, sum => numbers[sum]));
+        ulong fingerprint = sums.Length == 0 ? Fingerprint.Of(fingerprints[param], [.. states.Select(state => fingerprints[state])], coefficients, grad is { } result ? fingerprints[result] : null) : Fingerprint.OfSums([.. sums.Select(sum => fingerprints[sum])], coefficients, states.Length);
+        return new([.. left], numbers[param], Array.ConvertAll(states, state => numbers[state]), coefficients, fingerprint, Array.ConvertAll(sums, sum => numbers[sum]), grad is { } written ? numbers[written] : null);
     }
 }

@@ -16,12 +16,14 @@ internal sealed class Recording : IEquatable<Recording>
     /// <param name="coefficients">How many coefficients the rule asks for.</param>
     /// <param name="fingerprint">See <see cref="Fingerprint"/>.</param>
     /// <param name="sums">Which ones are summed, where a rule measures: then nothing is written.</param>
-    public Recording(Instruction[] instructions, int param, int[] states, int coefficients, ulong fingerprint, int[]? sums = null)
+    /// <param name="grad">Which one becomes the gradient; null where that is only read.</param>
+    public Recording(Instruction[] instructions, int param, int[] states, int coefficients, ulong fingerprint, int[]? sums = null, int? grad = null)
     {
         this.instructions = instructions;
         this.states = states;
         this.sums = sums ?? [];
         Param = param;
+        Grad = grad;
         Coefficients = coefficients;
         Fingerprint = fingerprint;
     }
@@ -31,6 +33,9 @@ internal sealed class Recording : IEquatable<Recording>
 
     /// <summary>The number of the value that becomes the parameter.</summary>
     public int Param { get; }
+
+    /// <summary>The number of the value that becomes the gradient; null where that is only read.</summary>
+    public int? Grad { get; }
 
     /// <summary>The number of the value that becomes each state.</summary>
     public ReadOnlySpan<int> States => states;
@@ -52,6 +57,8 @@ internal sealed class Recording : IEquatable<Recording>
     {
         if (instructions[Param] != new Instruction(Operation.Param))
             yield return (Param, Operation.Param, 0);
+        if (Grad is { } grad && instructions[grad] != new Instruction(Operation.Grad))
+            yield return (grad, Operation.Grad, 0);
         for (int slot = 0; slot < states.Length; slot++)
         {
             if (instructions[states[slot]] != new Instruction(Operation.State, slot))
@@ -76,7 +83,7 @@ internal sealed class Recording : IEquatable<Recording>
     }
 
     /// <inheritdoc/>
-    public bool Equals(Recording? other) => other is not null && Fingerprint == other.Fingerprint && Param == other.Param && Coefficients == other.Coefficients
+    public bool Equals(Recording? other) => other is not null && Fingerprint == other.Fingerprint && Param == other.Param && Grad == other.Grad && Coefficients == other.Coefficients
         && instructions.AsSpan().SequenceEqual(other.instructions) && states.AsSpan().SequenceEqual(other.states) && sums.AsSpan().SequenceEqual(other.sums);
 
     /// <inheritdoc/>

@@ -26,6 +26,8 @@ internal readonly struct SymbolicLane<T>(Symbol symbol) : ILane<SymbolicLane<T>,
 
     public static SymbolicLane<T> Abs(SymbolicLane<T> x) => new(Recorder.Of(Operation.Abs, x.Symbol));
 
+    public static SymbolicLane<T> As(Operation stored, SymbolicLane<T> x) => new(Recorder.Of(stored, x.Symbol));
+
     public static SymbolicLane<T> Max(SymbolicLane<T> x, SymbolicLane<T> y) => new(Recorder.Of(Operation.Max, x.Symbol, y.Symbol));
 
     public static SymbolicLane<T> Min(SymbolicLane<T> x, SymbolicLane<T> y) => new(Recorder.Of(Operation.Min, x.Symbol, y.Symbol));

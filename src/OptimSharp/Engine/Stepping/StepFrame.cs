@@ -131,10 +131,22 @@ internal sealed class StepFrame
     }
 
     /// <summary>Whether a parameter's change, average and zeros can be done with its rule.</summary>
-    public bool CanFuse(in StepContext.Entry entry) => !isShared && entry.Memory.Rows is null && !entry.Memory.Values.IsNull;
+    public bool CanFuse(in StepContext.Entry entry) => !isShared && entry.Memory.Rows is null
+        && (!entry.Memory.Values.IsNull || Measures is null && !entry.OnHost && entry.Parameter.Backend.CanFrame(entry.Parameter));
 
-    /// <summary>The average to be updated with a parameter's rule, if any.</summary>
+    /// <summary>The average in host memory to be updated with a parameter's rule, if any.</summary>
     public HostTensor? TakeAverage(Parameter parameter) => average is not null ? Averages!.TakeOnHost(parameter) : null;
+
+    /// <summary>The average of a parameter, which may be taken by <see cref="MarkAveraged"/>; null: there is none, or a function of the user's averages.</summary>
+    public StateTensor? AverageOf(Parameter parameter) => average is not null ? Averages!.Find(parameter) : null;
+
+    /// <summary>Takes a parameter's average, to be updated with its rule.</summary>
+    /// <returns>How the parameter enters.</returns>
+    public AverageStep MarkAveraged(Parameter parameter)
+    {
+        Averages!.MarkDone(parameter);
+        return average!.Value;
+    }
 
     /// <summary>Changes the gradients of rules that look at whole tensors or run elsewhere.</summary>
     public void BeforeRules(Span<StepContext.Entry> entries)
