@@ -1,22 +1,25 @@
-// Times steps of AdamW in a GPU's memory: milliseconds a step, and the part of the card's copy bandwidth that it moves memory with. Medians, beside PyTorch's by pytorch_cuda.py.
+// Times steps of AdamW in a GPU's memory: milliseconds a step, those of them that the host needs before it may go on, and the part of the card's copy bandwidth that memory is moved with. Medians,
+// beside PyTorch's by pytorch_cuda.py. With --no-card the host's milliseconds alone, over a driver that does nothing.
 using System.Diagnostics;
 using System.Globalization;
 using OptimSharp;
 using OptimSharp.Benchmarks;
 using OptimSharp.Cuda;
+using OptimSharp.CudaSpeed;
 
-const int Warm = 5, Rounds = 7, Steps = 20;
+const int Warm = 40, Rounds = 21, Steps = 20;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-if (CudaDevice.Count == 0)
+bool hasCard = !args.Contains("--no-card");
+if (hasCard && CudaDevice.Count == 0)
 {
-    Console.Error.WriteLine("There is no CUDA driver, or it finds no device.");
+    Console.Error.WriteLine("There is no CUDA driver, or it finds no device. --no-card times the host alone.");
     return 1;
 }
-var device = CudaDevice.Get(args.Length > 0 ? int.Parse(args[0]) : 0);
-double copied = CopyBandwidth();
-Console.WriteLine($"{device}, compute capability {device.ComputeCapability}; a copy moves {copied:F0} GB/s (read and written)");
-Console.WriteLine($"{"",-24}{"ms/step",10}{"GB/s",10}{"of a copy",11}");
+var device = hasCard ? CudaDevice.Get(args.Length > 0 ? int.Parse(args[0]) : 0) : IdleDriver.Device;
+double copied = hasCard ? CopyBandwidth() : 0;
+Console.WriteLine(hasCard ? $"{device}, compute capability {device.ComputeCapability}; a copy moves {copied:F0} GB/s (read and written)" : "No card: the host's time alone.");
+Console.WriteLine($"{"",-24}{"host ms",10}" + (hasCard ? $"{"ms/step",10}{"GB/s",10}{"of a copy",11}" : ""));
 foreach (var (name, shapes) in Shapes.All.Prepend(new("1x64M", [[1L << 26]])))
 {
     long[] sizes = [.. shapes.Select(shape => shape.Aggregate((a, b) => a * b))];
@@ -39,13 +42,20 @@ void Time(string name, long[] sizes, ElementType type)
     }
     using (var optimizer = new AdamW(parameters))
     {
+        double host = Median(optimizer.Step, alone: true);
+        Console.Write($"{name + ", " + type,-24}{host * 1e3,10:F3}");
+        if (!hasCard)
+        {
+            Console.WriteLine();
+            return;
+        }
         double seconds = Median(() =>
         {
             for (int i = 0; i < Steps; i++)
                 optimizer.Step();
         }) / Steps;
         double bytes = sizes.Sum() * (3.0 * size + 4 * 4); // parameter read and written, gradient read; two states in single precision, read and written
-        Console.WriteLine($"{name + ", " + type,-24}{seconds * 1e3,10:F3}{bytes / seconds / 1e9,10:F0}{bytes / seconds / 1e9 / copied,11:F2}");
+        Console.WriteLine($"{seconds * 1e3,10:F3}{bytes / seconds / 1e9,10:F0}{bytes / seconds / 1e9 / copied,11:F2}");
     }
     memory.ForEach(m => m.Dispose());
 }
@@ -62,7 +72,8 @@ double CopyBandwidth()
     }) / 1e9;
 }
 
-double Median(Action work)
+// Of the work, to its end on the device; or alone: to where the call returns, with nothing to wait for.
+double Median(Action work, bool alone = false)
 {
     for (int i = 0; i < Warm; i++)
         work();
@@ -70,9 +81,11 @@ double Median(Action work)
     double[] times = new double[Rounds];
     for (int i = 0; i < Rounds; i++)
     {
+        device.Synchronize();
         long start = Stopwatch.GetTimestamp();
         work();
-        device.Synchronize();
+        if (!alone)
+            device.Synchronize();
         times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
     Array.Sort(times);

@@ -56,7 +56,7 @@ public class LaunchTests(ITestOutputHelper output)
                         places.States[k - 2] = address;
                 }
                 launch.Table.Add(places, step.Coefficients);
-                launch.Run(rows.Send([launch.Table]));
+                launch.Run(rows.Send([launch]));
                 for (int k = 0; k < types.Length; k++)
                     CudaMemory.Copy(device, (void*)streams[k], memory[k].Address + odd * types[k].Size(), count * types[k].Size());
             }

@@ -10,7 +10,10 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
 {
     readonly Dictionary<(Recording, KernelTypes), StepLaunch> steps = [];
     readonly Dictionary<(Recording, KernelTypes, Gathering, int), SumsLaunch> sums = [];
+    readonly List<ILaunch> allSteps = [], allSums = []; // in the order in which they were made
     readonly RowBuffer rows = new(device);
+    (Recording? Recording, KernelTypes Types) last; // that a tensor was added for: the next one is often for the same
+    StepLaunch? lastStep;
 
     /// <summary>Adds a parameter to be updated: whole, or the rows that it has a gradient for.</summary>
     public void Add<TRule, T>(in TRule rule, in DeviceTarget target)
@@ -29,12 +32,19 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var recording = RecordedRule<TRule, T>.Fetch(rule, out var coefficients);
-        if (!steps.TryGetValue((recording, types), out var launch))
-        {
-            using var scope = device.Enter();
-            steps.Add((recording, types), launch = new(device, recording, types));
-        }
-        launch.Table.Add(at, MemoryMarshal.AsBytes(coefficients));
+        if (!ReferenceEquals(recording, last.Recording) || types != last.Types)
+            (lastStep, last) = (Find(recording, types), (recording, types));
+        lastStep!.Table.Add(at, MemoryMarshal.AsBytes(coefficients));
+    }
+
+    StepLaunch Find(Recording recording, KernelTypes types)
+    {
+        if (steps.TryGetValue((recording, types), out var launch))
+            return launch;
+        using var scope = device.Enter();
+        steps.Add((recording, types), launch = new(device, recording, types));
+        allSteps.Add(launch);
+        return launch;
     }
 
     /// <summary>Adds a tensor to be measured.</summary>
@@ -47,20 +57,21 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
         {
             using var scope = device.Enter();
             sums.Add((recording, types, gathering, block), launch = new(device, recording, types, gathering, block));
+            allSums.Add(launch);
         }
         return new(launch, launch.Add(at, MemoryMarshal.AsBytes(coefficients)));
     }
 
     /// <summary>Measures what was added to be. Returns when the sums are there.</summary>
-    public void Measure() => Launch(sums.Values);
+    public void Measure() => Launch(allSums);
 
     /// <summary>Updates what was added to be. Returns before it is done.</summary>
-    public void Run() => Launch(steps.Values);
+    public void Run() => Launch(allSteps);
 
-    void Launch(IReadOnlyCollection<ILaunch> launches)
+    void Launch(List<ILaunch> launches)
     {
         using var scope = device.Enter();
-        nint at = rows.Send(launches.Select(launch => launch.Table));
+        nint at = rows.Send(launches);
         foreach (var launch in launches)
         {
             launch.Run(at);
@@ -69,7 +80,7 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
     }
 
     /// <summary>Whether nothing was added to be updated.</summary>
-    public bool IsEmpty => steps.Values.All(launch => launch.Table.Count == 0);
+    public bool IsEmpty => allSteps.TrueForAll(launch => launch.Table.Count == 0);
 
     /// <summary>Forgets what was added.</summary>
     public void Clear()
@@ -114,11 +125,12 @@ internal readonly record struct MeasuredTensor(SumsLaunch Launch, int Tensor)
     public double Sum(int sum)
     {
         double total = 0;
-        foreach (double[] blocks in Launch.ChunksOf(Tensor, sum))
+        var (first, last) = Launch.BlocksOf(Tensor);
+        while (first < last)
         {
             double chunk = 0;
-            foreach (double block in blocks)
-                chunk += block;
+            for (int end = first + Launch.BlocksOfChunk; first < end; first++)
+                chunk += Launch[first, sum];
             total += chunk;
         }
         return total;
@@ -127,20 +139,19 @@ internal readonly record struct MeasuredTensor(SumsLaunch Launch, int Tensor)
     /// <summary>Adds the blocks of a sum to a number, one after the other: of a row, or a part of one, that has no chunks.</summary>
     public double AddTo(double total, int sum)
     {
-        foreach (double[] blocks in Launch.ChunksOf(Tensor, sum))
-        {
-            foreach (double block in blocks)
-                total += block;
-        }
+        var (first, last) = Launch.BlocksOf(Tensor);
+        for (; first < last; first++)
+            total += Launch[first, sum];
         return total;
     }
 
-    /// <summary>What a gradient's numbers gather to.</summary>
+    /// <summary>What a gradient's numbers gather to: a block is a chunk there.</summary>
     public double Gathered(NormOrder order)
     {
         double gathered = order.Start;
-        foreach (double[] blocks in Launch.ChunksOf(Tensor, 0))
-            gathered = order.Combine(gathered, blocks[0]);
+        var (first, last) = Launch.BlocksOf(Tensor);
+        for (; first < last; first++)
+            gathered = order.Combine(gathered, Launch[first, 0]);
         return gathered;
     }
 }

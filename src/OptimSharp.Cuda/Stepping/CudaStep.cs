@@ -19,7 +19,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     CudaLaunches Launches { get; } = new(device);
 
     /// <summary>A plan's step on a device.</summary>
-    public static CudaStep Of(StepPlan plan, CudaDevice device) => plan.Collected(device, () => new CudaStep(device));
+    public static CudaStep Of(StepPlan plan, CudaDevice device) => plan.Collected(device, static device => new CudaStep(device));
 
     /// <summary>Plans an update, with what a training step does around it.</summary>
     public void Plan<TRule, T>(in TRule rule, in StepTarget target, in ParameterPlace place)
@@ -179,35 +179,37 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        readonly List<(MeasuredTensor Tensor, bool BeginsChunk)> pieces = [];
+        List<(MeasuredTensor Tensor, bool BeginsChunk)>? pieces; // of some rows only
+        MeasuredTensor whole;
         TRule rule = rule;
 
         public override void AddMeasured(CudaLaunches launches)
         {
             if (target.Rows is null)
             {
-                Add(target.At, true);
+                whole = Add(target.At);
                 return;
             }
+            pieces = [];
             const long Chunk = GradientChunk.Size;
             for (long first = 0, count; first < target.At.Count; first += count) // of the rows put together, chunks are cut, and where a row ends
             {
                 long column = first % target.RowSize;
                 count = Math.Min(Math.Min(target.RowSize - column, Chunk - first % Chunk), target.At.Count - first);
-                Add(target.Row((int)(first / target.RowSize), column, count), first % Chunk == 0);
+                pieces.Add((Add(target.Row((int)(first / target.RowSize), column, count)), first % Chunk == 0));
             }
 
-            void Add(in Places at, bool beginsChunk) => pieces.Add((launches.AddMeasured<TRule, T>(rule, at, target.Types, Gathering.Sum, Block), beginsChunk));
+            MeasuredTensor Add(in Places at) => launches.AddMeasured<TRule, T>(rule, at, target.Types, Gathering.Sum, Block);
         }
 
         public void Measure(Span<double> sums)
         {
             step.Measure();
             for (int k = 0; k < TRule.Sums; k++)
-                sums[k] = target.Rows is null ? pieces[0].Tensor.Sum(k) : SumOfPieces(k);
+                sums[k] = pieces is null ? whole.Sum(k) : SumOf(pieces, k);
         }
 
-        double SumOfPieces(int sum)
+        static double SumOf(List<(MeasuredTensor Tensor, bool BeginsChunk)> pieces, int sum)
         {
             double total = 0, chunk = 0;
             foreach (var (tensor, beginsChunk) in pieces)

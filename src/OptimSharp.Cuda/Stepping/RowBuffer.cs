@@ -13,13 +13,13 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
     int turn;
     nint stream; // in whose order rows were used last
 
-    /// <summary>Takes rows over, one table's after the other's. The device is current.</summary>
+    /// <summary>Takes rows over, one launch's after the other's. The device is current.</summary>
     /// <returns>Where the first is on the device.</returns>
-    public nint Send(IEnumerable<TensorTable> tables)
+    public nint Send(List<ILaunch> launches)
     {
         long bytes = 0;
-        foreach (var table in tables)
-            bytes += table.Rows.Length;
+        foreach (var launch in launches)
+            bytes += launch.Table.Rows.Length;
         if (room < bytes)
             Grow(bytes);
         if (stream != device.Stream) // the rows may still be in use there
@@ -27,10 +27,10 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
         stream = device.Stream;
         device.Driver.Await(taken[turn]);
         byte* to = (byte*)pinned[turn];
-        foreach (var table in tables)
+        foreach (var launch in launches)
         {
-            table.Rows.CopyTo(new(to, table.Rows.Length));
-            to += table.Rows.Length;
+            launch.Table.Rows.CopyTo(new(to, launch.Table.Rows.Length));
+            to += launch.Table.Rows.Length;
         }
         if (bytes > 0)
             device.Driver.CopyToDevice(rows!.Address, pinned[turn], bytes, stream);

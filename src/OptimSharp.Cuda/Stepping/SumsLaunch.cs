@@ -10,7 +10,6 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
     readonly CudaDevice device;
     readonly Recording recording;
     readonly nint sums, totals; // the kernels
-    readonly int blocksOfChunk;
     readonly List<int> firstBlock = [0]; // of each tensor, and behind the last
     CudaMemory? partial, gathered;
     double[] results = [];
@@ -24,7 +23,7 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
     {
         this.device = device;
         this.recording = recording;
-        blocksOfChunk = GradientChunk.Size / block;
+        BlocksOfChunk = GradientChunk.Size / block;
         Table = new(device, recording.States.Length, recording.Coefficients * types.Compute.Size(), GradientChunk.Size);
         string kind = gathering.ToString().ToLowerInvariant();
         sums = device.Kernel($"{kind}_{block}_{recording.Key}_{types}", name => SumsKernel.Source(recording, types, gathering, block, GradientChunk.Size, name));
@@ -40,7 +39,7 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
     public int Add(in Places at, ReadOnlySpan<byte> coefficients)
     {
         Table.Add(at, coefficients);
-        firstBlock.Add(checked(firstBlock[^1] + Table.ChunksOf(at.Count) * blocksOfChunk));
+        firstBlock.Add(checked(firstBlock[^1] + Table.ChunksOf(at.Count) * BlocksOfChunk));
         return firstBlock.Count - 2;
     }
 
@@ -71,19 +70,14 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
         }
     }
 
-    /// <summary>What a sum came to in each block of a tensor, chunk by chunk. The last chunk's blocks that have no element have 0.</summary>
-    /// <param name="tensor">The tensor's number.</param>
-    /// <param name="sum">Which sum.</param>
-    public IEnumerable<double[]> ChunksOf(int tensor, int sum)
-    {
-        double[] chunk = new double[blocksOfChunk];
-        for (int block = firstBlock[tensor]; block < firstBlock[tensor + 1]; block += blocksOfChunk)
-        {
-            for (int i = 0; i < blocksOfChunk; i++)
-                chunk[i] = results[(block + i) * Sums + sum];
-            yield return chunk;
-        }
-    }
+    /// <summary>The blocks of a tensor: from, and up to (not included). They are those of whole chunks, and what has no element came to 0.</summary>
+    public (int First, int Last) BlocksOf(int tensor) => (firstBlock[tensor], firstBlock[tensor + 1]);
+
+    /// <summary>How many blocks a chunk has.</summary>
+    public int BlocksOfChunk { get; }
+
+    /// <summary>What a sum came to in a block.</summary>
+    public double this[int block, int sum] => results[block * Sums + sum];
 
     /// <summary>Forgets the tensors.</summary>
     public void Clear()

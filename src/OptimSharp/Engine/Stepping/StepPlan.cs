@@ -95,10 +95,10 @@ internal sealed class StepPlan : ISharedWork
     /// <summary>What gathers the work of many parameters, to do it at once. It is kept from step to step.</summary>
     /// <param name="owner">Whose it is, as a device's.</param>
     /// <param name="create">Makes it when there is none yet.</param>
-    public TWork Collected<TWork>(object owner, Func<TWork> create) where TWork : class, ICollectedWork
+    public TWork Collected<TOwner, TWork>(TOwner owner, Func<TOwner, TWork> create) where TOwner : class where TWork : class, ICollectedWork
     {
         if (!collected.TryGetValue(owner, out var work))
-            collected.Add(owner, work = create());
+            collected.Add(owner, work = create(owner));
         return (TWork)work;
     }
 
