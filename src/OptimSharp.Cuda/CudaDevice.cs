@@ -32,6 +32,7 @@ public sealed class CudaDevice
             throw new CudaException($"{this} has compute capability {ComputeCapability}, but the kernels need 6.0 (Pascal) or higher.");
         context = driver.RetainPrimaryContext(device);
         Backend = new(this);
+        Offload = new(this, Backend);
         Gradients = new(this);
     }
 
@@ -92,6 +93,12 @@ public sealed class CudaDevice
     internal int Multiprocessors { get; }
 
     internal CudaBackend Backend { get; }
+
+    /// <summary>For parameters whose state is in host memory.</summary>
+    internal CudaOffload Offload { get; }
+
+    /// <summary>How many bytes of values and gradients come to the host at once where state is there.</summary>
+    internal long BytesOfBlock { get; init; } = 8 << 20;
 
     internal CudaGradients Gradients { get; }
 

@@ -7,7 +7,7 @@ namespace OptimSharp.Cuda;
 
 /// <summary>Numbers in a GPU's memory as a parameter: the optimizer changes them there, by kernels that are made from its rule. Made by <see cref="CudaParameters.OnCuda"/>.</summary>
 /// <remarks>The memory is the caller's: it must stay for as long as the parameter is used, and what is written to it by others must come before a step in the order of the device's <see cref="CudaDevice.Stream"/>.</remarks>
-public sealed unsafe class CudaParameter : Parameter
+public sealed unsafe class CudaParameter : Parameter, ICudaPlaced
 {
     nint gradient;
     (nint Indices, nint Rows, int Count)? sparse;
@@ -74,7 +74,9 @@ public sealed unsafe class CudaParameter : Parameter
 
     internal override (long Count, long Bytes)? GradientSize => sparse is { } rows ? (RowBytes / ElementType.Size() * rows.Count, (RowBytes + sizeof(long)) * rows.Count) : base.GradientSize;
 
-    internal override Backend Backend => Device.Backend;
+    internal override Backend Backend => HasStateOnHost ? Device.Offload : Device.Backend;
+
+    ParameterPlace? ICudaPlaced.Place => new(Address, gradient);
 
     internal override object Identity { get; }
 

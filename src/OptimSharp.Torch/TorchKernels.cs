@@ -11,6 +11,11 @@ internal static class TorchKernels
 
     static readonly ConcurrentDictionary<int, CudaDevice?> Devices = [];
     static readonly ConcurrentDictionary<string, bool> Said = [];
+    static readonly ConcurrentDictionary<CudaDevice, CudaOffload> Offloads = [];
+    static readonly OffloadBackend OffloadByTensors = new(TorchBackend.Instance);
+
+    /// <summary>What runs the rules of parameters with state in host memory.</summary>
+    public static OffloadBackend OffloadOf(CudaDevice? device) => device is null ? OffloadByTensors : Offloads.GetOrAdd(device, static device => new(device, TorchBackend.Instance));
 
     /// <summary>A device by libtorch's number, which is the driver's; null where there are no kernels for it.</summary>
     public static CudaDevice? DeviceAt(int index) => Devices.GetOrAdd(index, static index =>

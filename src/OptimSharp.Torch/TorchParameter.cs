@@ -11,7 +11,7 @@ namespace OptimSharp.Torch;
 /// it. Contiguous tensors in this process's memory are changed through their pointers, without copies.
 /// </summary>
 /// <remarks>Made by <see cref="TorchExtensions.Parameters"/> for a module and by <see cref="TorchExtensions.AsParameter(torch.Tensor, string)"/> for a tensor.</remarks>
-public sealed unsafe partial class TorchParameter : Parameter
+public sealed unsafe partial class TorchParameter : Parameter, ICudaPlaced
 {
     readonly bool onHost;
     readonly bool isForced; // to be computed by tensor operators though it is the CPU's
@@ -78,7 +78,9 @@ public sealed unsafe partial class TorchParameter : Parameter
     /// <summary>The device that it is on.</summary>
     internal (DeviceType Type, int Index) Place => ((DeviceType)device, index);
 
-    internal override Backend Backend => onHost ? HostBackend.Instance : IsMeta ? MetaBackend.Instance : TorchBackend.Instance;
+    internal override Backend Backend => onHost ? HostBackend.Instance : IsMeta ? MetaBackend.Instance  : !HasStateOnHost ? TorchBackend.Instance : TorchKernels.OffloadOf(Kernels);
+
+    ParameterPlace? ICudaPlaced.Place => TorchKernels.Reach(this) ? new(PlainAddress, PlainGradient) : null;
 
     internal override object Identity { get; }
 

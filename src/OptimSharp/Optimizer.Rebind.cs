@@ -75,6 +75,7 @@ public abstract partial class Optimizer
             foreach (ref var place in group.ParameterArray.AsSpan())
             {
                 var match = byName[place.Name];
+                match.HasStateOnHost |= place.HasStateOnHost;
                 if (States.TryGetValue(place.Identity, out var state))
                 {
                     if (match.Backend != place.Backend || match.ElementType != place.ElementType || !match.Backend.AreTogether(match, place))

@@ -87,6 +87,11 @@ public abstract class Parameter
     /// <exception cref="ArgumentException">A size is negative, there are too many elements, or optimizers don't change elements of the type.</exception>
     public static Parameter Meta(string name, ReadOnlySpan<long> shape, ElementType type = ElementType.Float32) => new MetaParameter(name, shape, type);
 
+    /// <summary>
+    /// Whether optimizers keep its state in host memory, though the parameter is elsewhere (<see cref="Offload.WithStateOnHost"/>). Of a parameter in host memory it says nothing.
+    /// </summary>
+    public bool HasStateOnHost { get; internal set; }
+
     /// <summary>The name in quotes, with the shape: what messages call it.</summary>
     public override string ToString() =>
         $"{(Name.Length == 0 ? "unnamed" : $"'{Name}'")} [{string.Join(", ", shape)}] {ElementType}";

@@ -3,11 +3,19 @@ using OptimSharp.Engine;
 namespace OptimSharp.Cuda.Tests;
 
 /// <summary>Parameters in a device's memory.</summary>
-sealed unsafe class CudaParameterSource(CudaDevice device) : IParameterSource
+/// <param name="device">The device.</param>
+/// <param name="stateOnHost">Whether their state is in host memory.</param>
+sealed unsafe class CudaParameterSource(CudaDevice device, bool stateOnHost = false) : IParameterSource
 {
-    public string Name => "CUDA";
+    public string Name => stateOnHost ? "CUDA, state on the host" : "CUDA";
 
-    public GoldenParameter Create(string name, long[] shape, ElementType type, double[] values) => new CudaGolden(device, name, shape, type, values);
+    public GoldenParameter Create(string name, long[] shape, ElementType type, double[] values)
+    {
+        var golden = new CudaGolden(device, name, shape, type, values);
+        if (stateOnHost)
+            new[] { golden.Parameter }.WithStateOnHost();
+        return golden;
+    }
 
     sealed class CudaGolden : GoldenParameter
     {

@@ -13,7 +13,8 @@ sealed unsafe class CudaTwin : IDisposable
     /// <param name="create">Makes its optimizer.</param>
     /// <param name="device">The device.</param>
     /// <param name="offset">How many bytes behind its alignment each tensor begins.</param>
-    public CudaTwin(Trial trial, Func<IReadOnlyList<Parameter>, Optimizer> create, CudaDevice device, int offset)
+    /// <param name="stateOnHost">Whether its state is in host memory.</param>
+    public CudaTwin(Trial trial, Func<IReadOnlyList<Parameter>, Optimizer> create, CudaDevice device, int offset, bool stateOnHost = false)
     {
         this.trial = trial;
         foreach (var parameter in trial.Parameters)
@@ -25,7 +26,7 @@ sealed unsafe class CudaTwin : IDisposable
             Numbers(parameter, ofGradient: false, numbers => CudaMemory.Copy(device, parameters[^1].Address, numbers, bytes));
             parameters[^1].Gradient = gradients[^1].Address + offset;
         }
-        Optimizer = create(parameters);
+        Optimizer = create(stateOnHost ? parameters.WithStateOnHost() : parameters);
     }
 
     public Optimizer Optimizer { get; }

@@ -17,9 +17,17 @@ sealed unsafe class FakeDevice
     readonly Dictionary<nint, long> pinned = [];
     readonly Dictionary<nint, Queue<Action>> streams = [];
     readonly List<PtxKernel> kernels = [];
-    readonly Dictionary<nint, (nint Stream, bool Done)> events = [];
+    readonly Dictionary<nint, Recorded> events = [];
     readonly Dictionary<string, int> calls = [];
-    nint nextEvent = 1;
+    nint nextEvent = 1, nextStream = 1 << 16;
+
+    /// <summary>What was recorded last in an event.</summary>
+    sealed class Recorded(nint stream)
+    {
+        public nint Stream => stream;
+
+        public bool IsDone { get; set; }
+    }
 
     public string Name { get; init; } = "Fake";
 
@@ -33,6 +41,9 @@ sealed unsafe class FakeDevice
 
     /// <summary>Whether the process's memory is its own, too, and all is done at once: so that tensors of the CPU can be sent through it.</summary>
     public bool SharesHost { get; init; }
+
+    /// <summary>How many bytes come to the host at once where state is there.</summary>
+    public long BytesOfBlock { get; init; } = 8 << 20;
 
     /// <summary>Whether each kernel leaves something else than it should.</summary>
     public bool Garbles { get; init; }
@@ -198,24 +209,49 @@ sealed unsafe class FakeDevice
         return 0;
     }
 
+    public int CreateStream(nint* created)
+    {
+        streams.Add(*created = nextStream++, new());
+        return 0;
+    }
+
+    public int DestroyStream(nint destroyed)
+    {
+        DoAll(destroyed);
+        return streams.Remove(destroyed) ? 0 : InvalidValue;
+    }
+
     public int CreateEvent(nint* created)
     {
-        events.Add(*created = nextEvent++, (0, true));
+        events.Add(*created = nextEvent++, new(0) { IsDone = true });
         return 0;
     }
 
     public int Record(nint recorded, nint stream)
     {
-        events[recorded] = (stream, false);
-        Add(stream, () => events[recorded] = (stream, true));
+        var record = events[recorded] = new(stream);
+        Add(stream, () => record.IsDone = true);
         return 0;
     }
 
     public int Await(nint awaited)
     {
-        while (!events[awaited].Done && Lost == 0)
-            DoNext(events[awaited].Stream);
+        Do(events[awaited]);
         return 0;
+    }
+
+    /// <summary>What follows on the stream comes after what is recorded in the event now, also when that is recorded anew.</summary>
+    public int Await(nint awaited, nint stream)
+    {
+        var record = events[awaited];
+        Add(stream, () => Do(record));
+        return 0;
+    }
+
+    void Do(Recorded record)
+    {
+        while (!record.IsDone && Lost == 0)
+            DoNext(record.Stream);
     }
 
     public int DestroyEvent(nint destroyed) => events.Remove(destroyed) ? 0 : InvalidValue;

@@ -30,7 +30,7 @@ static unsafe class FakeDriver
             devices.Add(fake);
             index = devices.Count - 1;
         }
-        return (new(new CudaDriver(Find), index), fake);
+        return (new(new CudaDriver(Find), index) { BytesOfBlock = fake.BytesOfBlock }, fake);
     }
 
     /// <summary>How many contexts are current on this thread.</summary>
@@ -59,6 +59,9 @@ static unsafe class FakeDriver
         "cuMemcpyDtoDAsync_v2" => (nint)(delegate* unmanaged<nint, nint, nuint, nint, int>)&CopyWithin,
         "cuMemsetD8Async" => (nint)(delegate* unmanaged<nint, byte, nuint, nint, int>)&Set,
         "cuStreamSynchronize" => (nint)(delegate* unmanaged<nint, int>)&Synchronize,
+        "cuStreamCreate" => (nint)(delegate* unmanaged<nint*, uint, int>)&CreateStream,
+        "cuStreamDestroy_v2" => (nint)(delegate* unmanaged<nint, int>)&DestroyStream,
+        "cuStreamWaitEvent" => (nint)(delegate* unmanaged<nint, nint, uint, int>)&StreamAwait,
         "cuEventCreate" => (nint)(delegate* unmanaged<nint*, uint, int>)&CreateEvent,
         "cuEventRecord" => (nint)(delegate* unmanaged<nint, nint, int>)&Record,
         "cuEventSynchronize" => (nint)(delegate* unmanaged<nint, int>)&Await,
@@ -178,6 +181,15 @@ static unsafe class FakeDriver
 
     [UnmanagedCallersOnly]
     static int Synchronize(nint stream) => Do(device => device.Synchronize(stream), nameof(Synchronize));
+
+    [UnmanagedCallersOnly]
+    static int CreateStream(nint* created, uint flags) => flags == 1 ? Do(device => device.CreateStream(created), nameof(CreateStream)) : InvalidValue;
+
+    [UnmanagedCallersOnly]
+    static int DestroyStream(nint destroyed) => Do(device => device.DestroyStream(destroyed), nameof(DestroyStream));
+
+    [UnmanagedCallersOnly]
+    static int StreamAwait(nint stream, nint awaited, uint flags) => flags == 0 ? Do(device => device.Await(awaited, stream), nameof(StreamAwait)) : InvalidValue;
 
     [UnmanagedCallersOnly]
     static int CreateEvent(nint* created, uint flags) => Do(device => device.CreateEvent(created), nameof(CreateEvent));

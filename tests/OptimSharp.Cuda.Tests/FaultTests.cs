@@ -226,8 +226,12 @@ public class FaultTests
         using var memory = device.Allocate(80_000);
         var parameter = Parameter.OnCuda("p", memory.Address, ElementType.BFloat16, device, 10_000);
         parameter.Gradient = memory.Address + 40_000;
-        foreach (var options in new AdamWOptions[] { new() { StatePrecision = StatePrecision.Dynamic8 }, new() { ParameterPrecision = ParameterPrecision.Split } })
-            Assert.Contains("is for parameters in host memory", Assert.Throws<ArgumentException>(() => new AdamW([parameter], options)).Message, StringComparison.Ordinal);
+        foreach (var (options, reason) in new (AdamWOptions, string)[]
+        {
+            (new() { StatePrecision = StatePrecision.Dynamic8 }, "is for state in host memory, but parameter 'p' [10000] BFloat16 is elsewhere"),
+            (new() { ParameterPrecision = ParameterPrecision.Split }, "is for parameters in host memory"),
+        })
+            Assert.Contains(reason, Assert.Throws<ArgumentException>(() => new AdamW([parameter], options)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

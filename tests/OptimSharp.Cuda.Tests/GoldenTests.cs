@@ -19,6 +19,10 @@ public class GoldenTests
         Assert.Null(fake.Failure);
     }
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Matches_PyTorch_with_state_on_the_host(string file) => GoldenCase.Run(file, new CudaParameterSource(FakeDriver.Create().Device, stateOnHost: true));
+
     /// <summary>Schedules are the same wherever parameters are.</summary>
     static bool HasParameters(string file) => !File.ReadAllText(file).Contains("\"kind\":\"scheduler\"", StringComparison.Ordinal);
 }

@@ -55,6 +55,23 @@ public class KernelTests
         Assert.Null(fake.Failure);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_model_whose_state_is_in_host_memory_has_the_hosts_bits(bool hasKernels)
+    {
+        var (device, fake) = Create();
+        using var mine = new Model(hasKernels ? device : null, isElsewhere: true, stateOnHost: true);
+        using var host = new Model(null);
+        for (int step = 0; step < 4; step++)
+        {
+            mine.Step();
+            host.Step();
+        }
+        Assert.Equal(host.Numbers(), mine.Numbers());
+        Assert.Equal(hasKernels, fake.Calls("StreamAwait") > 0); // by blocks
+    }
+
     [Fact]
     public void Tensors_that_are_not_contiguous_are_stepped_by_operators_beside_those_that_are()
     {
@@ -113,10 +130,12 @@ public class KernelTests
         readonly TrainingStep step;
         int steps;
 
-        public Model(CudaDevice? device)
+        public Model(CudaDevice? device, bool isElsewhere = false, bool stateOnHost = false)
         {
             tensors = [Made(3000, torch.float32), Made(1, torch.float32), Made(777, torch.bfloat16)];
-            TorchParameter[] parameters = [.. tensors.Select((t, i) => new TorchParameter(t, $"p{i}", byPointer: device is null, kernels: device))];
+            TorchParameter[] parameters = [.. tensors.Select((t, i) => new TorchParameter(t, $"p{i}", byPointer: device is null && !isElsewhere, kernels: device))];
+            if (stateOnHost)
+                parameters.WithStateOnHost();
             optimizer = new AdamW(parameters, new() { LearningRate = 1e-2 });
             averages = new(parameters, OptimSharp.Averaging.Ema(0.9));
             step = new(optimizer, new() { MaxNorm = 0.5, Averages = averages, GradientsAfter = GradientsAfter.Zeroed });

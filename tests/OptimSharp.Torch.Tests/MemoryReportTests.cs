@@ -69,7 +69,7 @@ public class MemoryReportTests
         }
         Assert.Equal([new("BFloat16", 8400), new("Float32", 16800)], named.MemoryReport().StateByPrecision);
         if (!byPointer)
-            Assert.Contains("is for parameters in host memory", Assert.Throws<ArgumentException>(() => new AdamW([new TorchParameter(tensor, "w", false)], new() { StatePrecisionByName = [("exp_avg", StatePrecision.Dynamic8)] })).Message, StringComparison.Ordinal);
+            Assert.Contains("is for state in host memory", Assert.Throws<ArgumentException>(() => new AdamW([new TorchParameter(tensor, "w", false)], new() { StatePrecisionByName = [("exp_avg", StatePrecision.Dynamic8)] })).Message, StringComparison.Ordinal);
     }
 
     static (long, long, long) Sums(Optimizer optimizer) => optimizer.MemoryReport() is var report ? (report.ParameterBytes, report.GradientBytes, report.StateBytes) : default;

@@ -26,6 +26,9 @@ internal sealed unsafe partial class CudaDriver
         [nameof(memcpyDtoDAsync)] = "cuMemcpyDtoDAsync_v2",
         [nameof(memsetD8Async)] = "cuMemsetD8Async",
         [nameof(streamSynchronize)] = "cuStreamSynchronize",
+        [nameof(streamCreate)] = "cuStreamCreate",
+        [nameof(streamDestroy)] = "cuStreamDestroy_v2",
+        [nameof(streamWaitEvent)] = "cuStreamWaitEvent",
         [nameof(eventCreate)] = "cuEventCreate",
         [nameof(eventRecord)] = "cuEventRecord",
         [nameof(eventSynchronize)] = "cuEventSynchronize",
@@ -54,6 +57,9 @@ internal sealed unsafe partial class CudaDriver
     delegate* unmanaged<nint, nint, nuint, nint, int> memcpyDtoDAsync;
     delegate* unmanaged<nint, byte, nuint, nint, int> memsetD8Async;
     delegate* unmanaged<nint, int> streamSynchronize;
+    delegate* unmanaged<nint*, uint, int> streamCreate;
+    delegate* unmanaged<nint, int> streamDestroy;
+    delegate* unmanaged<nint, nint, uint, int> streamWaitEvent;
     delegate* unmanaged<nint*, uint, int> eventCreate;
     delegate* unmanaged<nint, nint, int> eventRecord;
     delegate* unmanaged<nint, int> eventSynchronize;
@@ -83,6 +89,9 @@ internal sealed unsafe partial class CudaDriver
         memcpyDtoDAsync = (delegate* unmanaged<nint, nint, nuint, nint, int>)Find(find, nameof(memcpyDtoDAsync));
         memsetD8Async = (delegate* unmanaged<nint, byte, nuint, nint, int>)Find(find, nameof(memsetD8Async));
         streamSynchronize = (delegate* unmanaged<nint, int>)Find(find, nameof(streamSynchronize));
+        streamCreate = (delegate* unmanaged<nint*, uint, int>)Find(find, nameof(streamCreate));
+        streamDestroy = (delegate* unmanaged<nint, int>)Find(find, nameof(streamDestroy));
+        streamWaitEvent = (delegate* unmanaged<nint, nint, uint, int>)Find(find, nameof(streamWaitEvent));
         eventCreate = (delegate* unmanaged<nint*, uint, int>)Find(find, nameof(eventCreate));
         eventRecord = (delegate* unmanaged<nint, nint, int>)Find(find, nameof(eventRecord));
         eventSynchronize = (delegate* unmanaged<nint, int>)Find(find, nameof(eventSynchronize));

@@ -102,6 +102,15 @@ internal sealed unsafe partial class CudaDriver
 
     public void Synchronize(nint stream) => Check(streamSynchronize(stream), nameof(streamSynchronize));
 
+    /// <summary>A stream that does not wait for the legacy default stream.</summary>
+    public nint CreateStream()
+    {
+        const uint NonBlocking = 1;
+        return Get((nint* value) => streamCreate(value, NonBlocking), nameof(streamCreate));
+    }
+
+    public void DestroyStream(nint stream) => _ = streamDestroy(stream);
+
     public nint CreateEvent()
     {
         const uint DisableTiming = 2;
@@ -111,6 +120,9 @@ internal sealed unsafe partial class CudaDriver
     public void Record(nint @event, nint stream) => Check(eventRecord(@event, stream), nameof(eventRecord));
 
     public void Await(nint @event) => Check(eventSynchronize(@event), nameof(eventSynchronize));
+
+    /// <summary>Has a stream wait for what was recorded last in an event; for nothing, when nothing was.</summary>
+    public void Await(nint @event, nint stream) => Check(streamWaitEvent(stream, @event, 0), nameof(streamWaitEvent));
 
     public void DestroyEvent(nint @event) => _ = eventDestroy(@event);
 

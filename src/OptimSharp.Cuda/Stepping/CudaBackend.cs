@@ -7,7 +7,7 @@ internal sealed class CudaBackend(CudaDevice device) : Backend
 {
     public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format) => format == BlockFormat.None
         ? new CudaState(device, shape, type)
-        : throw new InvalidOperationException($"State in blocks, as {nameof(StatePrecision.Dynamic8)}'s, is kept in host memory, but parameter {like} is on {device}. Use another {nameof(StatePrecision)} for it.");
+        : throw new InvalidOperationException($"State in blocks, as {nameof(StatePrecision.Dynamic8)}'s, is kept in host memory, but parameter {like} is on {device}. Use another {nameof(StatePrecision)} for it, or keep its state in host memory ({nameof(Offload.WithStateOnHost)}).");
 
     public override bool CanFrame(Parameter parameter) => true;
 

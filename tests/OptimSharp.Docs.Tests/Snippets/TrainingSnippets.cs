@@ -28,6 +28,13 @@ public sealed class TrainingSnippets : IDisposable
     }
 
     [Fact]
+    public void State_stays_in_host_memory()
+    {
+        using var optimizer = new AdamW(model.Parameters().WithStateOnHost());
+        Assert.All(optimizer.ParameterGroups[0].Parameters, p => Assert.True(p.HasStateOnHost));
+    }
+
+    [Fact]
     public void A_training_loop()
     {
         (Tensor, Tensor)[] loader = [(input, target)];

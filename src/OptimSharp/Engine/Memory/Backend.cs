@@ -20,6 +20,9 @@ internal abstract class Backend
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
+    /// <summary>Whether the state of its parameters is in host memory, in any precision.</summary>
+    public virtual bool KeepsStateOnHost => false;
+
     /// <summary>Whether what a training step does around rules can be done with the rule of a parameter that is not in host memory.</summary>
     public virtual bool CanFrame(Parameter parameter) => false;
 
@@ -103,6 +106,8 @@ internal struct RuleStates
 internal sealed class HostBackend : Backend
 {
     public static HostBackend Instance { get; } = new();
+
+    public override bool KeepsStateOnHost => true;
 
     public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format) =>
         format == BlockFormat.None ? new HostTensor(shape, type) : new PackedTensor(shape, format);

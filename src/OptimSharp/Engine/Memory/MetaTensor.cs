@@ -27,6 +27,8 @@ internal sealed class MetaBackend : Backend
 {
     public static MetaBackend Instance { get; } = new();
 
+    public override bool KeepsStateOnHost => true; // as it were
+
     public override StateTensor CreateState(Parameter like, ReadOnlySpan<long> shape, ElementType type, BlockFormat format) => new MetaTensor(shape, type, format);
 
     public override void Plan<TRule, T>(StepPlan plan, in TRule rule, in StepTarget target)

@@ -46,8 +46,8 @@ internal static unsafe class BlockFormats
         : $"StatePrecision.{precision} is for parameters in Float32, Float16 or BFloat16, but parameter {parameter} is not.";
 
     /// <summary>The same for where the parameter is now.</summary>
-    public static string? RefusalOfPlace(Parameter parameter, StatePrecision precision) => precision.IsInBlocks() && parameter.Count >= Fewest && parameter.Backend is not (HostBackend or MetaBackend)
-        ? $"StatePrecision.{precision} is for parameters in host memory, contiguous, but {parameter} is not. Give it a group of another precision." : null;
+    public static string? RefusalOfPlace(Parameter parameter, StatePrecision precision) => precision.IsInBlocks() && parameter.Count >= Fewest && !parameter.Backend.KeepsStateOnHost
+        ? $"StatePrecision.{precision} is for state in host memory, but parameter {parameter} is elsewhere, or not contiguous. Give it a group of another precision, or keep its state in host memory (WithStateOnHost)." : null;
 
     /// <summary>The format that a parameter's state is kept in; <see cref="BlockFormat.None"/> for plain numbers.</summary>
     public static BlockFormat Of(StateEntry entry, Parameter parameter, StatePrecision precision) =>

@@ -114,6 +114,8 @@ internal sealed class StepPlan : ISharedWork
         {
             if (total < 2 * WorthSharing)
                 threads = 1;
+            foreach (var work in collected.Values)
+                work.Prepare();
             part = threads == 1 ? total : Math.Clamp(total / (threads * 8L), WorthSharing / 2, 1 << 20);
             if (measured.Count > 0)
                 Measure(threads, ranks);
