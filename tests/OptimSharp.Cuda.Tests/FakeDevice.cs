@@ -8,7 +8,7 @@ namespace OptimSharp.Cuda.Tests;
 /// </summary>
 sealed unsafe class FakeDevice
 {
-    public const int OutOfMemory = 2, InvalidValue = 1, InvalidPtx = 218, IllegalAddress = 700;
+    public const int OutOfMemory = 2, InvalidValue = 1, InvalidPtx = 218, InvalidHandle = 400, IllegalAddress = 700;
 
     const int Alignment = 256;
 
@@ -19,6 +19,7 @@ sealed unsafe class FakeDevice
     readonly List<PtxKernel> kernels = [];
     readonly Dictionary<nint, Recorded> events = [];
     readonly Dictionary<string, int> calls = [];
+    readonly HashSet<nint> gone = []; // streams
     nint nextEvent = 1, nextStream = 1 << 16;
 
     /// <summary>What was recorded last in an event.</summary>
@@ -205,6 +206,8 @@ sealed unsafe class FakeDevice
 
     public int Synchronize(nint stream)
     {
+        if (gone.Contains(stream))
+            return InvalidHandle;
         DoAll(stream);
         return 0;
     }
@@ -218,6 +221,7 @@ sealed unsafe class FakeDevice
     public int DestroyStream(nint destroyed)
     {
         DoAll(destroyed);
+        gone.Add(destroyed);
         return streams.Remove(destroyed) ? 0 : InvalidValue;
     }
 

@@ -191,6 +191,38 @@ public class FaultTests
         Assert.Equal(host.Values(), model.Values());
     }
 
+    [Fact]
+    public void A_stream_may_be_gone_when_another_takes_its_place()
+    {
+        var (device, _) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var host = new Model(FakeDriver.Create().Device);
+        using (var optimizer = new AdamW(model.Parameters))
+        {
+            using var reference = new AdamW(host.Parameters);
+            for (int step = 0; step < 3; step++)
+            {
+                nint stream, before = device.Stream;
+                using (device.Enter())
+                    stream = device.Driver.CreateStream();
+                device.Synchronize();
+                device.Stream = stream;
+                using (device.Enter())
+                {
+                    if (before != 0)
+                        device.Driver.DestroyStream(before);
+                }
+                optimizer.Step();
+                reference.Step();
+            }
+            device.Synchronize();
+            using (device.Enter())
+                device.Driver.DestroyStream(device.Stream);
+            device.Stream = 0;
+        }
+        Assert.Equal(host.Values(), model.Values());
+    }
+
     [Theory]
     [InlineData(2, "Elements of parameter 'p' [10] Float32 must be at multiples of 4, but begin at 0x")]
     [InlineData(0, "Parameter 'p' [10] Float32 has 10 elements, but no address.")]

@@ -77,6 +77,7 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
             launch.Run(at);
             at += launch.Table.Rows.Length;
         }
+        rows.End();
     }
 
     /// <summary>Whether nothing was added to be updated.</summary>

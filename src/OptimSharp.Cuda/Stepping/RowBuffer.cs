@@ -8,6 +8,7 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
 {
     readonly void*[] pinned = new void*[2];
     readonly nint[] taken = new nint[2]; // when the device took what was in each: an event
+    nint used; // an event: when kernels had done with the rows
     CudaMemory? rows;
     long room;
     int turn;
@@ -22,8 +23,8 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
             bytes += launch.Table.Rows.Length;
         if (room < bytes)
             Grow(bytes);
-        if (stream != device.Stream) // the rows may still be in use there
-            device.Driver.Synchronize(stream);
+        if (stream != device.Stream) // the rows may still be in use there; it may be gone by now, but not what was recorded
+            device.Driver.Await(used, device.Stream);
         stream = device.Stream;
         device.Driver.Await(taken[turn]);
         byte* to = (byte*)pinned[turn];
@@ -39,9 +40,13 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
         return rows!.Address;
     }
 
+    /// <summary>All kernels were launched that use the rows which were sent last. The device is current.</summary>
+    public void End() => device.Driver.Record(used, stream);
+
     void Grow(long bytes)
     {
         Dispose();
+        used = device.Driver.CreateEvent();
         bytes = Math.Max(4096, 2 * bytes);
         for (int i = 0; i < 2; i++)
         {
@@ -54,19 +59,20 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
 
     public void Dispose()
     {
-        if (rows is null && pinned[0] == null && pinned[1] == null)
+        if (used == 0)
             return;
         using var scope = device.Enter();
-        try
-        {
-            device.Driver.Synchronize(stream); // the pinned memory may still be read
-        }
-        catch (CudaException)
-        {
-            // The device was lost, or something failed that was told before: nothing is read any more.
-        }
         for (int i = 0; i < 2; i++)
         {
+            try
+            {
+                if (taken[i] != 0)
+                    device.Driver.Await(taken[i]); // the pinned memory may still be read
+            }
+            catch (CudaException)
+            {
+                // The device was lost, or something failed that was told before: nothing is read any more.
+            }
             if (pinned[i] != null)
                 device.Driver.FreePinned(pinned[i]);
             if (taken[i] != 0)
@@ -74,7 +80,8 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
             pinned[i] = null;
             taken[i] = 0;
         }
+        device.Driver.DestroyEvent(used);
         rows?.Dispose();
-        (rows, room) = (null, 0);
+        (rows, room, used) = (null, 0, 0);
     }
 }
