@@ -153,7 +153,7 @@ public sealed unsafe partial class DistributedOptimizer : IDisposable
     /// <summary>The same for shards of different sizes: gradients and loss are sums over a shard's examples, and means are taken over all examples of the step.</summary>
     /// <param name="loss">The sum of the examples' losses.</param>
     /// <param name="examples">How many examples the shard has, in [1, 2⁴⁰].</param>
-    /// <inheritdoc cref="Accumulate(double)"/>
+    /// <inheritdoc cref="Accumulate(double)" path="/exception"/>
     /// <exception cref="ArgumentOutOfRangeException">The number of examples is out of range.</exception>
     public void Accumulate(double loss, long examples)
     {

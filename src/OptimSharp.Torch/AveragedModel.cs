@@ -73,7 +73,7 @@ public sealed class AveragedModel<TModule> : IStateful, IDisposable
     /// <param name="factory">Makes a second module. It is disposed with the averages.</param>
     /// <param name="averaging">How parameters are averaged; null: equally.</param>
     /// <param name="options">What is averaged, and how averages are kept.</param>
-    /// <inheritdoc cref="AveragedModel{TModule}(TModule, TModule, Averaging, AveragingOptions)"/>
+    /// <inheritdoc cref="AveragedModel{TModule}(TModule, TModule, Averaging, AveragingOptions)" path="/summary|/exception"/>
     public AveragedModel(TModule model, Func<TModule> factory, Averaging? averaging = null, AveragingOptions? options = null)
         : this(model, (factory ?? throw new ArgumentNullException(nameof(factory)))(), averaging, options) => ownsCopy = true;
 

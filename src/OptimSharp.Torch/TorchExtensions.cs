@@ -26,11 +26,11 @@ public static class TorchExtensions
     /// <summary>A TorchSharp <c>Parameter</c> as one of an optimizer.</summary>
     /// <param name="parameter">The parameter.</param>
     /// <param name="name">The name, for messages and state dicts.</param>
-    /// <inheritdoc cref="AsParameter(torch.Tensor, string)"/>
+    /// <inheritdoc cref="AsParameter(torch.Tensor, string)" path="/remarks|/exception"/>
     public static TorchParameter AsParameter(this TorchSharp.Modules.Parameter parameter, string name = "") => new(parameter, name); // more special than that of TorchSharp.Modules
 
     /// <summary>Tensors as parameters, named by their place: "0", "1", ….</summary>
-    /// <inheritdoc cref="AsParameter(torch.Tensor, string)"/>
+    /// <inheritdoc cref="AsParameter(torch.Tensor, string)" path="/exception"/>
     public static IReadOnlyList<TorchParameter> AsParameters(this IEnumerable<torch.Tensor> tensors)
     {
         ArgumentNullException.ThrowIfNull(tensors);

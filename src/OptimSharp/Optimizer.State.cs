@@ -41,8 +41,7 @@ public abstract partial class Optimizer
 
     /// <param name="state">The state dict.</param>
     /// <param name="options">What is kept, how parameters are matched, and what becomes of what one side alone has.</param>
-    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
-    /// <exception cref="StateDictException">Counts, names, shapes, types or options do not fit, or something is missing. Nothing was changed.</exception>
+    /// <inheritdoc cref="LoadStateDict(StateDict)" path="/summary|/returns|/exception"/>
     /// <exception cref="ArgumentException">There is no such option to keep.</exception>
     public LoadReport LoadStateDict(StateDict state, LoadStateOptions options)
     {

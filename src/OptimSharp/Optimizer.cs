@@ -61,7 +61,7 @@ public abstract partial class Optimizer : IStateful, IDisposable
     /// </summary>
     /// <param name="closure">Zeroes the gradients, computes the loss and the new gradients, returns the loss.</param>
     /// <returns>What the closure returned.</returns>
-    /// <inheritdoc cref="Step()"/>
+    /// <inheritdoc cref="Step()" path="/exception"/>
     public TLoss Step<TLoss>(Func<TLoss> closure)
     {
         ArgumentNullException.ThrowIfNull(closure);

@@ -187,7 +187,7 @@ public abstract partial class Optimizer<[DynamicallyAccessedMembers(DynamicallyA
 
     /// <param name="parameter">The parameter that it would be of.</param>
     /// <param name="state">What its state would be. Each entry by itself is right.</param>
-    /// <inheritdoc cref="CheckState(StateDict)"/>
+    /// <inheritdoc cref="CheckState(StateDict)" path="/summary"/>
     protected virtual (StateEntry Entry, string Problem)? CheckState(Parameter parameter, StateDict state) => CheckState(state);
 
     internal override (StateEntry Entry, string Problem)? WrongTogether(Parameter parameter, StateDict state) => CheckState(parameter, state);

@@ -61,7 +61,6 @@ public static class Gradients
     /// norm, and NaN under a norm of NaN, as in PyTorch; <see cref="TrainingStep"/> leaves out such steps.
     /// </param>
     /// <returns>The norm before clipping.</returns>
-    /// <inheritdoc cref="Norm"/>
     /// <exception cref="ArgumentException">A parameter is there twice, the order is NaN, or the largest norm is negative or NaN.</exception>
     /// <exception cref="InvalidOperationException">
     /// A gradient does not fit its parameter, a parameter can't be used any more, or the norm is not finite and was to be. Nothing was changed.
@@ -90,7 +89,6 @@ public static class Gradients
     /// <summary>Moves every number of the gradients into [−<paramref name="limit"/>, <paramref name="limit"/>]; NaN stays. PyTorch's <c>clip_grad_value_</c>.</summary>
     /// <param name="parameters">The parameters, each once.</param>
     /// <param name="limit">The largest absolute value, ≥ 0.</param>
-    /// <inheritdoc cref="Norm"/>
     /// <exception cref="ArgumentException">A parameter is there twice, or the limit is negative or NaN.</exception>
     /// <exception cref="InvalidOperationException">
     /// A gradient is complex, which has no such order, or does not fit its parameter, or a parameter can't be used any more. Nothing was changed.
@@ -115,8 +113,8 @@ public static class Gradients
     /// <summary>Multiplies all gradients by a factor: 1/n for the mean of the n micro-batches that they are the sum of.</summary>
     /// <param name="parameters">The parameters, each once.</param>
     /// <param name="factor">A finite number.</param>
-    /// <inheritdoc cref="Norm"/>
     /// <exception cref="ArgumentException">A parameter is there twice, or the factor is infinite or NaN.</exception>
+    /// <exception cref="InvalidOperationException">A gradient does not fit its parameter, or a parameter can't be used any more. Nothing was changed.</exception>
     public static void Scale(IEnumerable<Parameter> parameters, double factor)
     {
         ArgumentNullException.ThrowIfNull(parameters);

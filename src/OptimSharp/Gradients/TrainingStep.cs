@@ -92,7 +92,7 @@ public sealed class TrainingStep
     /// </summary>
     /// <param name="closure">Computes the loss and its gradients (for LBFGS, drops those before first) and returns the loss.</param>
     /// <param name="loss">What the closure returned, the first time.</param>
-    /// <inheritdoc cref="Step()"/>
+    /// <inheritdoc cref="Step()" path="/exception"/>
     public StepReport Step<TLoss>(Func<TLoss> closure, out TLoss loss)
     {
         ArgumentNullException.ThrowIfNull(closure);

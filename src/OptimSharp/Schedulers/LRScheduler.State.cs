@@ -27,8 +27,7 @@ public abstract partial class LRScheduler
 
     /// <param name="state">The state dict.</param>
     /// <param name="options">The settings to be kept, and how groups are matched.</param>
-    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
-    /// <exception cref="StateDictException">Something is missing or out of range, names don't say which group is which, or it is the state of an option's schedule. Nothing was changed.</exception>
+    /// <inheritdoc cref="LoadStateDict(StateDict)" path="/summary|/remarks|/exception"/>
     /// <exception cref="ArgumentException">There is no such setting to keep.</exception>
     public void LoadStateDict(StateDict state, LoadScheduleOptions options)
     {

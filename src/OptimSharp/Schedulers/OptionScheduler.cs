@@ -173,8 +173,7 @@ public sealed class OptionScheduler : IScheduler
 
     /// <param name="state">The state dict.</param>
     /// <param name="options">The settings to be kept.</param>
-    /// <inheritdoc cref="LoadStateDict(StateDict)"/>
-    /// <exception cref="StateDictException">It is the state of another option's schedule, or something is missing or out of range. Nothing was changed.</exception>
+    /// <inheritdoc cref="LoadStateDict(StateDict)" path="/summary|/remarks|/exception"/>
     /// <exception cref="ArgumentException">There is no such setting to keep.</exception>
     public void LoadStateDict(StateDict state, LoadScheduleOptions options)
     {

@@ -67,7 +67,7 @@ public sealed class SAM : IDisposable
     /// <summary>The same, with a step that is not the optimizer's own: of a <see cref="TrainingStep"/>, or by a <see cref="GradScaler"/>.</summary>
     /// <param name="closure">Zeroes the gradients, computes the loss and the new gradients, returns the loss. A scaled loss gives scaled gradients; the place does not depend on the scale.</param>
     /// <param name="step">Takes the step by the second gradient.</param>
-    /// <inheritdoc cref="Step{TLoss}(Func{TLoss})"/>
+    /// <inheritdoc cref="Step{TLoss}(Func{TLoss})" path="/returns|/exception"/>
     public TLoss Step<TLoss>(Func<TLoss> closure, Action step)
     {
         ArgumentNullException.ThrowIfNull(closure);
