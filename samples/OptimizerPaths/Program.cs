@@ -1,13 +1,13 @@
 // The ways of all optimizers on two test functions, from the same start, over contour lines: one picture.
 //
-//     dotnet run --project samples/OptimizerPaths [picture.png]
+//     dotnet run --project samples/OptimizerPaths [picture.png [optimizers and functions to be drawn, by their names; left out: all]]
 
 using System.Globalization;
 using OptimSharp;
 using OptimSharp.Samples;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-string picture = args is [var name] ? name : "optimizer-paths.png";
+string picture = args.Length > 0 ? args[0] : "optimizer-paths.png";
 Valley[] valleys = [new Rosenbrock(), new Beale()];
 
 // Each with a rate that suits it: rates of different optimizers do not compare. Muon wants a matrix: here of one row. Those without a line get their rate below.
@@ -44,8 +44,17 @@ foreach (var way in ways)
     var (x, y) = way.Points[^1];
     Console.WriteLine($"{way.Label,-14} on {way.Valley.Name,-10}: ({x:F4}, {y:F4}), value {way.Value:E2} after 1000 steps");
 }
-Chart.Save(picture, [.. ways.Select(way => way.Label).Distinct()], valleys, ways);
+string[] labels = [.. ways.Select(way => way.Label).Distinct()], named = args.Length > 1 ? args[1..] : labels;
+if (named.Except(labels).Except(valleys.Select(v => v.Name)).FirstOrDefault() is { } unknown)
+{
+    Console.Error.WriteLine($"There is no optimizer or function {unknown}. There are: {string.Join("; ", labels.Concat(valleys.Select(v => v.Name)))}.");
+    return 1;
+}
+Valley[] drawn = valleys.Any(v => named.Contains(v.Name)) ? [.. valleys.Where(v => named.Contains(v.Name))] : valleys;
+labels = labels.Any(named.Contains) ? [.. labels.Where(named.Contains)] : labels;
+Chart.Save(picture, labels, drawn, [.. ways.Where(way => labels.Contains(way.Label) && drawn.Contains(way.Valley))]);
 Console.WriteLine($"Wrote {Path.GetFullPath(picture)}");
+return 0;
 
 Way Go(string label, Valley valley, long[] shape, Func<Parameter<double>, Optimizer> make)
 {
