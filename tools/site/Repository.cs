@@ -21,7 +21,7 @@ sealed class Repository(string root)
     public IEnumerable<string> Packages() =>
         Directory.EnumerateFiles(Full("src"), "*.csproj", SearchOption.AllDirectories)
             .Where(project => File.Exists(Path.Combine(Path.GetDirectoryName(project)!, "PublicAPI.Unshipped.txt")))
-            .Select(Name).Order(StringComparer.Ordinal);
+            .Select(Name).OrderBy(Path.GetFileNameWithoutExtension, StringComparer.Ordinal);
 
     /// <summary>The files and folders that a folder's page lists: folders with a slash at the end.</summary>
     public IEnumerable<string> Listed(string folder) =>
