@@ -31,7 +31,7 @@ static class SpeedCharts
                where c.Case.EndsWith("/1x16M/f32/2t", StringComparison.Ordinal)
                select (c.Optimizer, new[] { measured.Repeated("libtorch_fused", c.Case), measured.Repeated("torchsharp", c.Case) }),
         ]));
-        yield return ("whole-step", new("The whole step: clip, AdamW, average, zero gradients", ["PyTorch 2.14, a process of its own", "libtorch's fused step and its calls", TorchSharp],
+        yield return ("whole-step", new("The whole step: clip, AdamW, average, zero gradients", ["PyTorch 2.14 by itself", "libtorch, fused", TorchSharp],
         [
             .. from shape in shapes
                let name = $"whole/{shape.Name}/f32/2t"
