@@ -64,6 +64,20 @@ public class LookTests(SiteBrowser browser) : IClassFixture<SiteBrowser>
     }
 
     [Fact]
+    public async Task The_same_script_in_both_languages_is_two_tabs()
+    {
+        await using var open = await browser.Open("docs/porting-from-pytorch.html");
+        ILocator csharp = open.Page.Locator("code.lang-csharp", new() { HasText = "using var optimizer" }).First, python = open.Page.Locator("code.lang-python").First;
+        Assert.True(await csharp.IsVisibleAsync());
+        Assert.False(await python.IsVisibleAsync());
+        await open.Page.ClickAsync("article a[role=tab]:text-is('Python')");
+        Assert.True(await python.IsVisibleAsync());
+        Assert.False(await csharp.IsVisibleAsync());
+        Assert.Equal(2, await open.Page.Locator("article a[role=tab]").CountAsync());
+        Assert.Empty(open.Complaints);
+    }
+
+    [Fact]
     public async Task Code_is_coloured_and_commands_are_not()
     {
         await using var open = await browser.Open("index.html");

@@ -17,10 +17,10 @@ sealed class Repository(string root)
             .Concat(folders.Select(Full).Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "*.md", SearchOption.AllDirectories)))
             .Select(Name).Where(IsSource).Order(StringComparer.Ordinal);
 
-    /// <summary>The projects below src that are packages with a public API.</summary>
+    /// <summary>The projects below src that are libraries with a public API.</summary>
     public IEnumerable<string> Packages() =>
         Directory.EnumerateFiles(Full("src"), "*.csproj", SearchOption.AllDirectories)
-            .Where(project => File.Exists(Path.Combine(Path.GetDirectoryName(project)!, "PublicAPI.Unshipped.txt")))
+            .Where(project => File.Exists(Path.Combine(Path.GetDirectoryName(project)!, "PublicAPI.Unshipped.txt")) && !File.ReadAllText(project).Contains("<OutputType>Exe<", StringComparison.Ordinal))
             .Select(Name).OrderBy(Path.GetFileNameWithoutExtension, StringComparer.Ordinal);
 
     /// <summary>The files and folders that a folder's page lists: folders with a slash at the end.</summary>

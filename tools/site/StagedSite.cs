@@ -28,7 +28,7 @@ sealed class StagedSite(Repository repository, string output)
 
     void WritePage(string page)
     {
-        string text = MarkdownLinks.Rewrite(repository.Read(page), link => Target(page, link));
+        string text = MarkdownLinks.Rewrite(LanguageTabs.In(repository.Read(page)), link => Target(page, link));
         Put(StagedName(page), Matter(page) + text + Reference(page));
     }
 
