@@ -15,7 +15,8 @@ if [ -z "$trying" ]; then
 fi
 
 export CI=true DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) # the time that packages give their files
+commit=$(git rev-parse HEAD)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$commit") # the time that packages give their files
 export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -25,7 +26,7 @@ mkdir -p "$out"
 # Twice, from clones in different folders: what comes out is the commit's, and not that of a folder or a minute.
 for copy in one another/folder; do
   git clone -q "file://$PWD" "$work/$copy/source"
-  git -C "$work/$copy/source" checkout -q --detach "$(git rev-parse HEAD)"
+  git -C "$work/$copy/source" checkout -q --detach "$commit"
   if origin=$(git remote get-url origin 2>/dev/null); then git -C "$work/$copy/source" remote set-url origin "$origin"; else git -C "$work/$copy/source" remote remove origin; fi # symbols name it
   for project in "$work/$copy/source"/src/*/*.csproj; do
     dotnet pack "$project" -c Release -o "$work/$copy/packages" -warnaserror -v quiet
@@ -41,8 +42,11 @@ for project in "$work"/one/source/src/*/*.csproj; do
   id=$(basename "$project" .csproj)
   package=$(cd "$out" && ls "$id".[0-9]*.nupkg)
   version=${package#"$id".} version=${version%.nupkg}
-  dotnet dotnet-CycloneDX "$project" --output "$out" --filename "$id.$version.cdx.json" --output-format Json --no-serial-number \
+  bill=$id.$version.cdx.json
+  dotnet restore "$project" -p:Version="$version" -v quiet # so that the bill has our other packages in this version
+  dotnet dotnet-CycloneDX "$project" --output "$out" --filename "$bill" --output-format Json --no-serial-number --disable-package-restore \
     --exclude-dev --include-project-references --set-name "$id" --set-version "$version" --set-type Library --set-nuget-purl >"$work/log" 2>&1 || { cat "$work/log"; stop "There is no bill of materials for $id."; }
+  ! grep -oE 'pkg:nuget/OptimSharp[A-Za-z.]*@[^"]*' "$out/$bill" | grep -vF "@$version" || stop "$bill names another version of ours."
 done
 (cd "$out" && sha256sum -- *.nupkg *.snupkg *.cdx.json >SHA256SUMS)
 ls -l "$out"
