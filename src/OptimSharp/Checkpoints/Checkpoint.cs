@@ -67,6 +67,8 @@ public static class Checkpoint
     internal static void Write(Stream stream, StateDict state, CheckpointFormat format, CheckpointSaveOptions options)
     {
         CheckByteOrder();
+        if (options.Progress is { } progress)
+            stream = new WatchedStream(stream, progress);
         if (format == CheckpointFormat.Safetensors)
             SafetensorsFile.Write(stream, state, options.Metadata);
         else
@@ -118,9 +120,7 @@ public static class Checkpoint
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new();
         path = CheckpointPlace.Of(path);
-        using var stream = OpenRead(path);
-        var source = new CheckpointSource(stream, path);
-        return UnknownFile.IsJson(StartOf(source)) ? ShardedCheckpoint.Read(source, path, options) : Load(source, FormatOf(path) == CheckpointFormat.Safetensors, options);
+        return Open(path, options, source => UnknownFile.IsJson(StartOf(source)) ? ShardedCheckpoint.Read(source, path, options) : Load(source, FormatOf(path) == CheckpointFormat.Safetensors, options));
     }
 
     /// <summary>Loads what is in a stream, which may be something other than a dictionary: a bare tensor, a list, a whole model.</summary>
@@ -153,10 +153,27 @@ public static class Checkpoint
     }
 
     /// <summary>Loads one file, which is no index.</summary>
-    internal static StateDict LoadFile(string path, CheckpointLoadOptions options)
+    internal static StateDict LoadFile(string path, CheckpointLoadOptions options) =>
+        Dictionary(Open(path, options, source => Load(source, FormatOf(path) == CheckpointFormat.Safetensors, options)), path);
+
+    /// <summary>Opens a file for one reading, or for as long as tensors are read from it.</summary>
+    static object? Open(string path, CheckpointLoadOptions options, Func<CheckpointSource, object?> read)
     {
-        using var stream = OpenRead(path);
-        return Dictionary(Load(new CheckpointSource(stream, path), FormatOf(path) == CheckpointFormat.Safetensors, options), path);
+        if (!options.OnDemand)
+        {
+            using var stream = OpenRead(path);
+            return read(new(stream, path));
+        }
+        var file = OpenRead(path); // stays open until the last tensor that is read from it is gone
+        try
+        {
+            return read(new(file, path) { OnDemand = file });
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The texts of one file, which is no index.</summary>

@@ -8,4 +8,11 @@ public sealed record CheckpointLoadOptions
     /// false: they are read as a <see cref="PythonObject"/>, or, of NumPy, as numbers and tensors. Nothing of a file is run either way.
     /// </summary>
     public bool Strict { get; init; }
+
+    /// <summary>
+    /// Whether tensors stay in the file and are read where they are used, each time: a file larger than memory can be looked at and saved again, and to see names and shapes takes no time. The file
+    /// is kept open as long as its tensors are there, and may not change. Checksums are compared when a tensor is first used; that, and a file that was cut off meanwhile, is a
+    /// <see cref="CheckpointException"/> there. Default false. Streams, and files of PyTorch before 1.6, are read whole all the same.
+    /// </summary>
+    public bool OnDemand { get; init; }
 }

@@ -22,4 +22,7 @@ public sealed record CheckpointSaveOptions
     /// <c>weights_only=False</c>, which runs the code of those classes. Default false: then saving one is an error that names it.
     /// </summary>
     public bool AllowObjects { get; init; }
+
+    /// <summary>Is told how many bytes were written, each time that some were: for a bar of progress. Null, the default, for nobody.</summary>
+    public IProgress<long>? Progress { get; init; }
 }

@@ -15,6 +15,9 @@ internal sealed unsafe class CheckpointSource
 
     public string? Name { get; }
 
+    /// <summary>The file, when its tensors are read where they are used; else null.</summary>
+    public FileStream? OnDemand { get; init; }
+
     /// <summary>How many bytes there are.</summary>
     public long Length { get; }
 

@@ -42,4 +42,7 @@ internal unsafe class TensorStorage
 
     /// <summary>Some of the bytes, until the next call.</summary>
     public virtual ReadOnlySpan<byte> Read(long first, int count) => new(Start + first, count);
+
+    /// <summary>Copies some of the bytes.</summary>
+    public virtual void CopyTo(byte* to, long first, int count) => Read(first, count).CopyTo(new(to, count));
 }

@@ -11,7 +11,7 @@ public sealed class ScheduleReport
 {
     readonly List<ScheduleFinding> findings = [];
 
-    ScheduleReport(string name, double[] rates, double?[] momenta) => (Name, Rates, Momenta) = (name, rates, momenta);
+    ScheduleReport(string name, double[] rates, double?[] momenta, long? planned) => (Name, Rates, Momenta, PlannedSteps) = (name, rates, momenta, planned);
 
     /// <summary>What the schedule is called.</summary>
     public string Name { get; }
@@ -21,6 +21,9 @@ public sealed class ScheduleReport
 
     /// <summary>The momentum (or first beta) at each step; null where the schedule leaves it alone.</summary>
     public IReadOnlyList<double?> Momenta { get; }
+
+    /// <summary>The number of steps after which the schedule has done what it was planned for, whatever the number that was looked at; null when it has no such end.</summary>
+    public long? PlannedSteps { get; }
 
     /// <summary>What is likely a mistake, in the order of the steps.</summary>
     public IReadOnlyList<ScheduleFinding> Findings => findings;
@@ -39,7 +42,7 @@ public sealed class ScheduleReport
         if (scheduler is ReduceLROnPlateau)
             throw new ArgumentException("The rates of ReduceLROnPlateau hang on the metrics: there is nothing to be seen before the training.", nameof(scheduler));
         var trace = scheduler.Trace().Take(steps).ToArray();
-        var report = new ScheduleReport(scheduler.GetType().Name, [.. trace.Select(t => t.Rates[group])], [.. trace.Select(t => t.Momenta[group])]);
+        var report = new ScheduleReport(scheduler.GetType().Name, [.. trace.Select(t => t.Rates[group])], [.. trace.Select(t => t.Momenta[group])], scheduler.PlannedSteps);
         report.Inspect(scheduler.Joints, scheduler.LowestRate(scheduler.PlaceOf(group)), scheduler.PlannedSteps);
         return report;
     }
@@ -53,7 +56,7 @@ public sealed class ScheduleReport
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(rate);
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
-        var report = new ScheduleReport(name, [.. Enumerable.Range(0, steps).Select(step => rate(step))], new double?[steps]);
+        var report = new ScheduleReport(name, [.. Enumerable.Range(0, steps).Select(step => rate(step))], new double?[steps], null);
         report.Inspect([], null, null);
         return report;
     }

@@ -69,6 +69,8 @@ internal sealed unsafe class TorchArchive : IStorageSource
         long size = zip.SizeOf(name); // within the file: that is checked
         if (size < bytes || size - bytes >= 16)
             throw source.Error($"entry '{name}'", $"has {size} bytes, but its storage has {bytes}");
+        if (source.OnDemand is { } file)
+            return new FileStorage(file, source, zip.PlaceOf(name), size, $"entry '{name}'", zip.HasChecksums ? zip.ChecksumOf(name) : null);
         var storage = new TensorStorage(size);
         zip.Read(name, storage.Start);
         GC.KeepAlive(storage);

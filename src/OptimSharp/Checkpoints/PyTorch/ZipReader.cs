@@ -60,6 +60,9 @@ internal sealed unsafe class ZipReader
     /// <summary>Copies an entry's bytes to memory for <see cref="SizeOf"/> bytes.</summary>
     public void Read(string name, byte* to) => Read(Find(name), to);
 
+    /// <summary>Where an entry's bytes begin in the file.</summary>
+    public long PlaceOf(string name) => FindData(Find(name));
+
     void Read(Entry entry, byte* to)
     {
         uint crc = 0;

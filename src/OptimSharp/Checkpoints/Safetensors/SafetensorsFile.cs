@@ -179,8 +179,17 @@ internal static unsafe class SafetensorsFile
         var flat = new OrderedDictionary<string, TensorData>();
         foreach (var place in places)
         {
-            var storage = new TensorStorage(place.End - place.Begin);
-            source.Read(begin + place.Begin, storage.Start, storage.Bytes, $"tensor '{place.Name}'");
+            string entry = $"tensor '{place.Name}'";
+            TensorStorage storage;
+            if (source.OnDemand is { } file)
+            {
+                storage = new FileStorage(file, source, begin + place.Begin, place.End - place.Begin, entry);
+            }
+            else
+            {
+                storage = new TensorStorage(place.End - place.Begin);
+                source.Read(begin + place.Begin, storage.Start, storage.Bytes, entry);
+            }
             flat.Add(place.Name, new(storage, place.Type, place.Shape));
         }
         return Build(source, flat, metadata);

@@ -1,0 +1,23 @@
+using System.Text.RegularExpressions;
+
+namespace OptimSharp.Tool;
+
+/// <summary>An exception as one line.</summary>
+static partial class ErrorText
+{
+    public static string Of(Exception exception)
+    {
+        string text = exception switch
+        {
+            OutOfMemoryException => "There is not enough memory.",
+            ArgumentException { ParamName: { } name } e => ParameterSuffix().Replace(e.Message, "").Replace($" (Parameter '{name}')", "", StringComparison.Ordinal),
+            _ => exception.Message,
+        };
+        // What options of the library are called is not what options of the program are called.
+        return text.Replace("AllowObjects", "--allow-objects", StringComparison.Ordinal).ReplaceLineEndings(" ");
+    }
+
+    /// <summary>What .NET adds below a message.</summary>
+    [GeneratedRegex(@"\r?\nActual value was .*\z", RegexOptions.Singleline)]
+    private static partial Regex ParameterSuffix();
+}

@@ -1,0 +1,3 @@
+using OptimSharp.Tool;
+
+return Tool.Run(args, Screen.OfConsole());
