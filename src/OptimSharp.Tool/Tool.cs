@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 
 namespace OptimSharp.Tool;
@@ -11,7 +12,7 @@ static class Tool
     public static int Run(IReadOnlyList<string> arguments, Screen screen)
     {
         var root = Root(screen);
-        var line = root.Parse(arguments);
+        var line = root.Parse(arguments, new() { ResponseFileTokenReplacer = null }); // a name may begin with @
         if (line.Action is ParseErrorAction)
         {
             foreach (var error in line.Errors.DistinctBy(e => e.Message))
@@ -36,7 +37,17 @@ static class Tool
         }
     }
 
-    static RootCommand Root(Screen screen) => new("Looks at checkpoints and learning-rate schedules of PyTorch and OptimSharp.")
+    static RootCommand Root(Screen screen)
+    {
+        var root = Commands(screen);
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Aliases.Remove("/?"); // may be a file
+        help.Aliases.Remove("/h");
+        help.Action = new NamedHelp((SynchronousCommandLineAction)help.Action!);
+        return root;
+    }
+
+    static RootCommand Commands(Screen screen) => new("Looks at checkpoints and learning-rate schedules of PyTorch and OptimSharp.")
     {
         new Command("checkpoint", "Looks into checkpoint files, and makes new ones of them.")
         {

@@ -58,7 +58,8 @@ static class DiffCommand
                 table.AddRow(Tables.Text(name), Tables.Text(ValueText.Of(x, 60)), Tables.Text(ValueText.Of(y, 60)));
             screen.Write(table);
         }
-        screen.Line($"{(found.IsSame ? "no difference" : "different")}: {found.SameTensors} {(found.SameTensors == 1 ? "tensor" : "tensors")} and {found.SameValues} other {(found.SameValues == 1 ? "value" : "values")} are the same");
+        int different = found.OnlyInFirst.Count + found.OnlyInSecond.Count + found.Tensors.Count + found.Values.Count;
+        screen.Line($"{(found.IsSame ? "no difference" : $"{different} different")}; the same: {found.SameTensors} {(found.SameTensors == 1 ? "tensor" : "tensors")}, {found.SameValues} other {(found.SameValues == 1 ? "value" : "values")}");
     }
 
     static void List(Screen screen, string title, List<string> names)

@@ -42,6 +42,7 @@ static class StatCommand
         }
         screen.Write(table);
         long bad = rows.Count(row => !row.Of.IsFinite);
+        screen.Line();
         screen.Line($"{Sizes.Count(rows.Count)} {(rows.Count == 1 ? "tensor" : "tensors")}, norm of all {ValueText.Short(Math.Sqrt(rows.Sum(r => r.Of.Norm * r.Of.Norm)))}" + (bad > 0 ? $"; {bad} with numbers that are not finite" : ""));
     }
 

@@ -54,7 +54,7 @@ static class VerifyCommand
                 return;
             // A best score that is still infinite is no damage, and Lightning's callbacks have some.
             var list = tensor.Shape.IsEmpty ? verdict.Notes : verdict.Problems;
-            list.Add($"tensor '{path}' has {(of.NaNs > 0 ? $"{Sizes.Count(of.NaNs)} that are not a number" : "")}{(of.NaNs > 0 && of.Infinities > 0 ? " and " : "")}{(of.Infinities > 0 ? $"{Sizes.Count(of.Infinities)} that are infinite" : "")}, of {Sizes.Count(of.Count)}");
+            list.Add($"tensor '{path}': {Sizes.Count(of.NaNs + of.Infinities)} of {Sizes.Count(of.Count)} numbers not finite ({Sizes.Count(of.NaNs)} NaN, {Sizes.Count(of.Infinities)} infinite)");
         }
         catch (CheckpointException e)
         {

@@ -146,7 +146,7 @@ sealed class ExpressionParser
                 arguments.Add(Value());
             }
             if (!Is(")"))
-                Expect(",");
+                Comma(")");
         }
         return new Call(name, arguments, named, first.At);
     }
@@ -170,7 +170,7 @@ sealed class ExpressionParser
         {
             values.Add(Value());
             if (!Is(end))
-                Expect(",");
+                Comma(end);
         }
         return values;
     }
@@ -189,6 +189,12 @@ sealed class ExpressionParser
     {
         if (!Take(text))
             throw Unexpected($"'{text}'");
+    }
+
+    void Comma(string end)
+    {
+        if (!Take(","))
+            throw Unexpected($"',' or '{end}'");
     }
 
     string Identifier(string what) => Now.Kind == TokenKind.Name ? tokens[next++].Text : throw Unexpected(what);

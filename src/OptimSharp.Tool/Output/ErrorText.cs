@@ -14,7 +14,8 @@ static partial class ErrorText
             _ => exception.Message,
         };
         // What options of the library are called is not what options of the program are called.
-        return text.Replace("AllowObjects", "--allow-objects", StringComparison.Ordinal).ReplaceLineEndings(" ");
+        return text.Replace($"set {nameof(CheckpointSaveOptions)}.{nameof(CheckpointSaveOptions.AllowObjects)}", "give --allow-objects", StringComparison.Ordinal)
+            .Replace($"Checkpoint.{nameof(Checkpoint.LoadValue)} gives what it is", "'inspect' shows it", StringComparison.Ordinal).ReplaceLineEndings(" ");
     }
 
     /// <summary>What .NET adds below a message.</summary>

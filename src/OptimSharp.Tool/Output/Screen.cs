@@ -54,8 +54,8 @@ sealed class Screen
         plain.Profile.Capabilities.Unicode = true;
         plain.Write(what);
         string all = text.ToString().ReplaceLineEndings("\n");
-        foreach (string line in (all.EndsWith('\n') ? all[..^1] : all).Split('\n'))
-            Output.WriteLine(line.TrimEnd());
+        foreach (string line in all.Split('\n').Select(line => line.TrimEnd()).SkipWhile(line => line.Length == 0).Reverse().SkipWhile(line => line.Length == 0).Reverse())
+            Output.WriteLine(line);
     }
 
     public void Write(JsonNode json) => Output.WriteLine(json.ToJsonString(indented));

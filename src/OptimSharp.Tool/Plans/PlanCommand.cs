@@ -14,7 +14,7 @@ static class PlanCommand
     public static Command Make(Screen screen)
     {
         var file = OpenedCheckpoint.Argument();
-        var optimizers = new Option<string[]>("--optimizer") { Description = $"an optimizer, with options or without: AdamW, \"SGD(momentum=0.9)\"; may be given several times. Default {string.Join(", ", usual)}", HelpName = "NAME", DefaultValueFactory = _ => usual };
+        var optimizers = new Option<string[]>("--optimizer") { Description = $"an optimizer, with options or without: AdamW, \"SGD(momentum=0.9)\"; may be given several times. Default {string.Join(", ", usual)}", HelpName = "NAME" };
         optimizers.CompletionSources.Add([.. PlannedOptimizer.All.Keys]);
         var precisions = new Option<string?>("--precision") { Description = $"precisions of state, with commas between: {string.Join(", ", Enum.GetNames<StatePrecision>().Select(name => name.ToLowerInvariant()))}", HelpName = "LIST" };
         var dtype = new Option<string?>("--dtype") { Description = "the type that parameters are trained in; default the file's", HelpName = "TYPE" };
@@ -24,11 +24,11 @@ static class PlanCommand
         var command = new Command("plan", "Memory that optimizers take for a model's shapes, and the bytes that a step moves, by precision of state.") { file, optimizers, precisions, dtype, exclude, path, json };
         command.SetAction(line => Tool.Guard(screen, () =>
         {
-            var planned = line.GetValue(optimizers)!.Select(PlannedOptimizer.Parse).ToArray();
+            var planned = (line.GetValue(optimizers) is { Length: > 0 } given ? given : usual).Select(PlannedOptimizer.Parse).ToArray();
             var kept = line.GetValue(precisions) is { } list ? Precisions(list) : usualPrecisions;
             ElementType? type = line.GetValue(dtype) is { } name ? ElementTypeNames.ParseFloat(name) : null;
-            if (type is { } given && !(given is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16))
-                throw new ToolException($"Parameters are trained in float32, float64, float16 or bfloat16, but not in {given.Name()}.");
+            if (type is { } trained && !(trained is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16))
+                throw new ToolException($"Parameters are trained in float32, float64, float16 or bfloat16, but not in {trained.Name()}.");
             var opened = OpenedCheckpoint.Open(line.GetRequiredValue(file));
             var model = ModelShapes.Of(line.GetValue(path) is { } place ? StateSearch.At(opened, place) : StateSearch.FindModel(opened).Model, type, line.GetValue(exclude)!);
             if (model.Parameters.Count == 0)
