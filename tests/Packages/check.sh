@@ -47,6 +47,10 @@ has() { # ID FILE…
   for file in "$@"; do [ -s "$folder/$file" ] || { echo "$folder has no $file"; return 1; }; done
 }
 has_symbols() { grep -qaF "lib/net10.0/$1.pdb" "$work/feed/$1.$OptimSharpVersion.snupkg"; }
+has_entries() { # ID ENTRY…: of the package itself
+  local package=$work/feed/$1.$OptimSharpVersion.nupkg entry; shift
+  for entry in "$@"; do grep -qaF "$entry" "$package" || { echo "$package has no $entry"; return 1; }; done
+}
 depends_on() { # ID "DEPENDENCY VERSION"…: on these and nothing else
   local nuspec=$NUGET_PACKAGES/${1,,}/$OptimSharpVersion/${1,,}.nuspec; shift
   diff <(printf '%s\n' "$@" | sort) <(grep -oP '<dependency id="\K[^>]*' "$nuspec" | sed -E 's/" version="([^"]*)".*/ \1/' | sort)
@@ -66,7 +70,7 @@ is_ambiguous() { # FOLDER TYPE: building fails, and for this reason
 
 version_of() { grep -oP "PackageVersion Include=\"$1\" Version=\"\K[^\"]*" "$root/Directory.Packages.props"; }
 
-for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.Testing OptimSharp.Torch; do check "$id packs" pack $id; done
+for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.Testing OptimSharp.Torch OptimSharp.Tool; do check "$id packs" pack $id; done
 check "a program with OptimSharp alone builds" build Memory
 check "a program with OptimSharp alone trains" run Memory
 check "a program with OptimSharp.Cuda builds" build Cuda
@@ -92,6 +96,31 @@ check "OptimSharp.Cuda depends on OptimSharp only" depends_on OptimSharp.Cuda "O
 check "OptimSharp.Distributed depends on OptimSharp only" depends_on OptimSharp.Distributed "OptimSharp $OptimSharpVersion"
 check "OptimSharp.Testing depends on OptimSharp only" depends_on OptimSharp.Testing "OptimSharp $OptimSharpVersion"
 check "OptimSharp.Torch depends on OptimSharp, OptimSharp.Cuda and TorchSharp only" depends_on OptimSharp.Torch "OptimSharp $OptimSharpVersion" "OptimSharp.Cuda $OptimSharpVersion" "TorchSharp $(version_of TorchSharp)"
+
+
+# The tool: installed from the folder, and run from another one.
+optimsharp() { (cd "$work/tool-run" && DOTNET_ROOT=$(dirname "$(readlink -f "$(command -v dotnet)")") "$work/tool/optimsharp" "$@"); }
+ends_with() { # CODE COMMAND…
+  local code=$1 got=0; shift
+  "$@" || got=$?
+  [ $got -eq $code ] || { echo "it ended with $got, not $code"; return 1; }
+}
+shows() { # TEXT COMMAND…
+  local text=$1; shift
+  "$@" | grep -F -- "$text"
+}
+mkdir -p "$work/tool-run" && cp -r "$root"/tests/fixtures/tool/* "$work/tool-run"
+check "OptimSharp.Tool installs" dotnet tool install OptimSharp.Tool --tool-path "$work/tool" --version "$OptimSharpVersion" --configfile "$work/NuGet.config"
+check "optimsharp says its version" shows "$OptimSharpVersion" optimsharp --version
+check "optimsharp looks into a checkpoint" shows "model.embed.weight" optimsharp checkpoint inspect lightning.ckpt
+check "optimsharp converts" optimsharp checkpoint convert epoch2.pt model.safetensors
+check "optimsharp finds no difference" ends_with 0 optimsharp checkpoint diff epoch2.pt model.safetensors
+check "optimsharp finds a difference" ends_with 1 optimsharp checkpoint diff epoch1.pt epoch2.pt
+check "optimsharp finds damage" ends_with 1 optimsharp checkpoint verify changed.pt
+check "optimsharp refuses a missing file" ends_with 2 optimsharp checkpoint stat nothing.pt
+check "optimsharp draws a schedule" optimsharp schedule "StepLR(30)" --png schedule.png
+check "optimsharp plans" shows "AdamW" optimsharp plan gpt2-shapes.pt
+check "optimsharp has readme and licence" has_entries OptimSharp.Tool README.md LICENSE tools/net10.0/any/OptimSharp.Tool.dll
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -65,6 +65,18 @@ public sealed class CheckpointSnippets : IDisposable
         Assert.All(numbers.Zip(weight.ToArray<float>()), pair => Assert.Equal(pair.Second, pair.First, Math.Abs(pair.Second) / 16 + 0.001f));
     }
 
+    [Fact]
+    public void Files_larger_than_memory()
+    {
+        string path = Path.Combine(Fixtures(), "pytorch-2.14", "model.pt"), copyPath = Path.Combine(folder, "half.safetensors");
+        var large = Checkpoint.Load(path, new CheckpointLoadOptions { OnDemand = true });
+        double[] piece = new double[1000];
+        large.GetTensor("0.weight").ReadDoubles(first: 0, piece.AsSpan(0, 12));
+        Checkpoint.Save(copyPath, large.WithFloats(ElementType.BFloat16), new() { MaxShardBytes = 5_000_000_000 });
+        Assert.Equal(Checkpoint.Load(path).GetTensor("0.weight").ToDoubles()[..12], piece[..12]);
+        Assert.Equal(ElementType.BFloat16, Checkpoint.Load(copyPath).GetTensor("0.weight").ElementType);
+    }
+
     static string Fixtures()
     {
         string at = AppContext.BaseDirectory;

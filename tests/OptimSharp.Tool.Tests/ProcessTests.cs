@@ -1,0 +1,141 @@
+using System.Diagnostics;
+
+namespace OptimSharp.Tool.Tests;
+
+/// <summary>The tool as a process: what a shell and other programs see of it.</summary>
+public class ProcessTests
+{
+    static readonly string program = Path.Combine(AppContext.BaseDirectory, "OptimSharp.Tool.dll");
+
+    [Fact]
+    public async Task Exit_codes_are_those_of_the_page()
+    {
+        string a = Files.Fixture("epoch0.pt"), b = Files.Fixture("epoch1.pt");
+        Assert.Equal(0, (await RunAsync("checkpoint", "diff", a, a)).Code);
+        Assert.Equal(1, (await RunAsync("checkpoint", "diff", a, b)).Code);
+        Assert.Equal(1, (await RunAsync("checkpoint", "verify", Files.Fixture("cut.pt"))).Code);
+        Assert.Equal(2, (await RunAsync("checkpoint", "inspect", Files.Fixture("cut.pt"))).Code);
+        Assert.Equal(2, (await RunAsync("checkpoint", "inspect", "nothing.pt")).Code);
+        Assert.Equal(2, (await RunAsync("checkpoint", "look", a)).Code);
+        Assert.Equal(2, (await RunAsync("checkpoint", "diff", a)).Code);
+        Assert.Equal(2, (await RunAsync("schedule", "StepLR(10)", "--steps", "many")).Code);
+        Assert.Equal(2, (await RunAsync()).Code);
+        Assert.Equal(0, (await RunAsync("--help")).Code);
+        Assert.Equal(0, (await RunAsync("--version")).Code);
+    }
+
+    [Fact]
+    public async Task Errors_are_on_standard_error_and_name_the_help()
+    {
+        var (_, output, error) = await RunAsync("checkpoint", "stat");
+        Assert.Empty(output);
+        Assert.All(error.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith("optimsharp: ", line, StringComparison.Ordinal));
+        Assert.Contains("see optimsharp checkpoint stat --help", error, StringComparison.Ordinal);
+        (_, output, error) = await RunAsync("checkpoint", "stat", "nothing.pt", "--json");
+        Assert.Empty(output);
+        Assert.Equal("optimsharp: There is no file 'nothing.pt'.\n", error);
+    }
+
+    [Fact]
+    public async Task A_pipe_gets_the_same_text_as_this_process()
+    {
+        foreach (string[] command in (string[][])[["checkpoint", "inspect", Files.Fixture("lightning.ckpt")], ["checkpoint", "stat", Files.Fixture("sharded")], ["plan", Files.Fixture("gpt2-shapes.pt")], ["schedule", "StepLR(30)"]])
+            Assert.Equal(ToolRun.Good(command).Output, (await RunAsync(command)).Output);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_may_come_through_a_pipe()
+    {
+        var (code, output, _) = await RunAsync(["checkpoint", "stat", "-", "--json"], input: Files.Fixture("epoch0.pt"));
+        Assert.Equal(0, code);
+        Assert.Equal(ToolRun.Good("checkpoint", "stat", Files.Fixture("epoch0.pt"), "--json").Output.Replace(Files.Fixture("epoch0.pt"), "-", StringComparison.Ordinal), output);
+    }
+
+    [Fact]
+    public async Task Who_stops_reading_ends_it_without_a_word()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        var (code, output, error) = await ShellAsync($"set -o pipefail; dotnet '{program}' schedule 'StepLR(30)' --steps 200000 --csv - | head -1");
+        Assert.Equal(("step,lr\n", ""), (output, error));
+        Assert.NotEqual(2, code);
+    }
+
+    [Fact]
+    public async Task Colours_are_for_terminals_and_NO_COLOR_takes_them_away()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "There is no 'script' to be a terminal.");
+        string line = $"dotnet '{program}' checkpoint inspect '{Files.Fixture("epoch0.pt")}'";
+        Assert.Contains("\u001b[", (await ShellAsync($"TERM=xterm-256color script -qec \"{line}\" /dev/null")).Output, StringComparison.Ordinal);
+        string plain = (await ShellAsync($"NO_COLOR=1 TERM=xterm-256color script -qec \"{line}\" /dev/null")).Output;
+        Assert.DoesNotMatch("\u001b\\[[0-9;]*[34][0-9;]*m", plain);
+        Assert.Contains("embed.weight", plain, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', (await ShellAsync($"TERM=xterm-256color {line}")).Output);
+    }
+
+    [Fact]
+    public async Task A_long_file_has_a_bar_on_a_terminal_and_nothing_elsewhere()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "There is no 'script' to be a terminal.");
+        using var files = new Files();
+        string large = files.Save("large.safetensors", new() { { "x", Vector.Of(new float[20 << 20]) } });
+        string line = $"dotnet '{program}' checkpoint stat '{large}'";
+        string onTerminal = (await ShellAsync($"TERM=xterm-256color script -qec \"{line}\" /dev/null")).Output;
+        Assert.Contains("100%", onTerminal, StringComparison.Ordinal);
+        var (code, output, error) = await ShellAsync(line);
+        Assert.Equal((0, ""), (code, error));
+        Assert.DoesNotContain('%', output);
+    }
+
+    [Fact]
+    public async Task Shells_complete_commands_options_and_names()
+    {
+        Assert.Contains("inspect\n", await SuggestAsync("optimsharp checkpoint "), StringComparison.Ordinal);
+        Assert.Contains("--max-shard\n", await SuggestAsync("optimsharp checkpoint convert --m"), StringComparison.Ordinal);
+        Assert.Equal("StepLR(\nMultiStepLR(\n".Split('\n').Order(), (await SuggestAsync("optimsharp schedule StepLR")).Split('\n').Order());
+        Assert.Contains("bfloat16\n", await SuggestAsync("optimsharp checkpoint convert --dtype "), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bash_takes_the_script()
+    {
+        if (!File.Exists("/bin/bash"))
+            return;
+        using var files = new Files();
+        string script = files.New("complete.bash");
+        await File.WriteAllTextAsync(script, (await RunAsync("completion", "bash")).Output, TestContext.Current.CancellationToken);
+        // What bash does when somebody writes "optimsharp checkpoint ver" and presses Tab.
+        var (code, output, error) = await ShellAsync($$"""
+            optimsharp() { dotnet '{{program}}' "$@"; }
+            . '{{script}}'
+            COMP_LINE='optimsharp checkpoint ver' COMP_POINT=25 COMP_CWORD=2 COMP_WORDS=(optimsharp checkpoint ver)
+            _optimsharp
+            echo "${COMPREPLY[@]}"
+            """);
+        Assert.Equal((0, "verify\n", ""), (code, output, error));
+    }
+
+    static async Task<string> SuggestAsync(string line) => (await RunAsync($"[suggest:{line.Length}]", line)).Output;
+
+    static Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => RunAsync(arguments, null);
+
+    static Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, string? input) => StartAsync(new("dotnet", [program, .. arguments]), input);
+
+    static Task<(int Code, string Output, string Error)> ShellAsync(string command) => StartAsync(new("/bin/bash", ["-c", command]), null);
+
+    static async Task<(int Code, string Output, string Error)> StartAsync(ProcessStartInfo start, string? input)
+    {
+        (start.RedirectStandardOutput, start.RedirectStandardError, start.RedirectStandardInput) = (true, true, true);
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (input is not null)
+        {
+            await using var file = File.OpenRead(input);
+            await file.CopyToAsync(process.StandardInput.BaseStream);
+        }
+        process.StandardInput.Close();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, (await output).ReplaceLineEndings("\n"), (await error).ReplaceLineEndings("\n"));
+    }
+}
