@@ -111,7 +111,7 @@ shows() { # TEXT COMMAND…
 }
 mkdir -p "$work/tool-run" && cp -r "$root"/tests/fixtures/tool/* "$work/tool-run"
 check "OptimSharp.Tool installs" dotnet tool install OptimSharp.Tool --tool-path "$work/tool" --version "$OptimSharpVersion" --configfile "$work/NuGet.config"
-check "optimsharp says its version" shows "$OptimSharpVersion" optimsharp --version
+check "optimsharp says its version" shows "$(grep -oP '<Version>\K[^<]*' "$root/Directory.Build.props")" optimsharp --version
 check "optimsharp looks into a checkpoint" shows "model.embed.weight" optimsharp checkpoint inspect lightning.ckpt
 check "optimsharp converts" optimsharp checkpoint convert epoch2.pt model.safetensors
 check "optimsharp finds no difference" ends_with 0 optimsharp checkpoint diff epoch2.pt model.safetensors

@@ -11,7 +11,20 @@ static class SchedulePicture
 
     /// <summary>Writes a PNG.</summary>
     /// <returns>Whether it has text: that needs a font of the system.</returns>
+    /// <exception cref="ToolException">There is no SkiaSharp for this system, or the file can't be written.</exception>
     public static bool Save(ScheduleReport report, string title, string path)
+    {
+        try
+        {
+            return Draw(report, title, path);
+        }
+        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException)
+        {
+            throw new ToolException("Pictures can't be drawn on this system, for which the tool has no SkiaSharp. --csv writes the numbers.");
+        }
+    }
+
+    static bool Draw(ScheduleReport report, string title, string path)
     {
         var fonts = SKFontManager.Default.FontFamilies.ToHashSet();
         Fonts.Default = new[] { "DejaVu Sans", "Liberation Sans", "Noto Sans", "Segoe UI", "Helvetica", "Arial" }.FirstOrDefault(fonts.Contains, Fonts.Default);
