@@ -74,6 +74,16 @@ public class ProcessTests
     }
 
     [Fact]
+    public async Task A_table_wider_than_the_terminal_is_all_there()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "There is no 'script' to be a terminal.");
+        string line = $"stty cols 60; dotnet '{program}' checkpoint stat '{Files.Fixture("lightning.ckpt")}'";
+        string output = (await ShellAsync($"TERM=xterm-256color script -qec \"{line}\" /dev/null")).Output;
+        Assert.Contains("optimizer_states[0].state.5.exp_avg_sq", output, StringComparison.Ordinal);
+        Assert.DoesNotContain('…', output);
+    }
+
+    [Fact]
     public async Task A_long_file_has_a_bar_on_a_terminal_and_nothing_elsewhere()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "There is no 'script' to be a terminal.");

@@ -30,7 +30,8 @@ sealed class OutputFile
     public string PathOf(ParseResult line) => argument is not null ? line.GetRequiredValue(argument) : line.GetRequiredValue(path);
 
     /// <summary>Opens what is read. When that may be replaced, it is read at once.</summary>
-    public OpenedCheckpoint Open(ParseResult line, string input) => OpenedCheckpoint.Open(input, isInMemory: line.GetValue(force));
+    public OpenedCheckpoint Open(ParseResult line, string input) =>
+        OpenedCheckpoint.Open(input, isInMemory: line.GetValue(force) && (File.Exists(PathOf(line)) || File.Exists(PathOf(line) + ".index.json")));
 
     /// <summary>Everything that can be known to be wrong before much is read.</summary>
     /// <exception cref="ToolException">The name is no checkpoint's, or something is there.</exception>

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace OptimSharp.Tool;
 
 /// <summary>What is said of a tensor's numbers. Norm, extremes and mean are of the finite ones.</summary>
@@ -24,7 +26,18 @@ readonly record struct Statistics(long Count, double Norm, double Min, double Ma
         double squares = 0, sum = 0, min = double.PositiveInfinity, max = double.NegativeInfinity;
         foreach (var piece in Pieces(tensor, count, progress))
         {
-            double pieceSquares = 0, pieceSum = 0;
+            double pieceSquares = TensorPrimitives.SumOfSquares<double>(piece.Span), pieceSum;
+            if (double.IsFinite(pieceSquares)) // then all of it is
+            {
+                finite += piece.Length;
+                squares += pieceSquares;
+                sum += TensorPrimitives.Sum<double>(piece.Span);
+                min = Math.Min(min, TensorPrimitives.Min<double>(piece.Span));
+                max = Math.Max(max, TensorPrimitives.Max<double>(piece.Span));
+                zeros += piece.Span.Count(0.0);
+                continue;
+            }
+            (pieceSquares, pieceSum) = (0, 0);
             foreach (double number in piece.Span)
             {
                 if (!double.IsFinite(number))

@@ -10,7 +10,7 @@ namespace OptimSharp.Tool;
 /// <summary>What commands write to: a terminal, or a file or pipe that gets the same as plain text.</summary>
 sealed class Screen
 {
-    /// <summary>So wide that nothing in a file or pipe is broken.</summary>
+    /// <summary>So wide that nothing is broken or left out. A terminal breaks long lines itself.</summary>
     const int Endless = 1 << 16;
 
     static readonly JsonSerializerOptions indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -29,6 +29,8 @@ sealed class Screen
     {
         if (OperatingSystem.IsWindows())
             Console.OutputEncoding = Encoding.UTF8;
+        if (!Console.IsOutputRedirected)
+            AnsiConsole.Profile.Width = Endless;
         return new(Console.Out, Console.Error, Console.IsOutputRedirected ? null : AnsiConsole.Console,
             Console.IsErrorRedirected ? null : AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(Console.Error) }));
     }
