@@ -64,6 +64,19 @@ public class AverageTests
     }
 
     [Fact]
+    public void Single_numbers_empty_tensors_and_complex_ones_are_averaged()
+    {
+        using var files = new Files();
+        string a = files.Save("a.pt", new() { { "n", TensorData.Of([1f]) }, { "none", TensorData.Of(Array.Empty<float>(), 0, 3) }, { "z", Vector.Of([new System.Numerics.Complex(1, 2)]) } });
+        string b = files.Save("b.pt", new() { { "n", TensorData.Of([2f]) }, { "none", TensorData.Of(Array.Empty<float>(), 0, 3) }, { "z", Vector.Of([new System.Numerics.Complex(3, -2)]) } });
+        ToolRun.Good("checkpoint", "average", a, b, "-o", files.New("c.pt"));
+        var average = Checkpoint.Load(files.New("c.pt"));
+        Assert.Equal([1.5], average.GetTensor("n").ToDoubles());
+        Assert.Equal([0, 3], average.GetTensor("none").Shape.ToArray());
+        Assert.Equal([2, 0], average.GetTensor("z").ToDoubles());
+    }
+
+    [Fact]
     public void Models_that_are_not_alike_are_refused_by_name()
     {
         using var files = new Files();

@@ -195,6 +195,25 @@ public class ScheduleTests
     }
 
     [Fact]
+    public void A_schedule_longer_than_can_be_shown_wants_a_number_of_steps()
+    {
+        Assert.Contains("give --steps", ToolRun.Failed("schedule", "CosineAnnealingLR(T_max=2_000_000_000)"), StringComparison.Ordinal);
+        ToolRun.Good("schedule", "CosineAnnealingLR(T_max=2_000_000_000)", "--steps", "10");
+    }
+
+    [Theory]
+    [InlineData("text")]
+    [InlineData(1e300)]
+    [InlineData(double.NaN)]
+    public void Milestones_of_a_checkpoint_that_are_none_are_an_error(object milestone)
+    {
+        using var files = new Files();
+        StateDict part = new() { { "step_size", 1 }, { "gamma", 0.5 }, { "base_lrs", new[] { 0.1 } }, { "last_epoch", 0 }, { "_last_lr", new[] { 0.1 } } };
+        string path = files.Save("x.pt", new() { { "_schedulers", new object?[] { part.Clone(), part.Clone() } }, { "_milestones", new[] { milestone } }, { "last_epoch", 0 }, { "_last_lr", new[] { 0.1 } } });
+        ToolRun.Failed("schedule", path);
+    }
+
+    [Fact]
     public void A_picture_and_a_table_are_written_once()
     {
         using var files = new Files();

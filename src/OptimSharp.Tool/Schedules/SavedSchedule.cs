@@ -64,7 +64,7 @@ sealed record SavedSchedule(string Path, StateDict State, IReadOnlyList<StateDic
         if (Has("_schedulers"))
         {
             LRScheduler[] parts = [.. state.GetDicts("_schedulers").Select((part, i) => Make(o, part, $"{path}._schedulers[{i}]"))];
-            return Has("_milestones") ? new SequentialLR(o, parts, [.. state.GetList("_milestones").Select(m => checked((int)(long)m!))]) : new ChainedScheduler(parts, o);
+            return Has("_milestones") ? new SequentialLR(o, parts, [.. state.GetDoubles("_milestones").Select(m => checked((int)m))]) : new ChainedScheduler(parts, o);
         }
         if (Has("lr_lambdas"))
             throw new ToolException($"The schedule '{path}' is a function of one's own (LambdaLR or MultiplicativeLR), which checkpoints do not have: write it as an expression.");

@@ -9,7 +9,10 @@ namespace OptimSharp.Tool;
 /// <summary><c>schedule</c>: a schedule looked at before, or after, a training.</summary>
 static class ScheduleCommand
 {
-    const int UsualSteps = 100, MostSteps = 50_000_000;
+    /// <summary>Each takes memory for its rates.</summary>
+    public const int MostSteps = 10_000_000;
+
+    const int UsualSteps = 100;
 
     public static Command Make(Screen screen)
     {

@@ -56,7 +56,9 @@ sealed class ShownSchedule : IDisposable
         if (metrics is not null)
             throw new ToolException($"--metrics is for ReduceLROnPlateau, which {scheduler.GetType().Name} is not.");
         long planned = steps ?? ScheduleReport.Of(scheduler, 1, group).PlannedSteps ?? usual;
-        return ScheduleReport.Of(scheduler, (int)Math.Clamp(planned, 1, 50_000_000), group);
+        if (planned > ScheduleCommand.MostSteps)
+            throw new ToolException($"The schedule is planned for {Sizes.Count(planned)} steps, more than the {Sizes.Count(ScheduleCommand.MostSteps)} that can be shown: give --steps.");
+        return ScheduleReport.Of(scheduler, (int)Math.Max(planned, 1), group);
     }
 
     public void Dispose() => optimizer.Dispose();

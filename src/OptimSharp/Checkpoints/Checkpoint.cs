@@ -165,9 +165,13 @@ public static class Checkpoint
             return read(new(stream, path));
         }
         var file = OpenRead(path); // stays open until the last tensor that is read from it is gone
+        var source = new CheckpointSource(file, path) { OnDemand = file };
         try
         {
-            return read(new(file, path) { OnDemand = file });
+            object? value = read(source);
+            if (!source.IsKept)
+                file.Dispose(); // an index of parts, say
+            return value;
         }
         catch
         {

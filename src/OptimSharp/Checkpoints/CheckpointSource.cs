@@ -18,6 +18,9 @@ internal sealed unsafe class CheckpointSource
     /// <summary>The file, when its tensors are read where they are used; else null.</summary>
     public FileStream? OnDemand { get; init; }
 
+    /// <summary>Whether there are tensors that are still to be read.</summary>
+    public bool IsKept { get; set; }
+
     /// <summary>How many bytes there are.</summary>
     public long Length { get; }
 

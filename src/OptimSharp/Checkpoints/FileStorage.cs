@@ -29,6 +29,7 @@ internal sealed unsafe class FileStorage : TensorStorage
     public FileStorage(FileStream file, CheckpointSource source, long place, long bytes, string entry, uint? checksum = null) : base(bytes, isElsewhere: true)
     {
         (stream, this.file, name, this.place, this.entry, this.checksum) = (file, file.SafeFileHandle, source.Name, place, entry, checksum);
+        source.IsKept = true;
         whole = new(ReadWhole, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 

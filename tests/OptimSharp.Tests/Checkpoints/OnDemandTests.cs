@@ -90,6 +90,16 @@ public class OnDemandTests
     }
 
     [Fact]
+    public void An_index_of_parts_is_closed_at_once()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux tells which files are open.");
+        string folder = Path.Combine(FixtureTests.Folder, "tool", "sharded"), index = Path.Combine(folder, "model.safetensors.index.json");
+        var state = Checkpoint.Load(folder, onDemand);
+        Assert.DoesNotContain(Directory.GetFileSystemEntries("/proc/self/fd"), fd => new FileInfo(fd).LinkTarget == index);
+        Assert.Equal(16, state.GetTensor("embed.bias").ToDoubles().Length);
+    }
+
+    [Fact]
     public void A_file_that_can_not_be_read_is_closed_at_once()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux tells which files are open.");
