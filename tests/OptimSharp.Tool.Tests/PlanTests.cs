@@ -9,7 +9,7 @@ public class PlanTests
     [InlineData("Lion", "compute", 4)]
     [InlineData("Lion", "bfloat16", 2)]
     [InlineData("SGD", "compute", 0)]
-    [InlineData("\tSGD(momentum=0.9)", "compute", 4)]
+    [InlineData("SGD(momentum=0.9)", "compute", 4)]
     [InlineData("AdEMAMix", "compute", 12)]
     [InlineData("torch.optim.AdamW(amsgrad=True)", "compute", 12)]
     public void State_takes_so_many_bytes_a_number(string optimizer, string precision, int bytes)

@@ -147,12 +147,20 @@ public class ScheduleTests
     [InlineData("--steps must be from 1 to", "--steps", "0")]
     [InlineData("--lr must be a number ≥ 0, but is 'x'.", "--lr", "x")]
     [InlineData("There is no group 1; there are 1.", "--group", "1")]
-    [InlineData("--metrics is for ReduceLROnPlateau, which StepLR is not.", "--metrics", "/dev/null/../../etc/hostname")]
-    public void Wrong_options_are_said(string said, params string[] options)
+    [InlineData("--csv - and --json both write to standard output: give one.", "--csv", "-", "--json")]
+    public void Wrong_options_are_said(string said, params string[] options) =>
+        Assert.Contains(said, ToolRun.Failed(["schedule", "StepLR(10)", .. options]), StringComparison.Ordinal);
+
+    [Fact]
+    public void Metrics_are_for_a_plateau_and_must_be_numbers()
     {
         using var files = new Files();
+        File.WriteAllText(files.New("m"), "1\n\nx\n");
+        Assert.Contains("Line 3 of", ToolRun.Failed("schedule", "ReduceLROnPlateau()", "--metrics", files.New("m")), StringComparison.Ordinal);
         File.WriteAllText(files.New("m"), "1\n");
-        Assert.Contains(said, ToolRun.Failed(["schedule", "StepLR(10)", .. options.Select(option => option.StartsWith("/dev", StringComparison.Ordinal) ? files.New("m") : option)]), StringComparison.Ordinal);
+        Assert.Contains("--metrics is for ReduceLROnPlateau, which StepLR is not.", ToolRun.Failed("schedule", "StepLR(10)", "--metrics", files.New("m")), StringComparison.Ordinal);
+        Assert.Contains("give a file with one number a line by --metrics", ToolRun.Failed("schedule", "ReduceLROnPlateau()"), StringComparison.Ordinal);
+        Assert.Contains("There is no file", ToolRun.Failed("schedule", "ReduceLROnPlateau()", "--metrics", files.New("nothing")), StringComparison.Ordinal);
     }
 
     [Fact]

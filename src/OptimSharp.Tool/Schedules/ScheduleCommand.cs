@@ -39,6 +39,8 @@ static class ScheduleCommand
             string text = line.GetRequiredValue(what);
             if (line.GetValue(steps) is < 1 or > MostSteps)
                 throw new ToolException($"--steps must be from 1 to {MostSteps}, but is {line.GetValue(steps)}.");
+            if (line.GetValue(csv) == "-" && line.GetValue(json))
+                throw new ToolException("--csv - and --json both write to standard output: give one.");
             AtomicOutput.Check(line.GetValue(png), line.GetValue(force));
             AtomicOutput.Check(line.GetValue(csv), line.GetValue(force));
             double[]? given = line.GetValue(rates) is { } list ? Rates(list) : null;
