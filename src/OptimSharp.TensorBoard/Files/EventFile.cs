@@ -50,6 +50,9 @@ sealed class EventFile : IDisposable
 
     public string Path { get; }
 
+    /// <summary>What writes bytes at an offset; tests have others.</summary>
+    internal WriteAt Write { get; set; } = RandomAccess.Write;
+
     public static double Seconds(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).TotalSeconds;
 
     /// <summary>Appends an event.</summary>
@@ -94,7 +97,7 @@ sealed class EventFile : IDisposable
             {
                 while (batch.WrittenCount > 0)
                 {
-                    RandomAccess.Write(handle, batch.WrittenSpan, length);
+                    Write(handle, batch.WrittenSpan, length);
                     length += batch.WrittenCount;
                     batch.ResetWrittenCount();
                     TakeGathered();
@@ -136,6 +139,8 @@ sealed class EventFile : IDisposable
     }
 
     IOException Failed(IOException e) => new($"Events can't be written to {Path}: {e.Message} They are kept, and written when Flush works again.", e);
+
+    internal delegate void WriteAt(SafeFileHandle to, ReadOnlySpan<byte> bytes, long offset);
 
     static (SafeFileHandle, string) Create(string folder, DateTimeOffset now, string suffix)
     {
