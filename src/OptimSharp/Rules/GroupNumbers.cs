@@ -78,6 +78,13 @@ public sealed class GroupNumbers
         return read;
     }
 
+    internal GroupNumbers Copy()
+    {
+        var copy = new GroupNumbers(entries);
+        copy.CopyFrom(this);
+        return copy;
+    }
+
     internal void CopyFrom(GroupNumbers other) => other.values.CopyTo(values, 0);
 
     internal bool IsLike(GroupNumbers other) => values.AsSpan().SequenceEqual(other.values);

@@ -9,11 +9,22 @@ internal static class TextPlot
     /// <summary>The bits of a Braille character's dots, [column][row from above].</summary>
     static readonly int[][] dots = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 
-    public static string Draw(IReadOnlyList<double> values, int width, int height)
+    /// <summary>Values from step 0 on.</summary>
+    public static string Draw(IReadOnlyList<double> values, int width, int height) =>
+        Draw(values, width, height, fromZero: true, "0", (values.Count - 1).ToString(CultureInfo.InvariantCulture)).Text;
+
+    /// <param name="values">The values.</param>
+    /// <param name="width">Characters across.</param>
+    /// <param name="height">Lines.</param>
+    /// <param name="fromZero">Whether 0 is shown.</param>
+    /// <param name="first">What stands below the first value.</param>
+    /// <param name="last">What stands below the last.</param>
+    /// <returns>The drawing, and how many characters are left of it.</returns>
+    public static (string Text, int Margin) Draw(IReadOnlyList<double> values, int width, int height, bool fromZero, string first, string last)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 10);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 2);
-        double low = Math.Min(0, values.Min()), high = values.Max();
+        double low = fromZero ? Math.Min(0, values.Min()) : values.Min(), high = values.Max();
         if (high == low)
             high = low + 1;
         var cells = new int[height, width];
@@ -38,9 +49,9 @@ internal static class TextPlot
                 text.Append((char)(0x2800 + cells[y, x]));
             text.Append('\n');
         }
-        string end = (values.Count - 1).ToString(CultureInfo.InvariantCulture);
-        return text.Append(' ', margin + 1).Append('└').Append('─', width).Append('\n')
-            .Append(' ', margin + 2).Append('0').Append(' ', width - 1 - end.Length).Append(end).ToString();
+        text.Append(' ', margin + 1).Append('└').Append('─', width).Append('\n')
+            .Append(' ', margin + 2).Append(first).Append(' ', Math.Max(1, width - first.Length - last.Length)).Append(last);
+        return (text.ToString(), margin + 2);
     }
 
     static string Label(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
