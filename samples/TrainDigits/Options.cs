@@ -4,7 +4,7 @@ using System.CommandLine.Parsing;
 namespace OptimSharp.Samples;
 
 /// <summary>What can be chosen on the command line.</summary>
-public sealed record Options(string Optimizer, double? LearningRate, double Momentum, int Epochs, int BatchSize, int Seed, int? Threads, bool Resume, DirectoryInfo Checkpoints, FileInfo Output)
+public sealed record Options(string Optimizer, double? LearningRate, double Momentum, int Epochs, int BatchSize, int Seed, int? Threads, bool Resume, DirectoryInfo Checkpoints, FileInfo Output, DirectoryInfo? Log, bool FindRate)
 {
     /// <summary>What a checkpoint must have in common with a run that goes on from it.</summary>
     public string Settings => FormattableString.Invariant($"--optimizer {Optimizer} --learning-rate {LearningRate} --momentum {Momentum} --epochs {Epochs} --batch-size {BatchSize} --seed {Seed}");
@@ -24,6 +24,8 @@ public sealed record Options(string Optimizer, double? LearningRate, double Mome
         var resume = new Option<bool>("--resume") { Description = "save after each epoch, and go on from what an interrupted run saved" };
         var checkpoints = new Option<DirectoryInfo>("--checkpoints") { Description = "where --resume saves", DefaultValueFactory = _ => new("train-digits-checkpoints") };
         var output = new Option<FileInfo>("--output") { Description = "where the picture of the run goes", DefaultValueFactory = _ => new("train-digits.png") };
+        var log = new Option<DirectoryInfo?>("--log") { Description = "a folder for a log that TensorBoard shows; what was logged is drawn from it, too" };
+        var findRate = new Option<bool>("--find-rate") { Description = "find a learning rate by a range test, and draw it, instead of training" };
         foreach (var count in new Option<int>[] { epochs, batchSize })
             count.Validators.Add(result => AtLeast(result, result.GetValue(count), 1));
         threads.Validators.Add(result => AtLeast(result, result.GetValue(threads) ?? 1, 1));
@@ -32,11 +34,12 @@ public sealed record Options(string Optimizer, double? LearningRate, double Mome
 
         var command = new RootCommand("Trains a convolutional network on 1,797 handwritten digits.")
         {
-            optimizer, learningRate, momentum, epochs, batchSize, seed, threads, resume, checkpoints, output,
+            optimizer, learningRate, momentum, epochs, batchSize, seed, threads, resume, checkpoints, output, log, findRate,
         };
         command.SetAction(result => run(new(
             result.GetRequiredValue(optimizer), result.GetValue(learningRate), result.GetValue(momentum), result.GetValue(epochs),
-            result.GetValue(batchSize), result.GetValue(seed), result.GetValue(threads), result.GetValue(resume), result.GetRequiredValue(checkpoints), result.GetRequiredValue(output))));
+            result.GetValue(batchSize), result.GetValue(seed), result.GetValue(threads), result.GetValue(resume), result.GetRequiredValue(checkpoints), result.GetRequiredValue(output),
+            result.GetValue(log), result.GetValue(findRate))));
         return command.Parse(args).Invoke();
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using OptimSharp;
 using OptimSharp.Samples;
 using OptimSharp.Schedulers;
+using OptimSharp.TensorBoard;
 using OptimSharp.Torch;
 using Spectre.Console;
 using static TorchSharp.torch;
@@ -33,8 +34,11 @@ static int Train(Options options)
 
     using var model = new Network();
     using var optimizer = MakeOptimizer(options, model.Parameters());
+    if (options.FindRate)
+        return FindRate(options, model, optimizer, images, labels);
     int batches = (training.Count + options.BatchSize - 1) / options.BatchSize;
     var scheduler = new CosineAnnealingLR(optimizer, tMax: options.Epochs * batches);
+    var step = new TrainingStep(optimizer, new() { Schedulers = [scheduler], Statistics = options.Log is not null });
     var history = new List<Epoch>();
     if (saved is not null)
     {
@@ -45,10 +49,15 @@ static int Train(Options options)
         AnsiConsole.MarkupLineInterpolated($"goes on after epoch {history.Count}");
     }
 
+    string run = Path.Combine(options.Log?.FullName ?? "", options.Optimizer);
+    using var log = options.Log is null ? null : new SummaryWriter(run, new() { PurgeStep = saved is null ? null : (long)history.Count * batches });
+    log?.AddHyperparameters(new Dictionary<string, object?> { ["optimizer"] = options.Optimizer, ["rate"] = optimizer.ParameterGroups[0].InitialLearningRate, ["batch size"] = options.BatchSize, ["seed"] = options.Seed }, "accuracy/test");
+
     AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn()).Start(progress =>
     {
         var task = progress.AddTask($"{options.Optimizer} on {training.Count} digits", maxValue: options.Epochs * batches);
         task.Value = history.Count * batches;
+        long steps = (long)history.Count * batches;
         for (int epoch = history.Count + 1; epoch <= options.Epochs; epoch++)
         {
             manual_seed(options.Seed * 7919 + epoch); // each epoch its own random numbers: a run that goes on has the same
@@ -61,15 +70,21 @@ static int Train(Options options)
             {
                 using var scope = NewDisposeScope();
                 var index = tensor(batch.Select(i => (long)i).ToArray());
-                optimizer.ZeroGrad();
                 var loss = nn.functional.cross_entropy(model.forward(images[index]), labels[index]);
                 loss.backward();
-                optimizer.Step();
-                scheduler.Step();
+                var report = step.Step();
                 sum += loss.item<float>() * batch.Length;
+                log?.AddScalar("loss/training", loss.item<float>(), steps);
+                log?.AddStep(report, optimizer, steps++);
                 task.Increment(1);
             }
             history.Add(new(epoch, sum / training.Count, Accuracy(model, testImages, testLabels), rate));
+            if (log is not null)
+            {
+                log.AddScalar("accuracy/test", history[^1].TestAccuracy, steps);
+                foreach (var (name, weights) in model.StateDict())
+                    log.AddHistogram($"weights/{name}", (TensorData)weights!, steps);
+            }
             checkpoints?.Save(epoch, new()
             {
                 { "settings", options.Settings },
@@ -83,10 +98,38 @@ static int Train(Options options)
 
     WriteTable(history);
     Chart.Save(history, options.Output.FullName, options.Optimizer);
+    if (log is not null)
+    {
+        log.AddImage("run", File.ReadAllBytes(options.Output.FullName));
+        log.Flush();
+        string drawn = Path.ChangeExtension(options.Output.FullName, null) + "-log.png";
+        LogChart.Save(run, drawn);
+        AnsiConsole.MarkupLineInterpolated($"log           {run}, drawn: {drawn}");
+    }
     foreach (var checkpoint in checkpoints?.Checkpoints ?? []) // done: the next run begins anew
         File.Delete(checkpoint.Path);
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"picture       {options.Output.FullName}");
     AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"test accuracy {history[^1].TestAccuracy:F4}"));
+    return 0;
+}
+
+static int FindRate(Options options, Network model, Optimizer optimizer, Tensor images, Tensor labels)
+{
+    model.train();
+    var shuffle = new System.Random(options.Seed);
+    var curve = model.FindLearningRate(optimizer, () =>
+    {
+        using var scope = NewDisposeScope();
+        var index = tensor(Enumerable.Range(0, options.BatchSize).Select(_ => shuffle.NextInt64(labels.shape[0])).ToArray());
+        optimizer.ZeroGrad();
+        var loss = nn.functional.cross_entropy(model.forward(images[index]), labels[index]);
+        loss.backward();
+        optimizer.Step();
+        return loss.item<float>();
+    });
+    Console.WriteLine(curve);
+    RateChart.Save(curve, options.Output.FullName);
+    AnsiConsole.MarkupLineInterpolated($"picture {options.Output.FullName}");
     return 0;
 }
 
