@@ -126,7 +126,7 @@ static int FindRate(Options options, Network model, Optimizer optimizer, Tensor 
         loss.backward();
         optimizer.Step();
         return loss.item<float>();
-    });
+    }, new() { StartRate = 1e-4, EndRate = 1, Smoothing = 0.9 });
     Console.WriteLine(curve);
     RateChart.Save(curve, options.Output.FullName);
     AnsiConsole.MarkupLineInterpolated($"picture {options.Output.FullName}");

@@ -21,8 +21,8 @@ public static class RateChart
             line.LegendText = FormattableString.Invariant($"{name} {value:G3}");
         }
         plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = x => FormattableString.Invariant($"{Math.Pow(10, x):G3}"), IntegerTicksOnly = true };
-        double low = curve.SmoothedLosses.Min(), first = curve.SmoothedLosses[0];
-        plot.Axes.SetLimitsY(low - 0.1 * (first - low), first + 0.6 * (first - low));
+        double low = curve.Losses.Min(), first = curve.Losses[0];
+        plot.Axes.SetLimitsY(low - 0.1 * (first - low), first + 0.5 * (first - low)); // how far it diverges is not of interest
         plot.XLabel("learning rate");
         plot.YLabel("training loss");
         plot.ShowLegend(Alignment.LowerLeft);

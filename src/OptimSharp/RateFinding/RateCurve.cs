@@ -47,13 +47,17 @@ public sealed class RateCurve
     /// <summary>What the smoothed losses suggest, without the first tenth of the steps and the last five points. Nothing when fewer than two points are left.</summary>
     public RateSuggestions Suggestions { get; }
 
-    /// <summary>The smoothed losses as a drawing in text, without the last five points; below it, where suggestions are.</summary>
+    /// <summary>
+    /// The smoothed losses as a drawing in text, without the last five points; below it, where suggestions are. A loss that rises far above where it began is drawn at the top: as far above that as the lowest is below.
+    /// </summary>
     /// <param name="width">Characters across, ≥ 10. Default 72.</param>
     /// <param name="height">Lines, ≥ 2. Default 12.</param>
     public string Draw(int width = 72, int height = 12)
     {
         int count = Math.Max(1, Rates.Count - LeftOutAtEnd);
-        var (text, margin) = TextPlot.Draw([.. SmoothedLosses.Take(count)], width, height, fromZero: false, Text(Rates[0]), Text(Rates[count - 1]));
+        double[] shown = [.. SmoothedLosses.Take(count)];
+        double lowest = shown.Min(), top = shown[0] > lowest ? 2 * shown[0] - lowest : double.PositiveInfinity;
+        var (text, margin) = TextPlot.Draw(Array.ConvertAll(shown, loss => Math.Min(loss, top)), width, height, fromZero: false, Text(Rates[0]), Text(Rates[count - 1]));
         var drawing = new StringBuilder(text);
         foreach (var (name, rate) in new[] { ("valley", Suggestions.Valley), ("steep", Suggestions.Steep), ("minimum", Suggestions.Minimum), ("slide", Suggestions.Slide) })
         {

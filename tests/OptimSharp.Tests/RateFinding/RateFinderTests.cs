@@ -93,6 +93,17 @@ public sealed class RateFinderTests : IDisposable
         Assert.InRange(minimum.IndexOf('▲', StringComparison.Ordinal) - 6, 40 * 7 / 25 - 2, 40 * 9 / 25 + 1); // a tenth of point 15's rate is at 15 − 29/4
     }
 
+    [Fact]
+    public void A_drawing_shows_the_valley_though_the_loss_has_diverged()
+    {
+        int steps = 0;
+        double[] losses = [2, 2, 2, 2, 2, 2, 2, 1.5, 1, 1, 1, 100, 1e6, 1e6, 1e6, 1e6, 1e6, 1e6];
+        var curve = RateFinder.Run(optimizer, () => losses[steps++], new() { Steps = losses.Length, Smoothing = 0, Divergence = double.PositiveInfinity });
+        string[] drawing = curve.Draw(30, 5).Split('\n');
+        Assert.StartsWith("3 ┤", drawing[0], StringComparison.Ordinal); // 2 + (2 − 1)
+        Assert.StartsWith("1 ┤", drawing[4], StringComparison.Ordinal);
+    }
+
     public static TheoryData<string, RateFinderOptions> Refused => new()
     {
         { "StartRate must be > 0, but is 0", new() { StartRate = 0 } },
