@@ -10,8 +10,9 @@ public static class RateChart
         var plot = new Plot();
         double[] rates = [.. curve.Rates.Select(Math.Log10)];
         plot.Add.ScatterLine(rates, [.. curve.Losses], Colors.C0.WithAlpha(0.3)).LegendText = "loss";
-        var smooth = plot.Add.ScatterLine(rates, [.. curve.SmoothedLosses], Colors.C0);
-        (smooth.LineWidth, smooth.LegendText) = (3, "smoothed");
+        plot.Add.ScatterLine(rates, [.. curve.SmoothedLosses], Colors.C0).LegendText = "smoothed";
+        plot.XLabel("logarithm of the learning rate");
+
         var suggestions = curve.Suggestions;
         foreach (var (name, rate, color) in new[] { ("valley", suggestions.Valley, Colors.C1), ("steep", suggestions.Steep, Colors.C2), ("minimum", suggestions.Minimum, Colors.C3), ("slide", suggestions.Slide, Colors.C4) })
         {
@@ -23,7 +24,7 @@ public static class RateChart
         plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = x => FormattableString.Invariant($"{Math.Pow(10, x):G3}"), IntegerTicksOnly = true };
         double low = curve.Losses.Min(), first = curve.Losses[0];
         plot.Axes.SetLimitsY(low - 0.1 * (first - low), first + 0.5 * (first - low)); // how far it diverges is not of interest
-        plot.XLabel("learning rate");
+        plot.XLabel("learning rate"); // its marks are rates, not their logarithms
         plot.YLabel("training loss");
         plot.ShowLegend(Alignment.LowerLeft);
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)

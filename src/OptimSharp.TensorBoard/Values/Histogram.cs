@@ -6,7 +6,11 @@ namespace OptimSharp.TensorBoard;
 /// <summary>Numbers counted in TensorBoard's buckets: limits of both signs that grow by a tenth each, from 10⁻¹² to 10²⁰, and 0.</summary>
 static class Histogram
 {
-    static readonly double[] limits = MakeLimits();
+    const int Shift = 48; // leaves the exponent and four bits of a number: steps of a twentieth, of which a limit is two
+
+    static readonly double[] positive = MakePositive();
+    static readonly double[] limits = [.. positive.Reverse().Select(limit => -limit), 0, .. positive];
+    static readonly ushort[] starts = MakeStarts();
 
     /// <summary>Counts the finite numbers.</summary>
     /// <returns>The histogram, and how many numbers are not finite. Without any that is, the histogram is null.</returns>
@@ -46,23 +50,39 @@ static class Histogram
     /// <summary>The first bucket whose limit is above a value.</summary>
     static int BucketOf(double value)
     {
-        int low = 0, high = limits.Length;
-        while (low < high)
+        double size = Math.Abs(value);
+        int below = starts[BitConverter.DoubleToUInt64Bits(size) >> Shift];
+        if (value >= 0)
         {
-            int middle = (low + high) >>> 1;
-            if (limits[middle] > value)
-                high = middle;
-            else
-                low = middle + 1;
+            while (below < positive.Length && positive[below] <= size)
+                below++;
+            return positive.Length + 1 + below; // after the negative limits and 0
         }
-        return low;
+        while (below < positive.Length && positive[below] < size)
+            below++;
+        return positive.Length - below;
     }
 
-    static double[] MakeLimits()
+    static double[] MakePositive()
     {
-        var positive = new List<double>();
+        var made = new List<double>();
         for (double limit = 1e-12; limit < 1e20; limit *= 1.1)
-            positive.Add(limit);
-        return [.. positive.AsEnumerable().Reverse().Select(limit => -limit), 0, .. positive];
+            made.Add(limit);
+        return [.. made];
+    }
+
+    /// <summary>For the first bits of a number, how many positive limits are below all numbers that begin with them. At most two more are below the number itself, so none is searched for.</summary>
+    static ushort[] MakeStarts()
+    {
+        ushort[] made = new ushort[1 << 64 - 1 - Shift];
+        int below = 0;
+        for (int i = 0; i < made.Length; i++)
+        {
+            double lowest = BitConverter.UInt64BitsToDouble((ulong)i << Shift);
+            while (below < positive.Length && positive[below] < lowest)
+                below++;
+            made[i] = (ushort)below;
+        }
+        return made;
     }
 }
