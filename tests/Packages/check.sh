@@ -70,13 +70,15 @@ is_ambiguous() { # FOLDER TYPE: building fails, and for this reason
 
 version_of() { grep -oP "PackageVersion Include=\"$1\" Version=\"\K[^\"]*" "$root/Directory.Packages.props"; }
 
-for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.Testing OptimSharp.Torch OptimSharp.Tool; do check "$id packs" pack $id; done
+for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.TensorBoard OptimSharp.Testing OptimSharp.Torch OptimSharp.Tool; do check "$id packs" pack $id; done
 check "a program with OptimSharp alone builds" build Memory
 check "a program with OptimSharp alone trains" run Memory
 check "a program with OptimSharp.Cuda builds" build Cuda
 check "a program with OptimSharp.Cuda trains, or says that there is no driver" run Cuda
 check "a program with OptimSharp.Distributed builds" build Ranks
 check "a program with OptimSharp.Distributed trains on ranks" run Ranks
+check "a program with OptimSharp.TensorBoard builds" build TensorBoard
+check "a program with OptimSharp.TensorBoard finds a rate, trains and logs" run TensorBoard
 check "a program with OptimSharp.Testing builds" build Testing
 check "a program with OptimSharp.Testing checks optimizers" run Testing
 check "a program with OptimSharp.Torch and TorchSharp.Modules builds" build Torch
@@ -86,7 +88,7 @@ sed -i "s/VERSION/$OptimSharpVersion/" "$work/SingleFile/program.cs"
 check "a program in one file with a model, a Parameter and optimizers trains" dotnet run -p:CreateHardLinksForCopyLocalIfPossible=true "$work/SingleFile/program.cs"
 check "a program with a library that has OptimSharp.Torch builds" build Transitive/Program
 check "a program with a library that has OptimSharp.Torch trains" run Transitive/Program
-for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.Testing OptimSharp.Torch; do
+for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.TensorBoard OptimSharp.Testing OptimSharp.Torch; do
   check "$id has readme, licence and documentation" has $id README.md LICENSE lib/net10.0/$id.dll lib/net10.0/$id.xml
   check "$id says its licence" licensed $id
   check "$id has symbols" has_symbols $id
@@ -94,6 +96,7 @@ done
 check "OptimSharp depends on System.Numerics.Tensors only" depends_on OptimSharp "System.Numerics.Tensors $(version_of System.Numerics.Tensors)"
 check "OptimSharp.Cuda depends on OptimSharp only" depends_on OptimSharp.Cuda "OptimSharp $OptimSharpVersion"
 check "OptimSharp.Distributed depends on OptimSharp only" depends_on OptimSharp.Distributed "OptimSharp $OptimSharpVersion"
+check "OptimSharp.TensorBoard depends on OptimSharp and Google.Protobuf only" depends_on OptimSharp.TensorBoard "OptimSharp $OptimSharpVersion" "Google.Protobuf $(version_of Google.Protobuf)"
 check "OptimSharp.Testing depends on OptimSharp only" depends_on OptimSharp.Testing "OptimSharp $OptimSharpVersion"
 check "OptimSharp.Torch depends on OptimSharp, OptimSharp.Cuda and TorchSharp only" depends_on OptimSharp.Torch "OptimSharp $OptimSharpVersion" "OptimSharp.Cuda $OptimSharpVersion" "TorchSharp $(version_of TorchSharp)"
 
