@@ -22,6 +22,7 @@ public sealed partial class SummaryWriter
             hasSession = true;
             main.Add(session.Experiment());
             main.Add(session.StartOfSession());
+            main.Check();
         }
     }
 
@@ -51,7 +52,7 @@ public sealed partial class SummaryWriter
             file.Add(session.StartOfSession());
             file.Add(Hyperparameters.EndOfSession());
             foreach (var (tag, value) in metrics)
-                Add(file, new() { Value = { new Protos.SummaryValue { Tag = tag, SimpleValue = (float)value } } }, step, null);
+                Append(file, new() { Value = { new Protos.SummaryValue { Tag = tag, SimpleValue = (float)value } } }, step, null);
         }
     }
 }

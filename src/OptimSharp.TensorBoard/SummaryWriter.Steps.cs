@@ -50,7 +50,8 @@ public sealed partial class SummaryWriter
                 Put(summary, tags[i].UpdateNorm, group.UpdateNorm);
                 Put(summary, tags[i].UpdateRatio, group.UpdateRatio);
             }
-            Add(main, summary, step, wallTime);
+            Append(main, summary, step, wallTime);
+            main.Check();
         }
     }
 
@@ -67,7 +68,8 @@ public sealed partial class SummaryWriter
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
             PutRates(summary, optimizer, null);
-            Add(main, summary, step, wallTime);
+            Append(main, summary, step, wallTime);
+            main.Check();
         }
     }
 

@@ -18,7 +18,7 @@ public sealed partial class SummaryWriter
     public void AddScalar(string tag, double value, long step = 0, DateTimeOffset? wallTime = null)
     {
         CheckTag(tag, nameof(tag));
-        Add(new() { Tag = tag, SimpleValue = (float)value }, step, wallTime);
+        Add(new SummaryValue { Tag = tag, SimpleValue = (float)value }, step, wallTime);
     }
 
     /// <summary>Several numbers in one chart. As in PyTorch, each is a run of its own, in a folder of the run's: <c>mainTag_tag</c>.</summary>
@@ -40,8 +40,11 @@ public sealed partial class SummaryWriter
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            foreach (var (tag, value) in values)
-                Add(FileOf(Path.Combine(LogDirectory, $"{prefix}_{tag}")), new() { Value = { new SummaryValue { Tag = mainTag, SimpleValue = (float)value } } }, step, wallTime);
+            EventFile[] lines = [.. values.Select(line => FileOf(Path.Combine(LogDirectory, $"{prefix}_{line.Key}")))];
+            foreach (var (line, value) in lines.Zip(values))
+                Append(line, new() { Value = { new SummaryValue { Tag = mainTag, SimpleValue = (float)value.Value } } }, step, wallTime);
+            foreach (var line in lines)
+                line.Check();
         }
     }
 
@@ -79,7 +82,7 @@ public sealed partial class SummaryWriter
     {
         CheckTag(tag, nameof(tag));
         var header = PngHeader.Read(png, nameof(png));
-        Add(new() { Tag = tag, Image = new() { Height = header.Height, Width = header.Width, Colorspace = header.Channels, EncodedImageString = ByteString.CopyFrom(png) } }, step, wallTime);
+        Add(new SummaryValue { Tag = tag, Image = new() { Height = header.Height, Width = header.Width, Colorspace = header.Channels, EncodedImageString = ByteString.CopyFrom(png) } }, step, wallTime);
     }
 
     /// <summary>A text, which TensorBoard shows as Markdown.</summary>
@@ -93,7 +96,7 @@ public sealed partial class SummaryWriter
     {
         CheckTag(tag, nameof(tag));
         ArgumentNullException.ThrowIfNull(text);
-        Add(new()
+        Add(new SummaryValue
         {
             Tag = tag + "/text_summary",
             Metadata = new() { PluginData = new() { PluginName = "text" } },
@@ -112,11 +115,12 @@ public sealed partial class SummaryWriter
         if (values.IsEmpty)
             throw new ArgumentException($"The histogram '{tag}' is of no numbers.", nameof(values));
         var (histogram, notFinite) = Histogram.Of(values);
-        wallTime ??= DateTimeOffset.UtcNow;
+        var summary = new Summary();
         if (histogram is not null)
-            Add(new() { Tag = tag, Histo = histogram }, step, wallTime);
+            summary.Value.Add(new SummaryValue { Tag = tag, Histo = histogram });
         if (notFinite > 0)
-            Add(new() { Tag = tag + "/not_finite", SimpleValue = notFinite }, step, wallTime);
+            summary.Value.Add(new SummaryValue { Tag = tag + "/not_finite", SimpleValue = notFinite });
+        Add(summary, step, wallTime);
     }
 
     static void CheckFolder(string part, string name)

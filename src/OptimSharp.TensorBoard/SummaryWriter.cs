@@ -81,7 +81,7 @@ public sealed partial class SummaryWriter : IDisposable
             if (isDisposed)
                 return;
             if (hasSession)
-                Attempt(() => main.Add(Hyperparameters.EndOfSession()));
+                main.Add(Hyperparameters.EndOfSession());
             isDisposed = true;
             AppDomain.CurrentDomain.ProcessExit -= OnExit;
             timer.Dispose();
@@ -116,15 +116,18 @@ public sealed partial class SummaryWriter : IDisposable
         return file;
     }
 
-    static void Add(EventFile to, Summary summary, long step, DateTimeOffset? wallTime) =>
+    static void Append(EventFile to, Summary summary, long step, DateTimeOffset? wallTime) =>
         to.Add(new() { WallTime = EventFile.Seconds(wallTime ?? DateTimeOffset.UtcNow), Step = step, Summary = summary });
 
-    void Add(SummaryValue value, long step, DateTimeOffset? wallTime)
+    void Add(SummaryValue value, long step, DateTimeOffset? wallTime) => Add(new Summary { Value = { value } }, step, wallTime);
+
+    void Add(Summary summary, long step, DateTimeOffset? wallTime)
     {
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            Add(main, new() { Value = { value } }, step, wallTime);
+            Append(main, summary, step, wallTime);
+            main.Check();
         }
     }
 

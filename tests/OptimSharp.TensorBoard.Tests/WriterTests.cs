@@ -122,10 +122,12 @@ public sealed class WriterTests : IDisposable
         isFull = true;
         Add(1);
         Assert.Contains(file.Path, Assert.Throws<IOException>(file.Flush).Message, StringComparison.Ordinal);
-        Assert.Contains("No space left", Assert.Throws<IOException>(() => Add(2)).Message, StringComparison.Ordinal);
+        Add(2);
+        Assert.Contains("No space left", Assert.Throws<IOException>(file.Check).Message, StringComparison.Ordinal);
         Assert.Equal([0f], EventFileReader.Values(file.Path).Select(v => v.Value.SimpleValue));
         isFull = false;
         file.Flush();
+        file.Check();
         Add(3);
         file.Dispose();
         Assert.Equal([0f, 1, 2, 3], EventFileReader.Values(file.Path).Select(v => v.Value.SimpleValue));

@@ -56,7 +56,6 @@ sealed class EventFile : IDisposable
     public static double Seconds(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).TotalSeconds;
 
     /// <summary>Appends an event.</summary>
-    /// <exception cref="IOException">An earlier event could not be written. This one is kept all the same.</exception>
     public void Add(Event message)
     {
         bool isUrgent, isFull;
@@ -71,6 +70,12 @@ sealed class EventFile : IDisposable
             TryFlush();
         else if (isUrgent)
             ThreadPool.UnsafeQueueUserWorkItem(file => file.TryFlush(), this, preferLocal: false);
+    }
+
+    /// <summary>To be called once what belongs together was added.</summary>
+    /// <exception cref="IOException">The last attempt to write failed. All events are kept.</exception>
+    public void Check()
+    {
         if (failure is { } e)
             throw Failed(e);
     }
@@ -83,7 +88,7 @@ sealed class EventFile : IDisposable
             throw Failed(e);
     }
 
-    /// <summary>The same; what goes wrong comes out of the next <see cref="Add"/>.</summary>
+    /// <summary>The same; what goes wrong comes out of <see cref="Check"/>.</summary>
     /// <returns>What went wrong.</returns>
     public IOException? TryFlush()
     {
