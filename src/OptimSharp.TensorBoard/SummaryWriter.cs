@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using OptimSharp.TensorBoard.Protos;
 
 namespace OptimSharp.TensorBoard;
@@ -13,7 +14,7 @@ namespace OptimSharp.TensorBoard;
 /// </para>
 /// <para>
 /// Adding encodes the event in memory, in the calling thread; another one writes the file, every few seconds (<see cref="SummaryWriterOptions.FlushInterval"/>), on <see cref="Flush"/>, <see cref="Dispose"/> and when the process
-/// ends in order. When writing fails, the next call throws an <see cref="IOException"/>; events are kept and written when it works again. For use by several threads.
+/// ends in order, by Ctrl-C or SIGTERM. When writing fails, the next call throws an <see cref="IOException"/>; events are kept and written when it works again. For use by several threads.
 /// </para>
 /// </remarks>
 /// <example><code>
@@ -28,6 +29,7 @@ public sealed partial class SummaryWriter : IDisposable
     readonly Dictionary<string, EventFile> files = []; // by folder
     readonly EventFile main;
     readonly Timer timer;
+    readonly PosixSignalRegistration[] signals;
     bool isDisposed, hasSession;
 
     /// <param name="logDirectory">
@@ -48,6 +50,7 @@ public sealed partial class SummaryWriter : IDisposable
         timer = new(_ => FlushInTime());
         timer.Change(this.options.FlushInterval, Timeout.InfiniteTimeSpan);
         AppDomain.CurrentDomain.ProcessExit += OnExit;
+        signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, _ => TryFlush()))]; // which end a process without its exit; what they do stays
     }
 
     /// <summary>The run's folder, with its full path.</summary>
@@ -84,6 +87,8 @@ public sealed partial class SummaryWriter : IDisposable
                 main.Add(Hyperparameters.EndOfSession());
             isDisposed = true;
             AppDomain.CurrentDomain.ProcessExit -= OnExit;
+            foreach (var signal in signals)
+                signal.Dispose();
             timer.Dispose();
             foreach (var file in files.Values)
                 Attempt(file.Dispose);
