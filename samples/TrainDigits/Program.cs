@@ -81,9 +81,10 @@ static int Train(Options options)
             history.Add(new(epoch, sum / training.Count, Accuracy(model, testImages, testLabels), rate));
             if (log is not null)
             {
-                log.AddScalar("accuracy/test", history[^1].TestAccuracy, steps);
+                log.AddScalar("accuracy/test", history[^1].TestAccuracy, steps - 1); // of the last step that was taken
                 foreach (var (name, weights) in model.StateDict())
-                    log.AddHistogram($"weights/{name}", (TensorData)weights!, steps);
+                    log.AddHistogram($"weights/{name}", (TensorData)weights!, steps - 1);
+                log.Flush(); // a run that goes on from the checkpoint has all steps before it in its log
             }
             checkpoints?.Save(epoch, new()
             {
