@@ -37,6 +37,8 @@ void Time(string name, long[] sizes, ElementType type)
     {
         CudaMemory values = device.Allocate(count * size), gradient = device.Allocate(count * size);
         memory.AddRange([values, gradient]);
+        Fill(values, size);
+        Fill(gradient, size);
         parameters.Add(Parameter.OnCuda($"p{parameters.Count}", values.Address, type, device, count));
         parameters[^1].Gradient = gradient.Address;
     }
@@ -58,6 +60,21 @@ void Time(string name, long[] sizes, ElementType type)
         Console.WriteLine($"{seconds * 1e3,10:F3}{bytes / seconds / 1e9,10:F0}{bytes / seconds / 1e9 / copied,11:F2}");
     }
     memory.ForEach(m => m.Dispose());
+}
+
+// With ones, as PyTorch's side: zeros would go other ways through square roots.
+void Fill(CudaMemory memory, int size)
+{
+    uint[] ones = new uint[1 << 20];
+    Array.Fill(ones, size == 4 ? 0x3F80_0000u : 0x3F80_3F80u);
+    for (long at = 0; at < memory.Bytes; at += ones.Length * sizeof(uint))
+    {
+        unsafe
+        {
+            fixed (uint* from = ones)
+                CudaMemory.Copy(device, memory.Address + (nint)at, from, Math.Min(ones.Length * sizeof(uint), memory.Bytes - at));
+        }
+    }
 }
 
 // What the card's memory allows: a copy within it reads each byte and writes it.

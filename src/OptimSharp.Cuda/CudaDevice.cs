@@ -10,6 +10,9 @@ namespace OptimSharp.Cuda;
 /// </remarks>
 public sealed class CudaDevice
 {
+    const nint PerThread = 2;
+    const long UsualBlock = 8 << 20;
+
     static readonly Lock Gate = new();
     static readonly Dictionary<int, CudaDevice> Devices = [];
     static CudaDriver? system;
@@ -66,6 +69,9 @@ public sealed class CudaDevice
         }
     }
 
+    /// <summary>A device beside the one that users have, whose stream stays the legacy default one: that of TorchSharp's tensors.</summary>
+    internal static CudaDevice OnLegacyStream(int index, long bytesOfBlock = UsualBlock) => new(System, index) { BytesOfBlock = bytesOfBlock };
+
     static CudaDriver System
     {
         get
@@ -84,9 +90,14 @@ public sealed class CudaDevice
     /// <summary>Which generation it is: 6.0 for the first Pascal, 9.0 for Hopper.</summary>
     public Version ComputeCapability { get; }
 
-    /// <summary>The stream (<c>CUstream</c>, <c>cudaStream_t</c>) in whose order everything is done. 0, the default, is the legacy default stream, which waits for all others that are not marked as independent.</summary>
+    /// <summary>The stream (<c>CUstream</c>, <c>cudaStream_t</c>) in whose order everything is done. 0, the default, is the legacy default stream, which waits for all others that are not marked as independent. The default stream of each thread, 2, is refused. TorchSharp's tensors are stepped on the legacy default stream, whatever this is.</summary>
+    /// <exception cref="ArgumentException">It is 2.</exception>
     [SuppressMessage("Naming", "CA1711", Justification = "The field's word for it.")]
-    public nint Stream { get; set; }
+    public nint Stream
+    {
+        get;
+        set => field = value != PerThread ? value : throw new ArgumentException("The default stream of each thread (2) is another one on each thread, so that steps on it would have no order. Give a stream that was created.", nameof(value));
+    }
 
     internal CudaDriver Driver { get; }
 
@@ -98,7 +109,7 @@ public sealed class CudaDevice
     internal CudaOffload Offload { get; }
 
     /// <summary>How many bytes of values and gradients come to the host at once where state is there.</summary>
-    internal long BytesOfBlock { get; init; } = 8 << 20;
+    internal long BytesOfBlock { get; init; } = UsualBlock;
 
     internal CudaGradients Gradients { get; }
 

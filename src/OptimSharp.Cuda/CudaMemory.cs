@@ -47,6 +47,7 @@ public sealed unsafe class CudaMemory : IDisposable
             throw new ArgumentException($"{bytes.Length} bytes do not fit in device memory of {Bytes} bytes.", nameof(source));
         fixed (byte* from = bytes)
             CopyFrom(from, bytes.Length);
+        GC.KeepAlive(this); // else it may be given back before the copy
     }
 
     /// <summary>Copies to host memory, when all before it in the order of the device's <see cref="CudaDevice.Stream"/> is done.</summary>
@@ -60,6 +61,7 @@ public sealed unsafe class CudaMemory : IDisposable
             throw new ArgumentException($"Device memory of {Bytes} bytes does not have {bytes.Length} bytes.", nameof(destination));
         fixed (byte* to = bytes)
             CopyTo(to, bytes.Length);
+        GC.KeepAlive(this);
     }
 
     /// <summary>Copies from other memory of the same device, in the order of its <see cref="CudaDevice.Stream"/>. Returns before it is done.</summary>

@@ -26,7 +26,7 @@ internal static class TorchKernels
         string? reason;
         try
         {
-            reason = WhyNot(device = CudaDevice.Get(Math.Max(index, 0)));
+            reason = WhyNot(device = CudaDevice.OnLegacyStream(Math.Max(index, 0)));
         }
         catch (Exception e) when (e is CudaException or ArgumentOutOfRangeException)
         {
@@ -34,7 +34,7 @@ internal static class TorchKernels
         }
         if (reason is null)
             return device;
-        Say("driver", $"Parameters on GPU {index} are stepped by libtorch's tensor operators, which is slow. {reason}");
+        Say($"driver {index}", $"Parameters on GPU {index} are stepped by libtorch's tensor operators, which is slow. {reason}");
         return null;
     });
 

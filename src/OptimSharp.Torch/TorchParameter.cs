@@ -34,7 +34,7 @@ public sealed unsafe partial class TorchParameter : Parameter, ICudaPlaced
         device = (int)tensor.device_type;
         index = tensor.device_index;
         isForced = !byPointer;
-        this.kernels = kernels;
+        this.kernels = kernels ?? (tensor.device_type == DeviceType.CUDA ? TorchKernels.DeviceAt(index) : null); // a device is tried now: later the model may have filled it
         isLazy = tensor.is_neg() || tensor.is_conj();
         onHost = byPointer && tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && !isLazy;
         if (!isBuffer && isLazy)
@@ -56,7 +56,7 @@ public sealed unsafe partial class TorchParameter : Parameter, ICudaPlaced
     internal bool ComputesThere => !onHost && !IsMeta && (isForced || device != (int)DeviceType.CPU);
 
     /// <summary>The device whose kernels reach it; null: there are none, and tensor operators are used.</summary>
-    internal CudaDevice? Kernels => kernels ?? (device == (int)DeviceType.CUDA ? TorchKernels.DeviceAt(index) : null);
+    internal CudaDevice? Kernels => kernels;
 
     /// <summary>Where the numbers begin, row by row; 0: they lie otherwise. During a step.</summary>
     internal nint PlainAddress => LibTorchSharp.IsContiguous(Handle) != 0 ? LibTorchSharp.Address(Handle) : 0;

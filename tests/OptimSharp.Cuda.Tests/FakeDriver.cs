@@ -21,8 +21,8 @@ static unsafe class FakeDriver
     /// <summary>The driver, with a new device.</summary>
     public static (CudaDevice Device, FakeDevice Fake) Create(FakeDevice? fake = null)
     {
-        if (RealDevice is { } real && fake is null)
-            return (CudaDevice.Get(real), new());
+        if (RealDevice is { } real && (fake is null || fake.BytesOfBlock != new FakeDevice().BytesOfBlock))
+            return (fake is null ? CudaDevice.Get(real) : CudaDevice.OnLegacyStream(real, fake.BytesOfBlock), new());
         fake ??= new();
         int index;
         lock (devices)

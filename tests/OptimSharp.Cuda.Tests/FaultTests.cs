@@ -183,12 +183,96 @@ public class FaultTests
         for (int step = 0; step < 6; step++)
         {
             device.Synchronize(); // parameters and gradients are the caller's to order
-            device.Stream = 1 + step % 3;
+            device.Stream = 3 + step % 3;
             optimizer.Step();
             reference.Step();
         }
         device.Synchronize();
         Assert.Equal(host.Values(), model.Values());
+    }
+
+    [Fact]
+    public void Too_little_memory_for_the_second_of_two_kernels_changes_nothing_and_the_next_step_is_whole()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var single = new Model(device);
+        using var expected = new Model(FakeDriver.Create().Device);
+        using var memory = device.Allocate(1000 * 8);
+        var wide = Parameter.OnCuda("wide", memory.Address, ElementType.Float64, device, 500);
+        wide.Gradient = memory.Address + 4000;
+        using var optimizer = new AdamW([.. single.Parameters, wide]);
+        using var reference = new AdamW(expected.Parameters);
+        double[] before = single.Values();
+        for (int failing = 1; ; failing++)
+        {
+            int allocated = fake.Calls("Allocate");
+            fake.Fault = (function, calls) => function == "Allocate" && calls >= allocated + failing ? FakeDevice.OutOfMemory : 0;
+            if (Record.Exception(optimizer.Step) is not { } e)
+                break;
+            Assert.IsType<CudaException>(e);
+            Assert.Equal(before, single.Values());
+            Assert.True(failing < 100);
+        }
+        fake.Fault = null;
+        reference.Step();
+        Assert.Equal(expected.Values(), single.Values());
+    }
+
+    [Fact]
+    public void Parameters_without_elements_are_stepped()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var memory = device.Allocate(64);
+        foreach (var create in new Func<Parameter[], Optimizer>[] { p => new LAMB(p), p => new AdamW(p), p => new LARS(p, new() { LearningRate = 0.1, Momentum = 0.9 }) })
+        {
+            var empty = Parameter.OnCuda("empty", memory.Address, ElementType.Float32, device, 0, 3);
+            empty.Gradient = memory.Address;
+            using var optimizer = create([empty]);
+            Assert.Null(Record.Exception(optimizer.Step));
+        }
+        Assert.Null(fake.Failure);
+    }
+
+    [Fact]
+    public void The_default_stream_of_each_thread_is_refused()
+    {
+        var (device, _) = FakeDriver.Create();
+        Assert.StartsWith("The default stream of each thread (2) is another one on each thread", Assert.Throws<ArgumentException>(() => device.Stream = 2).Message, StringComparison.Ordinal);
+        Assert.Equal(0, device.Stream);
+    }
+
+    [Fact]
+    public void A_step_that_leaves_a_kernel_out_keeps_its_table()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var optimizer = new SGD(model.Parameters, new() { LearningRate = 0.1, Momentum = 0.9 });
+        var training = new TrainingStep(optimizer, new() { SkipNotFinite = false, GradientsAfter = GradientsAfter.Kept });
+        optimizer.Step();
+        for (int step = 0; step < 4; step++) // the first step of momentum is another rule
+        {
+            training.Options = training.Options with { MaxValue = step % 2 == 0 ? 1 : null };
+            training.Step();
+        }
+        int before = fake.Calls("Synchronize");
+        for (int step = 0; step < 4; step++)
+        {
+            training.Options = training.Options with { MaxValue = step % 2 == 0 ? 1 : null };
+            training.Step();
+        }
+        Assert.Equal(before, fake.Calls("Synchronize"));
+    }
+
+    [Theory]
+    [InlineData(221)]
+    [InlineData(223)]
+    public void A_driver_without_its_compiler_says_what_is_missing(int result)
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var optimizer = new AdamW(model.Parameters);
+        fake.Fault = (function, _) => function == "LoadModule" ? result : 0;
+        Assert.Contains("ptx", Assert.Throws<CudaException>(() => optimizer.Step()).Message, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]

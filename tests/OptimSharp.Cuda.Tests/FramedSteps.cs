@@ -12,6 +12,7 @@ static class FramedSteps
     [
         (GradientChange.None, GradientsAfter.Zeroed, null),
         (GradientChange.None, GradientsAfter.Kept, AverageStep.Copy),
+        (new() { Mean = 0.5 }, GradientsAfter.Kept, null), // and a factor of 1, as where it might have been clipped
         (new() { Clip = 0.37 }, GradientsAfter.Kept, null),
         (new() { Limit = 0.3 }, GradientsAfter.Dropped, AverageStep.Equal(3)),
         (new() { Unscale = 1.0 / 3, Mean = 1.0 / 7 }, GradientsAfter.Dropped, null),
@@ -36,7 +37,7 @@ static class FramedSteps
         where TRule : struct, IUpdateRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var around = new RuleFrame<T>(frame.Change, frame.After, frame.Average);
+        var around = new RuleFrame<T>(frame.Change, frame.Change.Mean != 1, frame.After, frame.Average);
         if (frame.Average is null)
             return Made(RecordedRule<Framed<TRule, T, Off>, T>.Fetch(new(rule, around), out var coefficients), coefficients, rule);
         types = types.With(TRule.Slots, types.Param); // averages are stored as parameters are

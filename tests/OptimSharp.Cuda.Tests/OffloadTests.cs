@@ -22,7 +22,7 @@ public class OffloadTests
         {
             foreach (var setting in OptimizerSamples.Settings(optimizer, type).Where(s => !s.Sparse))
             {
-                var (device, fake) = FakeDriver.Create(FakeDriver.IsReal ? null : new() { BytesOfBlock = Block });
+                var (device, fake) = FakeDriver.Create(new() { BytesOfBlock = Block });
                 using var trial = Trial.Start(setting, sizes);
                 using var twin = new CudaTwin(trial, setting.Create, device, turn++ % 2 == 0 ? 0 : type.Real().Size(), stateOnHost: true);
                 long before = fake.Allocated;
@@ -52,7 +52,7 @@ public class OffloadTests
     {
         foreach (var type in (ElementType[])[ElementType.Float32, ElementType.BFloat16])
         {
-            var (device, _) = FakeDriver.Create(FakeDriver.IsReal ? null : new() { BytesOfBlock = Block });
+            var (device, _) = FakeDriver.Create(new() { BytesOfBlock = Block });
             var setting = OptimizerSamples.Settings(typeof(AdamW), type).First(s => !s.Sparse);
             using var trial = Trial.Start(setting, [70_000, 5000], create: Create);
             using var twin = new CudaTwin(trial, Create, device, 0, stateOnHost: true);

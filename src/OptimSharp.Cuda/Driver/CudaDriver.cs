@@ -7,7 +7,7 @@ namespace OptimSharp.Cuda;
 /// <summary>The functions of NVIDIA's driver that are used, each checked. All of a device's are called with its context current (<see cref="CudaContext"/>).</summary>
 internal sealed unsafe partial class CudaDriver
 {
-    const int InvalidPtx = 218, UnsupportedPtxVersion = 222;
+    const int InvalidPtx = 218, NoCompiler = 221, UnsupportedPtxVersion = 222, CompilerIsOff = 223;
 
     /// <summary>Loads the driver of this machine and begins with it.</summary>
     /// <exception cref="CudaException">There is none, or it finds no device.</exception>
@@ -63,6 +63,8 @@ internal sealed unsafe partial class CudaDriver
             int result = moduleLoadDataEx(&module, image, 2, options, values);
             if (result is InvalidPtx or UnsupportedPtxVersion)
                 throw new CudaException($"{Told(result, nameof(moduleLoadDataEx))} The kernel asks for PTX 6.0, which drivers know since CUDA 9.0. {Encoding.UTF8.GetString(log).TrimEnd('\0', '\n')}", result);
+            if (result is NoCompiler or CompilerIsOff)
+                throw new CudaException($"{Told(result, nameof(moduleLoadDataEx))} Kernels are compiled by a library of the driver's, {(OperatingSystem.IsWindows() ? "nvptxJITCompiler*.dll" : "libnvidia-ptxjitcompiler.so.1")}, which containers may lack; CUDA_DISABLE_PTX_JIT switches it off.", result);
             Check(result, nameof(moduleLoadDataEx));
             Check(moduleGetFunction(&address, module, kernel), nameof(moduleGetFunction));
         }
@@ -74,8 +76,15 @@ internal sealed unsafe partial class CudaDriver
 
     public nint Allocate(long bytes)
     {
+        const int OutOfMemory = 2;
         nint address;
         int result = memAlloc(&address, (nuint)bytes);
+        if (result == OutOfMemory)
+        {
+            GC.Collect(); // memory that nobody has any more is given back by finalizers
+            GC.WaitForPendingFinalizers();
+            result = memAlloc(&address, (nuint)bytes);
+        }
         return result == 0 ? address : throw new CudaException(string.Create(CultureInfo.InvariantCulture, $"{Told(result, nameof(memAlloc))} {bytes:N0} bytes were asked for."), result);
     }
 
@@ -98,7 +107,11 @@ internal sealed unsafe partial class CudaDriver
 
     public void CopyWithin(nint to, nint from, long bytes, nint stream) => Check(memcpyDtoDAsync(to, from, (nuint)bytes, stream), nameof(memcpyDtoDAsync));
 
-    public void Clear(nint to, long bytes, nint stream) => Check(memsetD8Async(to, 0, (nuint)bytes, stream), nameof(memsetD8Async));
+    public void Clear(nint to, long bytes, nint stream)
+    {
+        if (bytes > 0)
+            Check(memsetD8Async(to, 0, (nuint)bytes, stream), nameof(memsetD8Async));
+    }
 
     public void Synchronize(nint stream) => Check(streamSynchronize(stream), nameof(streamSynchronize));
 

@@ -18,21 +18,25 @@ internal sealed unsafe class BlockPipe(CudaDevice device) : IDisposable
     /// <summary>How many bytes a block has.</summary>
     public long BytesOfBlock => device.BytesOfBlock;
 
-    /// <summary>Begins with the blocks of a step. The device is current, as in all that follows.</summary>
+    /// <summary>Takes what memory it needs, unless it has it. The device is current, as in all that follows.</summary>
+    public void Open()
+    {
+        if (isOpen)
+            return;
+        try
+        {
+            Create();
+        }
+        catch
+        {
+            Free();
+            throw;
+        }
+    }
+
+    /// <summary>Begins with the blocks of a step.</summary>
     public void Begin()
     {
-        if (!isOpen)
-        {
-            try
-            {
-                Open();
-            }
-            catch
-            {
-                Dispose();
-                throw;
-            }
-        }
         device.Driver.Record(begun, device.Stream);
         device.Driver.Await(begun, coming);
     }
@@ -61,7 +65,7 @@ internal sealed unsafe class BlockPipe(CudaDevice device) : IDisposable
     /// <summary>What follows on the device's own stream comes after the last block has gone.</summary>
     public void End(int last) => device.Driver.Await(gone[last % Blocks], device.Stream);
 
-    void Open()
+    void Create()
     {
         isOpen = true; // also what was made before a failure is to be given back
         (coming, going) = (device.Driver.CreateStream(), device.Driver.CreateStream());
@@ -73,7 +77,26 @@ internal sealed unsafe class BlockPipe(CudaDevice device) : IDisposable
         }
     }
 
+    /// <summary>Of an optimizer that was not disposed.</summary>
+    ~BlockPipe()
+    {
+        try
+        {
+            Free();
+        }
+        catch (CudaException)
+        {
+            // The device was lost.
+        }
+    }
+
     public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    void Free()
     {
         if (!isOpen)
             return;

@@ -6,10 +6,12 @@ using OptimSharp.Rules;
 namespace OptimSharp.Cuda;
 
 /// <summary>A gradient after a change: what <see cref="GradientChange"/> does on the host, and so rounded to the type that it is stored in after each part.</summary>
-readonly struct ChangedGradient<T>(GradientChange change)
+/// <param name="change">The change.</param>
+/// <param name="alwaysClips">Whether the factor of clipping is there also where it is 1.</param>
+readonly struct ChangedGradient<T>(GradientChange change, bool alwaysClips = false)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly bool unscales = change.Unscale != 1, averages = change.Mean != 1, clips = change.Clip != 1, limits = !double.IsPositiveInfinity(change.Limit);
+    readonly bool unscales = change.Unscale != 1, averages = change.Mean != 1, clips = alwaysClips || change.Clip != 1, limits = !double.IsPositiveInfinity(change.Limit);
     readonly T unscale = T.CreateChecked(change.Unscale), mean = T.CreateChecked(change.Mean), clip = T.CreateChecked(change.Clip), limit = T.CreateTruncating(change.Limit);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

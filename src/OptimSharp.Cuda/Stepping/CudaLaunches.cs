@@ -62,6 +62,25 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
         return new(launch, launch.Add(at, MemoryMarshal.AsBytes(coefficients)));
     }
 
+    /// <summary>Takes what memory the updates need that were added, before any of them is launched: so that too little changes nothing.</summary>
+    public void Prepare()
+    {
+        if (IsEmpty)
+            return;
+        using var scope = device.Enter();
+        Prepare(allSteps);
+    }
+
+    void Prepare(List<ILaunch> launches)
+    {
+        foreach (var launch in launches)
+        {
+            if (launch.Table.Count > 0)
+                launch.Table.Open();
+        }
+        rows.Reserve(launches);
+    }
+
     /// <summary>Measures what was added to be. Returns when the sums are there.</summary>
     public void Measure() => Launch(allSums);
 
@@ -70,7 +89,10 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
 
     void Launch(List<ILaunch> launches)
     {
+        if (launches.TrueForAll(launch => launch.Table.Count == 0))
+            return;
         using var scope = device.Enter();
+        Prepare(launches);
         nint at = rows.Send(launches);
         foreach (var launch in launches)
         {

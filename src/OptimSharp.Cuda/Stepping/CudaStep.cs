@@ -78,7 +78,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
             there = there.With(state.Address, state.Type.Real());
             average = frame.MarkAveraged(target.Parameter);
         }
-        var around = new RuleFrame<T>(frame.Change, frame.After, average);
+        var around = new RuleFrame<T>(frame.Change, frame.Clips, frame.After, average);
         return around.IsNone ? null : around;
     }
 
@@ -129,6 +129,8 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         memory.CopyFrom(numbers, bytes);
         return memory.Address;
     }
+
+    public void Prepare() => Launches.Prepare();
 
     public void Run()
     {

@@ -7,19 +7,20 @@ namespace OptimSharp.Cuda;
 
 /// <summary>What a training step does around a rule (<see cref="StepFrame"/>), for one parameter: as lanes, so that it is recorded with the rule and is part of its kernel.</summary>
 /// <param name="change">What is done to the gradient first.</param>
+/// <param name="clips">Whether it is multiplied by the factor of clipping also where that is 1: so that steps which are clipped and those which are not are one kernel.</param>
 /// <param name="after">What becomes of it.</param>
 /// <param name="average">How the parameter enters its average; null: there is none, or it is updated apart.</param>
-readonly struct RuleFrame<T>(GradientChange change, GradientsAfter after, AverageStep? average)
+readonly struct RuleFrame<T>(GradientChange change, bool clips, GradientsAfter after, AverageStep? average)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    readonly ChangedGradient<T> changed = new(change);
+    readonly ChangedGradient<T> changed = new(change, clips);
     readonly AverageRule<T> next = new(average ?? AverageStep.Copy);
 
     /// <summary>Whether the parameter has an average here.</summary>
     public bool Averages => average is not null;
 
     /// <summary>Whether there is nothing to do.</summary>
-    public bool IsNone => change.IsNone && after != GradientsAfter.Zeroed && !Averages;
+    public bool IsNone => change.IsNone && !clips && after != GradientsAfter.Zeroed && !Averages;
 
     /// <summary>The gradient as the rule sees it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

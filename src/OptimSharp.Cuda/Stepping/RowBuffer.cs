@@ -14,15 +14,23 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
     int turn;
     nint stream; // in whose order rows were used last
 
-    /// <summary>Takes rows over, one launch's after the other's. The device is current.</summary>
-    /// <returns>Where the first is on the device.</returns>
-    public nint Send(List<ILaunch> launches)
+    /// <summary>Makes room for rows. The device is current.</summary>
+    /// <returns>Their bytes.</returns>
+    public long Reserve(List<ILaunch> launches)
     {
         long bytes = 0;
         foreach (var launch in launches)
             bytes += launch.Table.Rows.Length;
         if (room < bytes)
             Grow(bytes);
+        return bytes;
+    }
+
+    /// <summary>Takes rows over, one launch's after the other's. The device is current.</summary>
+    /// <returns>Where the first is on the device.</returns>
+    public nint Send(List<ILaunch> launches)
+    {
+        long bytes = Reserve(launches);
         if (stream != device.Stream) // the rows may still be in use there; it may be gone by now, but not what was recorded
             device.Driver.Await(used, device.Stream);
         stream = device.Stream;
@@ -45,7 +53,7 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
 
     void Grow(long bytes)
     {
-        Dispose();
+        Free();
         used = device.Driver.CreateEvent();
         bytes = Math.Max(4096, 2 * bytes);
         for (int i = 0; i < 2; i++)
@@ -57,7 +65,26 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
         room = bytes;
     }
 
+    /// <summary>Of an optimizer that was not disposed.</summary>
+    ~RowBuffer()
+    {
+        try
+        {
+            Free();
+        }
+        catch (CudaException)
+        {
+            // The device was lost.
+        }
+    }
+
     public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    void Free()
     {
         if (used == 0)
             return;
@@ -66,8 +93,9 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
         {
             try
             {
+                device.Driver.Await(used); // kernels may still read the rows
                 if (taken[i] != 0)
-                    device.Driver.Await(taken[i]); // the pinned memory may still be read
+                    device.Driver.Await(taken[i]); // and the device the pinned memory
             }
             catch (CudaException)
             {

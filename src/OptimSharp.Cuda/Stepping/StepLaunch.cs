@@ -27,6 +27,8 @@ internal sealed unsafe class StepLaunch : ILaunch, IDisposable
     /// <param name="rows">Where the tensors' rows are on it.</param>
     public void Run(nint rows)
     {
+        if (Table.Count == 0)
+            return; // and the table stays for the next step that has tensors
         var (table, chunks) = Table.Open();
         if (chunks == 0)
             return;

@@ -49,6 +49,14 @@ internal sealed unsafe class StreamedStep(CudaDevice device) : ICollectedWork, I
         ((StreamedItem<TRule, T>)items[count++]).Describe(rule, target, place);
     }
 
+    public void Prepare()
+    {
+        if (count == 0)
+            return;
+        using var scope = device.Enter();
+        pipe.Open();
+    }
+
     public void Run()
     {
         if (count == 0)

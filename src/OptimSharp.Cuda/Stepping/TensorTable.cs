@@ -29,9 +29,9 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
     /// <param name="row">Its coefficients.</param>
     public void Add(in Places at, ReadOnlySpan<byte> row)
     {
-        int start = counts.Count * rowSize;
+        int start = checked(counts.Count * rowSize);
         if (rows.Length < start + rowSize)
-            Array.Resize(ref rows, Math.Max(8 * rowSize, 2 * rows.Length));
+            Array.Resize(ref rows, (int)Math.Min(Array.MaxLength, Math.Max(8L * rowSize, 2L * rows.Length)));
         counts.Add(at.Count);
         var words = MemoryMarshal.Cast<byte, nint>(rows.AsSpan(start, rowSize));
         words[ChunkTable.Param / ChunkTable.Word] = at.Param;
@@ -49,9 +49,10 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
             return (table.Address, chunks);
         tableCounts.Clear(); // until the new one is there
         chunks = 0;
+        int all = 0;
         foreach (long count in counts)
-            chunks = checked(chunks + ChunksOf(count));
-        long[] entries = new long[(long)chunks * (ChunkTable.EntrySize / ChunkTable.Word)];
+            all = checked(all + ChunksOf(count));
+        long[] entries = new long[(long)all * (ChunkTable.EntrySize / ChunkTable.Word)];
         long at = 0;
         for (int i = 0; i < counts.Count; i++)
         {
@@ -72,6 +73,7 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
         fixed (long* from = entries)
             table.CopyFrom(from, bytes);
         tableCounts.AddRange(counts);
+        chunks = all;
         return (table.Address, chunks);
     }
 

@@ -61,7 +61,8 @@ internal sealed class StepFrame
     public GradientUse Use => After == GradientsAfter.Zeroed || After == GradientsAfter.Kept && Changes ? GradientUse.Write
         : Changes ? GradientUse.Change : GradientUse.Read;
 
-    bool Clips => !double.IsPositiveInfinity(MaxNorm);
+    /// <summary>Whether gradients are clipped by their norm, where it is too large.</summary>
+    public bool Clips => !double.IsPositiveInfinity(MaxNorm);
 
     bool Changes => Clips || !Change.IsNone;
 
