@@ -38,7 +38,7 @@ cp -r "$here"/*/ "$work"
 cp "$root/samples/YourOwnOptimizer/Lion.cs" "$work/Testing"
 
 pack() { # PROJECT: without a warning
-  (unset NUGET_PACKAGES; dotnet pack "$root/src/$1" -c Release -o "$work/feed" -p:PackageVersion="$OptimSharpVersion" -warnaserror)
+  (unset NUGET_PACKAGES; dotnet pack "$root/src/$1" -c Release -o "$work/feed" -p:Version="$OptimSharpVersion" -warnaserror)
 }
 
 # Restored packages lie unpacked in the packages folder.
@@ -70,7 +70,7 @@ is_ambiguous() { # FOLDER TYPE: building fails, and for this reason
 
 version_of() { grep -oP "PackageVersion Include=\"$1\" Version=\"\K[^\"]*" "$root/Directory.Packages.props"; }
 
-for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.TensorBoard OptimSharp.Testing OptimSharp.Torch OptimSharp.Tool; do check "$id packs" pack $id; done
+for id in OptimSharp OptimSharp.Cuda OptimSharp.Distributed OptimSharp.TensorBoard OptimSharp.Testing OptimSharp.Torch OptimSharp.Tool OptimSharp.Templates; do check "$id packs" pack $id; done
 check "a program with OptimSharp alone builds" build Memory
 check "a program with OptimSharp alone trains" run Memory
 check "a program with OptimSharp.Cuda builds" build Cuda
@@ -114,7 +114,7 @@ shows() { # TEXT COMMAND…
 }
 mkdir -p "$work/tool-run" && cp -r "$root"/tests/fixtures/tool/* "$work/tool-run"
 check "OptimSharp.Tool installs" dotnet tool install OptimSharp.Tool --tool-path "$work/tool" --version "$OptimSharpVersion" --configfile "$work/NuGet.config"
-check "optimsharp says its version" shows "$(grep -oP '<Version>\K[^<]*' "$root/Directory.Build.props")" optimsharp --version
+check "optimsharp says its version" shows "$OptimSharpVersion" optimsharp --version
 check "optimsharp looks into a checkpoint" shows "model.embed.weight" optimsharp checkpoint inspect lightning.ckpt
 check "optimsharp converts" optimsharp checkpoint convert epoch2.pt model.safetensors
 check "optimsharp finds no difference" ends_with 0 optimsharp checkpoint diff epoch2.pt model.safetensors
@@ -124,6 +124,17 @@ check "optimsharp refuses a missing file" ends_with 2 optimsharp checkpoint stat
 check "optimsharp draws a schedule" optimsharp schedule "StepLR(30)" --png schedule.png
 check "optimsharp plans" shows "AdamW" optimsharp plan gpt2-shapes.pt
 check "optimsharp has readme and licence" has_entries OptimSharp.Tool README.md LICENSE tools/net10.0/any/OptimSharp.Tool.dll
+
+# The template: a program made from it trains, and goes on.
+new() { dotnet new "$@" --debug:custom-hive "$work/hive"; }
+train() { dotnet run --no-build -c Release --project "$work/Own" -- --epochs 2 --output "$work/own-run"; }
+goes_on() { train >"$work/again" && grep -x "goes on after epoch 2" "$work/again" && grep -xF "$(grep '^test accuracy' "$work/own")" "$work/again"; }
+check "the template installs" new install "$work/feed/OptimSharp.Templates.$OptimSharpVersion.nupkg"
+check "a program is made from it" new optimsharp-train -o "$work/Own"
+check "the program builds" build Own -warnaserror
+check "the program trains" eval 'train | tee "$work/own" && grep -P "^test accuracy 0\.[89]" "$work/own"'
+check "the program goes on where it was" goes_on
+check "OptimSharp.Templates has readme and licence" has_entries OptimSharp.Templates README.md LICENSE content/optimsharp-train/Data/digits.csv.gz
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
