@@ -64,7 +64,7 @@ public sealed partial class SummaryWriter
     /// <param name="values">A tensor of a state dict; of TorchSharp's, <c>tensor.ToTensorData()</c>. Complex elements are two numbers.</param>
     /// <param name="step">The step of the training.</param>
     /// <param name="wallTime">When it was; null: now.</param>
-    /// <inheritdoc cref="AddHistogram(string, ReadOnlySpan{float}, long, DateTimeOffset?)"/>
+    /// <inheritdoc cref="AddHistogram(string, ReadOnlySpan{float}, long, DateTimeOffset?)" path="/*[not(self::param)]"/>
     public void AddHistogram(string tag, TensorData values, long step = 0, DateTimeOffset? wallTime = null)
     {
         ArgumentNullException.ThrowIfNull(values);

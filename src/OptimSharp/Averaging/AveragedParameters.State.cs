@@ -43,6 +43,8 @@ public sealed partial class AveragedParameters
         for (int i = 0; i < averages.Length; i++)
             Check(state, Prefix + Names[i], i);
         for (int i = 0; i < averages.Length; i++)
+            state.GetTensor(Prefix + Names[i]).Fetch(); // what is damaged in its file is told before anything changes
+        for (int i = 0; i < averages.Length; i++)
             state.GetTensor(Prefix + Names[i]).CopyTo(averages[i]);
         Count = count;
         Version++;

@@ -291,6 +291,13 @@ public sealed unsafe class TensorData
         GC.KeepAlive(this);
     }
 
+    /// <summary>Has its bytes in memory from now on, where they were in a file (<see cref="CheckpointLoadOptions.OnDemand"/>).</summary>
+    internal void Fetch()
+    {
+        _ = Storage.Start;
+        GC.KeepAlive(this);
+    }
+
     static void CheckPart(long first, int count, long all)
     {
         if (first < 0 || first > all - count)

@@ -31,6 +31,19 @@ public class OnDemandTests
     }
 
     [Fact]
+    public void Averages_are_not_half_loaded_from_a_damaged_file()
+    {
+        var saved = Checkpoint.Load(Path.Combine(FixtureTests.Folder, "tool", "changed.pt"), onDemand);
+        float[] bias = [1, 2, 3, 4], weight = [.. Enumerable.Repeat(5f, 128)];
+        using var averages = new AveragedParameters([Parameter.Of("head.bias", bias), Parameter.Of("embed.weight", weight, 16, 8)], Averaging.Ema(0.9));
+        averages.Update();
+        var state = new StateDict { { "n_averaged", 7 }, { "module.head.bias", saved.GetTensor("head.bias") }, { "module.embed.weight", saved.GetTensor("embed.weight") } };
+        Assert.Throws<CheckpointException>(() => averages.LoadStateDict(state));
+        Assert.Equal(1, averages.Count);
+        Assert.Equal(bias, averages.StateDict().GetTensor("module.head.bias").ToArray<float>());
+    }
+
+    [Fact]
     public void A_file_that_was_cut_off_meanwhile_is_an_error_that_names_it()
     {
         string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
