@@ -31,6 +31,18 @@ sealed unsafe class CudaTwin : IDisposable
 
     public Optimizer Optimizer { get; }
 
+    /// <summary>Steps the trial and this, each time with gradients of the trial's.</summary>
+    public void StepBoth(int steps, int gradients)
+    {
+        for (int step = 0; step < steps; step++)
+        {
+            trial.GiveGradients(step % gradients);
+            TakeGradients();
+            trial.Optimizer.Step();
+            Optimizer.Step();
+        }
+    }
+
     /// <summary>Takes the trial's gradients over, to the bit.</summary>
     public void TakeGradients()
     {

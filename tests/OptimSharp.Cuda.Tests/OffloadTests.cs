@@ -26,13 +26,7 @@ public class OffloadTests
                 using var trial = Trial.Start(setting, sizes);
                 using var twin = new CudaTwin(trial, setting.Create, device, turn++ % 2 == 0 ? 0 : type.Real().Size(), stateOnHost: true);
                 long before = fake.Allocated;
-                for (int step = 0; step < Steps; step++)
-                {
-                    trial.GiveGradients(step % setting.Options.Steps);
-                    twin.TakeGradients();
-                    trial.Optimizer.Step();
-                    twin.Optimizer.Step();
-                }
+                twin.StepBoth(Steps, setting.Options.Steps);
                 string? difference = twin.Difference();
                 Assert.True(difference is null && fake.Failure is null, $"{setting.Subject.Describe()}, {type}, {setting.Precision}: {difference}{fake.Failure}");
                 Assert.Equal(0, FakeDriver.Contexts);
@@ -56,13 +50,7 @@ public class OffloadTests
             var setting = OptimizerSamples.Settings(typeof(AdamW), type).First(s => !s.Sparse);
             using var trial = Trial.Start(setting, [70_000, 5000], create: Create);
             using var twin = new CudaTwin(trial, Create, device, 0, stateOnHost: true);
-            for (int step = 0; step < Steps; step++)
-            {
-                trial.GiveGradients(step % setting.Options.Steps);
-                twin.TakeGradients();
-                trial.Optimizer.Step();
-                twin.Optimizer.Step();
-            }
+            twin.StepBoth(Steps, setting.Options.Steps);
             Assert.Null(twin.Difference());
         }
 

@@ -23,13 +23,7 @@ public class StepTests
                 var (device, fake) = FakeDriver.Create();
                 using var trial = Trial.Start(setting, [40, 0, 1, 700]);
                 using var twin = new CudaTwin(trial, setting.Create, device, turn++ % 2 == 0 ? 0 : type.Real().Size());
-                for (int step = 0; step < Steps; step++)
-                {
-                    trial.GiveGradients(step % setting.Options.Steps);
-                    twin.TakeGradients();
-                    trial.Optimizer.Step();
-                    twin.Optimizer.Step();
-                }
+                twin.StepBoth(Steps, setting.Options.Steps);
                 string? difference = twin.Difference();
                 Assert.True(difference is null && fake.Failure is null, $"{setting.Subject.Describe()}, {type}, {setting.Precision}: {difference}{fake.Failure}");
                 Assert.Equal(0, FakeDriver.Contexts);

@@ -54,7 +54,7 @@ public sealed class PyTorchFileTests : IDisposable
         {
             (theirEvent.WallTime, ourEvent.WallTime) = (0, 0);
             if (theirEvent.Summary.Value[0].Metadata is not null)
-                Assert.Equal((9, 0), (theirEvent.Step, theirEvent.Step = ourEvent.Step)); // PyTorch gives the metrics' step to the session, too
+                Assert.Equal((9, 0), (theirEvent.Step, theirEvent.Step = ourEvent.Step)); // PyTorch gives the metrics' step to this event, too
             Assert.Equal(theirEvent, ourEvent);
         }
         Assert.Equal(theirs.Count, ours.Count);

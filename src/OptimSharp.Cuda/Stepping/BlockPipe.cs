@@ -4,7 +4,7 @@ namespace OptimSharp.Cuda;
 /// Carries blocks between a device and pinned memory: on one stream they come, on another they go, so that both directions and the host work at once. What comes waits for what was begun on the device's own
 /// stream before, and that stream waits for what went last.
 /// </summary>
-internal sealed unsafe class BlockPipe(CudaDevice device) : IDisposable
+internal sealed unsafe class BlockPipe(CudaDevice device) : DriverOwned
 {
     /// <summary>How many blocks there is memory for: one that comes, one that is worked on, one that goes.</summary>
     public const int Blocks = 3;
@@ -77,26 +77,7 @@ internal sealed unsafe class BlockPipe(CudaDevice device) : IDisposable
         }
     }
 
-    /// <summary>Of an optimizer that was not disposed.</summary>
-    ~BlockPipe()
-    {
-        try
-        {
-            Free();
-        }
-        catch (CudaException)
-        {
-            // The device was lost.
-        }
-    }
-
-    public void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    void Free()
+    protected override void Free()
     {
         if (!isOpen)
             return;

@@ -4,7 +4,7 @@ namespace OptimSharp.Cuda;
 /// Takes rows to the device. They are put together in pinned memory, in one of two buffers: so a step does not wait for the device to have taken those of the step before,
 /// only for those of the one before that.
 /// </summary>
-internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
+internal sealed unsafe class RowBuffer(CudaDevice device) : DriverOwned
 {
     readonly void*[] pinned = new void*[2];
     readonly nint[] taken = new nint[2]; // when the device took what was in each: an event
@@ -65,42 +65,25 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : IDisposable
         room = bytes;
     }
 
-    /// <summary>Of an optimizer that was not disposed.</summary>
-    ~RowBuffer()
-    {
-        try
-        {
-            Free();
-        }
-        catch (CudaException)
-        {
-            // The device was lost.
-        }
-    }
-
-    public void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    void Free()
+    protected override void Free()
     {
         if (used == 0)
             return;
         using var scope = device.Enter();
-        for (int i = 0; i < 2; i++)
+        foreach (nint done in (ReadOnlySpan<nint>)[used, .. taken]) // kernels may still read the rows, and the device the pinned memory
         {
             try
             {
-                device.Driver.Await(used); // kernels may still read the rows
-                if (taken[i] != 0)
-                    device.Driver.Await(taken[i]); // and the device the pinned memory
+                if (done != 0)
+                    device.Driver.Await(done);
             }
             catch (CudaException)
             {
                 // The device was lost, or something failed that was told before: nothing is read any more.
             }
+        }
+        for (int i = 0; i < 2; i++)
+        {
             if (pinned[i] != null)
                 device.Driver.FreePinned(pinned[i]);
             if (taken[i] != 0)
