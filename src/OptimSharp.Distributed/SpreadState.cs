@@ -170,29 +170,22 @@ sealed unsafe class SpreadState(Communicator communicator)
     }
 
     /// <summary>Bytes that are on several ranks, one's after the other's.</summary>
-    sealed class Spread(SpreadState state, int number, HostTensor? own, long[] counts) : TensorStorage(counts.Sum(), isElsewhere: true)
+    sealed class Spread(SpreadState state, int number, HostTensor? own, long[] counts) : DeferredStorage(counts.Sum())
     {
-        TensorStorage? whole;
-
         public int Number => number;
 
-        /// <summary>All bytes, fetched.</summary>
-        public override byte* Start
-        {
-            get
-            {
-                if (whole is null)
-                {
-                    var made = new TensorStorage(Bytes);
-                    for (long at = 0; at < Bytes; at += Piece)
-                        state.Fetch(this, at, Math.Min(Piece, Bytes - at), made.Start + at);
-                    whole = made;
-                }
-                return whole.Start;
-            }
-        }
+        protected override int Piece => SpreadState.Piece;
 
-        public override ReadOnlySpan<byte> Read(long first, int count) => whole is null ? state.Read(this, first, count) : whole.Read(first, count);
+        /// <summary>What is read in small pieces is fetched in large ones.</summary>
+        public override ReadOnlySpan<byte> Read(long first, int count) => state.Read(this, first, count);
+
+        protected override void Fetch(byte* to, long first, int count)
+        {
+            if (count < Piece)
+                Read(first, count).CopyTo(new(to, count));
+            else
+                state.Fetch(this, first, count, to);
+        }
 
         /// <summary>Every rank sends rank 0 what it has of some bytes.</summary>
         /// <param name="first">The first of them.</param>

@@ -5,19 +5,13 @@ using OptimSharp.PyTorch;
 namespace OptimSharp;
 
 /// <summary>Bytes that stay in their file until they are used. The file is open as long as there is such a storage.</summary>
-internal sealed unsafe class FileStorage : TensorStorage
+internal sealed unsafe class FileStorage : DeferredStorage
 {
-    const int Piece = 1 << 18;
-
-    [ThreadStatic]
-    static byte[]? buffer;
-
     readonly FileStream stream; // when it is gone the file is closed
     readonly SafeFileHandle file;
     readonly string? name;
     readonly long place;
     readonly string entry;
-    readonly Lazy<TensorStorage> whole;
     uint? checksum; // still to be compared
 
     /// <param name="file">The file.</param>
@@ -26,38 +20,16 @@ internal sealed unsafe class FileStorage : TensorStorage
     /// <param name="bytes">How many; checked to be in the file.</param>
     /// <param name="entry">What errors call them.</param>
     /// <param name="checksum">What it should be; null for none.</param>
-    public FileStorage(FileStream file, CheckpointSource source, long place, long bytes, string entry, uint? checksum = null) : base(bytes, isElsewhere: true)
+    public FileStorage(FileStream file, CheckpointSource source, long place, long bytes, string entry, uint? checksum = null) : base(bytes)
     {
         (stream, this.file, name, this.place, this.entry, this.checksum) = (file, file.SafeFileHandle, source.Name, place, entry, checksum);
         source.IsKept = true;
-        whole = new(ReadWhole, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
-    /// <summary>All bytes, which are in memory from now on.</summary>
-    public override byte* Start => whole.Value.Start;
-
-    public override ReadOnlySpan<byte> Read(long first, int count)
-    {
-        if (buffer is null || buffer.Length < count)
-            buffer = new byte[Math.Max(count, Piece)];
-        fixed (byte* to = buffer)
-            CopyTo(to, first, count);
-        return buffer.AsSpan(0, count);
-    }
-
-    public override void CopyTo(byte* to, long first, int count)
+    protected override void Fetch(byte* to, long first, int count)
     {
         Check();
-        Fetch(to, first, count);
-    }
-
-    TensorStorage ReadWhole()
-    {
-        Check();
-        var all = new TensorStorage(Bytes);
-        for (long at = 0; at < Bytes; at += Piece)
-            Fetch(all.Start + at, at, (int)Math.Min(Piece, Bytes - at));
-        return all;
+        ReadAt(to, first, count);
     }
 
     /// <summary>Reads all once, before any of it is used.</summary>
@@ -66,13 +38,13 @@ internal sealed unsafe class FileStorage : TensorStorage
         if (checksum is not { } expected)
             return;
         uint crc = 0;
-        void* piece = NativeMemory.Alloc(Piece);
+        void* piece = NativeMemory.Alloc((nuint)Piece);
         try
         {
             for (long at = 0; at < Bytes; at += Piece)
             {
                 int count = (int)Math.Min(Piece, Bytes - at);
-                Fetch((byte*)piece, at, count);
+                ReadAt((byte*)piece, at, count);
                 crc = Crc32.Append(crc, new ReadOnlySpan<byte>(piece, count));
             }
         }
@@ -85,7 +57,7 @@ internal sealed unsafe class FileStorage : TensorStorage
         checksum = null;
     }
 
-    void Fetch(byte* to, long first, int count)
+    void ReadAt(byte* to, long first, int count)
     {
         for (int done = 0; done < count;)
         {

@@ -4,7 +4,7 @@ namespace OptimSharp;
 
 /// <summary>
 /// Native memory on a 64-byte boundary, filled by whoever makes it and only read from then on: tensors may share it, as views of one storage
-/// do in PyTorch. Or bytes that are elsewhere, and are fetched when they are read.
+/// do in PyTorch.
 /// </summary>
 internal unsafe class TensorStorage
 {
@@ -19,13 +19,9 @@ internal unsafe class TensorStorage
             GC.AddMemoryPressure(bytes);
     }
 
-    /// <summary>Bytes that are elsewhere: <see cref="Start"/> and <see cref="Read"/> fetch them.</summary>
-    /// <param name="bytes">How many.</param>
-    /// <param name="isElsewhere">Always true.</param>
-    protected TensorStorage(long bytes, bool isElsewhere)
+    /// <summary>Bytes that are elsewhere, for <see cref="DeferredStorage"/>.</summary>
+    protected TensorStorage()
     {
-        System.Diagnostics.Debug.Assert(isElsewhere);
-        Bytes = bytes;
     }
 
     ~TensorStorage()
@@ -35,7 +31,7 @@ internal unsafe class TensorStorage
             GC.RemoveMemoryPressure(Bytes);
     }
 
-    public long Bytes { get; }
+    public long Bytes { get; protected init; }
 
     /// <summary>The first byte, of all. Keep the storage alive (<see cref="GC.KeepAlive"/>) until after the last access.</summary>
     public virtual byte* Start => (byte*)memory;
