@@ -125,6 +125,30 @@ public class ProcessTests
         Assert.Equal((0, "verify\n", ""), (code, output, error));
     }
 
+    [Fact]
+    public async Task Zsh_takes_the_script()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/zsh"), "There is no zsh.");
+        using var files = new Files();
+        string script = files.New("complete.zsh");
+        await File.WriteAllTextAsync(script, (await RunAsync("completion", "zsh")).Output, TestContext.Current.CancellationToken);
+        // What zsh does when somebody writes "optimsharp checkpoint ver", and then the name of a file, and presses Tab.
+        var (code, output, error) = await ShellAsync($$"""
+            zsh -f <<'END'
+            optimsharp() { dotnet '{{program}}' "$@"; }
+            compdef() { echo "$@"; }
+            compadd() { echo "$@"; }
+            _files() { echo files; }
+            . '{{script}}'
+            words=(optimsharp checkpoint ver) CURRENT=3 PREFIX=ver
+            _optimsharp
+            words=(optimsharp checkpoint verify mod) CURRENT=4 PREFIX=mod
+            _optimsharp
+            END
+            """);
+        Assert.Equal((0, "_optimsharp optimsharp\n-- verify\nfiles\n", ""), (code, output, error));
+    }
+
     static async Task<string> SuggestAsync(string line) => (await RunAsync($"[suggest:{line.Length}]", line)).Output;
 
     static Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => RunAsync(arguments, null);

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Packs the packages and uses them as a program elsewhere would: from a folder of packages, outside this repository, with
-# nothing of the repository's settings. Needs Linux on x64 and the .NET SDK. Ends with "N passed, N failed".
+# nothing of the repository's settings. Needs Linux on x64, the .NET SDK and, for the notebook, python3-nbclient. Ends with "N passed, N failed".
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
 check() { # NAME COMMAND…: shows what the command wrote when it fails
@@ -20,6 +19,7 @@ check() { # NAME COMMAND…: shows what the command wrote when it fails
 # A version that no cache can have, and a packages folder of this run's own; what is in the user's is not downloaded again.
 export OptimSharpVersion=0.0.0-check.$(date +%s).$$
 cache=$(dotnet nuget locals global-packages --list | sed 's/^global-packages: *//')
+trap 'rm -rf "$work" "$cache"/optimsharp*/"$OptimSharpVersion"' EXIT
 export NUGET_PACKAGES=$work/packages
 mkdir -p "$work/feed" "$NUGET_PACKAGES" "$cache"
 cat >"$work/NuGet.config" <<XML
@@ -135,6 +135,19 @@ check "the program builds" build Own -warnaserror
 check "the program trains" eval 'train | tee "$work/own" && grep -P "^test accuracy 0\.[89]" "$work/own"'
 check "the program goes on where it was" goes_on
 check "OptimSharp.Templates has readme and licence" has_entries OptimSharp.Templates README.md LICENSE content/optimsharp-train/Data/digits.csv.gz
+
+# The notebook: its cells run by Jupyter's client with .NET's kernel, and with the packages of the folder. The kernel unpacks them in the user's cache.
+export JUPYTER_PATH=$work/jupyter
+notebook() { # what it writes is kept
+  PATH=$work/kernel:$PATH /usr/bin/python3 "$work/Notebook/run.py" "$work/samples/Notebook/first-training.ipynb" "$work/feed" "$OptimSharpVersion" | tee "$work/notebook"
+  return "${PIPESTATUS[0]}"
+}
+mkdir -p "$work/jupyter/kernels" "$work/samples" && cp -r "$root/samples/Notebook" "$root/samples/Data" "$work/samples"
+check "the notebook's kernel installs" dotnet tool install Microsoft.dotnet-interactive --version 1.0.712001 --tool-path "$work/kernel"
+check "Jupyter knows the kernel" "$work/kernel/dotnet-interactive" jupyter install --path "$work/jupyter/kernels"
+check "the notebook's cells run" notebook
+check "the notebook draws what it says" grep -x "3 pictures" "$work/notebook"
+check "the notebook's network learns" grep -P "^test accuracy 0\.9[5-9]" "$work/notebook"
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -8,6 +8,7 @@ static class CompletionCommand
     public static Command Make(Screen screen) => new("completion", "Prints the script that lets a shell complete command lines of optimsharp.")
     {
         Make(screen, "bash", "optimsharp.bash", "For bash: eval \"$(optimsharp completion bash)\" in ~/.bashrc."),
+        Make(screen, "zsh", "optimsharp.zsh", "For zsh: eval \"$(optimsharp completion zsh)\" in ~/.zshrc, after compinit."),
         Make(screen, "powershell", "optimsharp.ps1", "For PowerShell: optimsharp completion powershell | Out-String | Invoke-Expression in $PROFILE."),
     };
 

@@ -27,10 +27,8 @@ internal static class TorchLibrary
             throw new InvalidDataException($"{original} failed to load for a reason that has no remedy here.");
         }
 
-        // The original finds libtorch beside itself, and the copy lies elsewhere. But once a library is loaded, others find it by
-        // its name alone. Without this the copy would take any libtorch that is installed on the system, and crash.
-        foreach (var library in Libtorch) { NativeLibrary.Load(Find(library, folders)); }
-
+        // The original finds libtorch beside itself, and the copy lies elsewhere.
+        LoadLibtorch(folders);
         var loaded = PrivateCopy.Load(FileName, image,
         [
             Path.GetTempPath(),
@@ -41,12 +39,26 @@ internal static class TorchLibrary
         return loaded;
     }
 
+    /// <summary>Loads libtorch out of the packages: a notebook has no folder with all libraries in it.</summary>
+    /// <returns>What was loaded, for the user to read.</returns>
+    public static string LoadLibtorch()
+    {
+        LoadLibtorch(NativeFolders());
+        return "Loaded libtorch out of the package cache. TorchSharp has not asked for help: it loads as it is, or has not been used yet.";
+    }
+
+    // Once a library is loaded, others find it by its name alone. Without this they would take any libtorch that is installed on the system, and crash.
+    static void LoadLibtorch(IReadOnlyList<string> folders)
+    {
+        foreach (var library in Libtorch) { NativeLibrary.Load(Find(library, folders)); }
+    }
+
     static string Find(string file, IReadOnlyList<string> folders) =>
         folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists) ?? throw new FileNotFoundException(
             $"{file} was not found (does the program reference a package like libtorch-cpu-linux-x64?) in {string.Join(", ", folders)}.");
 
     // Where .NET's host says. Without a host's word: beside the program when it was built for one platform, else below
-    // runtimes/. A plug-in has its own folder.
+    // runtimes/. A plug-in has its own folder. A notebook has the package cache.
     [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "A single file has no location; the others remain.")]
     static List<string> NativeFolders()
     {
@@ -56,7 +68,7 @@ internal static class TorchLibrary
 
         var below = own.Select(folder => Path.Combine(folder, "runtimes", platform, "native"));
 
-        IEnumerable<string> all = [.. told.Split(Path.PathSeparator), .. own, .. below];
+        IEnumerable<string> all = [.. told.Split(Path.PathSeparator), .. own, .. below, .. PackageCache.NativeFolders(platform)];
         return [.. all.Where(Path.IsPathFullyQualified).Select(Path.TrimEndingDirectorySeparator).Distinct()];
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
+using System.Runtime.Versioning;
 using OptimSharp.Torch.Native;
 
 namespace OptimSharp.Torch;
@@ -12,8 +13,8 @@ namespace OptimSharp.Torch;
 /// </summary>
 /// <remarks>
 /// C# programs have nothing to do: the package adds a module initializer that calls <see cref="Prepare"/>. To leave it out, set
-/// the property <c>OptimSharpTorchRuntimeLoader</c> to <c>false</c> in the project file. Programs in F# and Visual Basic call
-/// <see cref="Prepare"/> themselves, before their first use of TorchSharp.
+/// the property <c>OptimSharpTorchRuntimeLoader</c> to <c>false</c> in the project file. Programs in F# and Visual Basic, notebooks
+/// and scripts call <see cref="Prepare"/> themselves, before their first use of TorchSharp.
 /// </remarks>
 public static class TorchRuntime
 {
@@ -29,7 +30,8 @@ public static class TorchRuntime
     /// <remarks>
     /// .NET asks for help only where it has looked for the library by itself and failed. So where the library loads as it is,
     /// and in programs that never come to use it, this call has no effect. A program compiled to native code (NativeAOT) cannot
-    /// ask: there, this call loads the library.
+    /// ask: there, this call loads the library. Nor does a notebook or a script that has its packages in the cache have a folder
+    /// with all libraries in it: there, this call loads libtorch's.
     /// </remarks>
     public static void Prepare()
     {
@@ -48,6 +50,7 @@ public static class TorchRuntime
             var own = typeof(TorchRuntime).Assembly;
             var context = AssemblyLoadContext.GetLoadContext(own) ?? AssemblyLoadContext.Default;
             context.ResolvingUnmanagedDll += (_, name) => name == TorchLibrary.Name ? Help() : 0;
+            if (PackageCache.HasThis) { Try(TorchLibrary.LoadLibtorch); }
             if (!RuntimeFeature.IsDynamicCodeSupported && !NativeLibrary.TryLoad(TorchLibrary.Name, own, null, out _)) { Help(); }
         }
     }
@@ -58,19 +61,30 @@ public static class TorchRuntime
         {
             if (tried || !OperatingSystem.IsLinux()) { return handle; }
             tried = true;
-            try
-            {
-                handle = TorchLibrary.LoadAdapted(out var how);
-                Diagnostics = how;
-            }
-#pragma warning disable CA1031 // Whatever goes wrong here, TorchSharp's own message has to reach the user.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                Diagnostics = e.Message;
-            }
-            Trace.WriteLine(Diagnostics, nameof(TorchRuntime));
+            Try(LoadAdapted);
             return handle;
         }
+    }
+
+    [SupportedOSPlatform("linux")]
+    static string LoadAdapted()
+    {
+        handle = TorchLibrary.LoadAdapted(out var how);
+        return how;
+    }
+
+    static void Try(Func<string> load)
+    {
+        try
+        {
+            Diagnostics = load();
+        }
+#pragma warning disable CA1031 // Whatever goes wrong here, TorchSharp's own message has to reach the user.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Diagnostics = e.Message;
+        }
+        Trace.WriteLine(Diagnostics, nameof(TorchRuntime));
     }
 }
