@@ -11,4 +11,10 @@ static class ExitCode
 
     /// <summary>It could not be done: wrong arguments, a file that is missing or can't be read or written.</summary>
     public const int Failed = 2;
+
+    /// <summary>Stopped by Ctrl-C: as shells count, 128 and the signal's number.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>Stopped by SIGTERM.</summary>
+    public const int Terminated = 143;
 }

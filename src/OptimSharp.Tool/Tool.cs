@@ -35,6 +35,11 @@ static class Tool
             screen.Error(ErrorText.Of(e));
             return ExitCode.Failed;
         }
+        catch (InterruptedException e)
+        {
+            screen.Error(e.Message);
+            return e.Code;
+        }
     }
 
     static RootCommand Root(Screen screen)

@@ -118,4 +118,45 @@ public class AverageTests
                 Assert.Equal(weights.Zip(of).Sum(x => x.First * x.Second[i]), average[i], 1e-6);
         }
     }
+
+    [Fact]
+    public void Tied_weights_stay_tied()
+    {
+        using var files = new Files();
+        string Model(string name, float value)
+        {
+            var tied = Vector.Of(new[] { value, 2 * value });
+            return files.Save(name, new() { { "embedding", tied }, { "head", tied }, { "other", Vector.Of(new[] { value, 2 * value }) } });
+        }
+        string output = files.New("average.pt");
+        Assert.Contains("1 of them shares memory with another", ToolRun.Good("checkpoint", "average", Model("a.pt", 1), Model("b.pt", 2), "-o", output).Output, StringComparison.Ordinal);
+        var average = Checkpoint.Load(output);
+        Assert.True(average.GetTensor("embedding").SharesMemoryWith(average.GetTensor("head")));
+        Assert.False(average.GetTensor("embedding").SharesMemoryWith(average.GetTensor("other")));
+        Assert.Equal([1.5f, 3f], average.GetTensor("head").ToArray<float>());
+    }
+
+    [Fact]
+    public void What_is_tied_in_the_last_model_only_is_averaged_by_itself()
+    {
+        using var files = new Files();
+        var tied = Vector.Of(new[] { 3f });
+        string a = files.Save("a.pt", new() { { "x", Vector.Of(new[] { 1f }) }, { "y", Vector.Of(new[] { 2f }) } }), b = files.Save("b.pt", new() { { "x", tied }, { "y", tied } });
+        ToolRun.Good("checkpoint", "average", a, b, "-o", files.New("average.pt"));
+        var average = Checkpoint.Load(files.New("average.pt"));
+        Assert.Equal([2f, 2.5f], new[] { average.GetTensor("x"), average.GetTensor("y") }.Select(t => t.ToArray<float>()[0]));
+    }
+
+    [Theory]
+    [InlineData("--ema", "0.9")]
+    [InlineData("--weights", "1,2")]
+    [InlineData]
+    public void An_infinity_stays(params string[] how)
+    {
+        using var files = new Files();
+        const float Inf = float.PositiveInfinity;
+        string a = files.Save("a.pt", new() { { "mask", Vector.Of(new[] { 0, -Inf, Inf, Inf, -Inf, float.NaN, 1 }) } }), b = files.Save("b.pt", new() { { "mask", Vector.Of(new[] { 0, -Inf, Inf, -Inf, 1, Inf, float.NaN }) } });
+        ToolRun.Good(["checkpoint", "average", a, b, "-o", files.New("average.pt"), .. how]);
+        Assert.Equal([0, -Inf, Inf, float.NaN, -Inf, float.NaN, float.NaN], Checkpoint.Load(files.New("average.pt")).GetTensor("mask").ToArray<float>()); // as torch.stack(…).mean(0)
+    }
 }

@@ -107,4 +107,30 @@ public class ConvertTests
     [InlineData("1.5kb", 1500)]
     [InlineData("7", 7)]
     public void Sizes_are_read(string text, long bytes) => Assert.Equal(bytes, Sizes.Parse(text));
+
+    [Fact]
+    public void Parts_that_are_there_are_not_replaced_unasked()
+    {
+        using var files = new Files();
+        string part = files.New("model-00002-of-00003.safetensors");
+        File.WriteAllText(part, "somebody's");
+        string[] line = ["checkpoint", "convert", Files.Fixture("epoch2.pt"), files.New("model.safetensors"), "--max-shard", "500B"];
+        Assert.Contains($"'{part}' is there already; --force replaces it.", ToolRun.Failed(line), StringComparison.Ordinal);
+        Assert.Equal([part], Directory.GetFiles(files.Folder));
+        Assert.Equal("somebody's", File.ReadAllText(part));
+        ToolRun.Good([.. line, "--force"]);
+        Assert.Equal(4, Directory.GetFiles(files.Folder).Length);
+    }
+
+    [Fact]
+    public void An_error_names_the_file_that_was_asked_for() =>
+        Assert.Equal("No space left on device : '/there/model.pt'", ErrorText.Of(new IOException("No space left on device : '/there/.model.pt.7b972176.unfinished'")));
+
+    [Fact]
+    public void A_whole_module_is_said_to_become_its_state_dict()
+    {
+        using var files = new Files();
+        string module = Path.Combine(Files.Fixtures, "pytorch-2.14", "whole_module.pt");
+        Assert.Contains("its state dict was written", ToolRun.Good("checkpoint", "convert", module, files.New("model.safetensors")).Output, StringComparison.Ordinal);
+    }
 }

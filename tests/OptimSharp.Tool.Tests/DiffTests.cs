@@ -78,4 +78,21 @@ public class DiffTests
 
     static JsonNode Diff(Files files, TensorData a, TensorData b, params string[] options) =>
         ToolRun.Json(["checkpoint", "diff", files.Save("a.pt", new() { { "x", a } }), files.Save("b.pt", new() { { "x", b } }), .. options]);
+
+    [Fact]
+    public void Values_that_differ_are_shown_differently()
+    {
+        using var files = new Files();
+        string a = files.Save("a.pt", new() { { "epoch", 3 }, { "large", Vector.Of(new[] { 1L << 62 }) }, { "list", new object?[] { 1, (3, 4) } } });
+        string b = files.Save("b.pt", new() { { "epoch", 3.0 }, { "large", Vector.Of(new[] { (1L << 62) + 1 }) }, { "list", new object?[] { 1, new object?[] { 3, 4 } } } });
+        var run = ToolRun.Of("checkpoint", "diff", a, b);
+        Assert.Equal(ExitCode.No, run.Code);
+        Assert.Matches(@"epoch +3 +3\.0\b", run.Output);
+        Assert.Contains("4611686018427387904", run.Output, StringComparison.Ordinal);
+        Assert.Contains("4611686018427387905", run.Output, StringComparison.Ordinal);
+        Assert.Contains("3 different", run.Output, StringComparison.Ordinal);
+        var json = ToolRun.Json("checkpoint", "diff", a, b);
+        Assert.Equal("""["int","float"]""", json["values"]![0]!["kinds"]!.ToJsonString());
+        Assert.Equal((1L << 62) + 1, (long)json["tensors"]![0]!["second"]!);
+    }
 }

@@ -52,6 +52,53 @@ public class ProcessTests
     }
 
     [Fact]
+    public async Task A_pipe_may_have_a_name()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Named pipes are another thing elsewhere.");
+        string file = Files.Fixture("epoch0.pt");
+        var (code, output, error) = await ShellAsync($"cat '{file}' | dotnet '{program}' checkpoint stat /dev/stdin --json; dotnet '{program}' checkpoint verify <(cat '{file}')");
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith(ToolRun.Good("checkpoint", "stat", file, "--json").Output.Replace(file, "/dev/stdin", StringComparison.Ordinal), output, StringComparison.Ordinal);
+        Assert.Contains(": good: PyTorch, 9 tensors", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("INT", ExitCode.Interrupted)]
+    [InlineData("TERM", ExitCode.Terminated)]
+    public async Task Stopped_in_the_middle_it_leaves_nothing_behind(string signal, int exit)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Signals are another thing elsewhere.");
+        using var files = new Files();
+        string large = files.Save("large.pt", new() { { "x", Vector.Of(new float[48 << 20]) } });
+        string line = $"dotnet '{program}' checkpoint convert '{large}' '{files.New("out.pt")}' --dtype float64";
+        var (code, output, error) = await ShellAsync($"""
+            env --default-signal=INT {line} &
+            while ! ls -A '{files.Folder}' | grep -q unfinished; do kill -0 $! || exit 99; sleep 0.01; done
+            kill -{signal} $!
+            wait $!
+            """);
+        Assert.Equal((exit, "", "optimsharp: stopped; nothing was written\n"), (code, output, error));
+        Assert.Equal([large], Directory.GetFiles(files.Folder));
+    }
+
+    [Fact]
+    public async Task Stopped_on_a_terminal_it_shows_the_cursor_again()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script"), "There is no 'script' to be a terminal.");
+        using var files = new Files();
+        string large = files.Save("large.pt", new() { { "x", Vector.Of(new float[48 << 20]) } });
+        string line = $"env --default-signal=INT dotnet '{program}' checkpoint convert '{large}' '{files.New("out.pt")}' --dtype float64";
+        string output = (await ShellAsync($$"""
+            TERM=xterm-256color script -qec "{{line}}" /dev/null &
+            while ! ls -A '{{files.Folder}}' | grep -q unfinished; do kill -0 $! || exit 99; sleep 0.01; done
+            pkill -TERM -f "^dotnet .*{{files.New("out.pt")}}"
+            wait $!
+            """)).Output;
+        Assert.True(output.LastIndexOf("\u001b[?25h", StringComparison.Ordinal) > output.LastIndexOf("\u001b[?25l", StringComparison.Ordinal), output);
+        Assert.Equal([large], Directory.GetFiles(files.Folder));
+    }
+
+    [Fact]
     public async Task Who_stops_reading_ends_it_without_a_word()
     {
         if (OperatingSystem.IsWindows())

@@ -57,6 +57,23 @@ public class VerifyTests
         foreach (string file in Directory.GetFiles(Files.Fixture("sharded")).Where(file => !file.Contains("00002-of", StringComparison.Ordinal)))
             File.Copy(file, files.New(Path.GetFileName(file)));
         Assert.Contains("part 'model-00002-of-00002.safetensors' is missing", ToolRun.Of("checkpoint", "verify", files.Folder).Output, StringComparison.Ordinal);
-        Assert.Contains("There is no file", ToolRun.Failed("checkpoint", "verify", files.New("nothing.pt")), StringComparison.Ordinal);
+        var run = ToolRun.Of("checkpoint", "verify", Files.Fixture("epoch0.pt"), files.New("nothing.pt"), Files.Fixture("epoch1.pt"));
+        Assert.Equal((ExitCode.Failed, ""), (run.Code, run.Error));
+        Assert.Matches(@"epoch0.pt: good(.*\n)+.*nothing.pt: NOT good\n  There is no file(.*\n)+.*epoch1.pt: good", run.Output); // the others are told all the same
+    }
+
+    [Fact]
+    public void Entries_that_no_tensor_is_made_of_are_looked_at_too()
+    {
+        using var files = new Files();
+        byte[] whole = File.ReadAllBytes(Files.Fixture("epoch2.pt"));
+        int at = whole.AsSpan().IndexOf("serialization_id"u8) + "serialization_id".Length;
+        while (!char.IsAsciiDigit((char)whole[at])) // padding before the digits
+            at++;
+        whole[at] ^= 1;
+        File.WriteAllBytes(files.New("x.pt"), whole);
+        var run = ToolRun.Of("checkpoint", "verify", files.New("x.pt"));
+        Assert.Equal(ExitCode.No, run.Code);
+        Assert.Matches("entry '.*/.data/serialization_id' is damaged: its checksum is [0-9a-f]{8}, but should be [0-9a-f]{8}", run.Output);
     }
 }

@@ -57,6 +57,18 @@ sealed class CheckpointDifference
 
     public static string Place(TensorData tensor, long at) => $"[{string.Join(", ", Index(tensor, at))}]";
 
+    /// <summary>The number at a place, exactly where it is a whole one, of which a double has 53 bits.</summary>
+    public static object Number(TensorData tensor, long at, double value)
+    {
+        if (tensor.ElementType.IsFloat() || tensor.ElementType.IsComplex())
+            return value;
+        if (tensor.ElementType is not (ElementType.Int64 or ElementType.UInt64))
+            return (long)value;
+        Span<byte> bytes = stackalloc byte[8];
+        tensor.ReadBytes(at * 8, bytes);
+        return tensor.ElementType == ElementType.Int64 ? BitConverter.ToInt64(bytes) : new System.Numerics.BigInteger(BitConverter.ToUInt64(bytes));
+    }
+
     void Compare(string name, object? a, object? b, double absolute, double relative, IProgress<long> progress)
     {
         if (a is TensorData x && b is TensorData y)
@@ -95,7 +107,8 @@ sealed class CheckpointDifference
         (ReadOnlyMemory<byte> x, ReadOnlyMemory<byte> y) => x.Span.SequenceEqual(y.Span),
         (PythonObject x, PythonObject y) => x.Type == y.Type && x.Kind == y.Kind, // what they hold is compared by itself
         (StateDict x, StateDict y) => x.Count == y.Count,
-        (IReadOnlyList<object?> x, IReadOnlyList<object?> y) => x.Count == y.Count && x.Zip(y).All(pair => IsSameValue(pair.First, pair.Second)),
+        (StateTuple x, StateTuple y) when x.PythonType != y.PythonType => false,
+        (IReadOnlyList<object?> x, IReadOnlyList<object?> y) => x is StateTuple == y is StateTuple && x.Count == y.Count && x.Zip(y).All(pair => IsSameValue(pair.First, pair.Second)),
         _ => Equals(a, b),
     };
 }

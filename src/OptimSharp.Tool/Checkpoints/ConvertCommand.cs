@@ -18,7 +18,8 @@ static class ConvertCommand
         {
             ElementType? type = line.GetValue(dtype) is { } name ? ElementTypeNames.ParseFloat(name) : null;
             output.Check(line);
-            var state = output.Open(line, line.GetRequiredValue(file)).Dictionary();
+            var opened = output.Open(line, line.GetRequiredValue(file));
+            var state = opened.Dictionary();
             int converted = 0, kept = 0;
             if (type is { } to)
             {
@@ -42,6 +43,8 @@ static class ConvertCommand
                 screen.Line(text);
             if (type is { } now)
                 screen.Line($"{converted} {(converted == 1 ? "tensor" : "tensors")} converted to {now.Name()}{(kept > 0 ? $"; {kept} of an optimizer's state kept as they were" : "")}");
+            if (opened.Value is PythonObject thing)
+                screen.Line($"note: the file has an object of '{Printable.Of(thing.Type, 100)}'; its state dict was written");
             if (written.IsSafetensors && state.Any(entry => entry.Value is not TensorData))
                 screen.Line("note: more than tensors by name; other programs than OptimSharp read the tensors only ('extract model' gives a model alone)");
             return ExitCode.Good;

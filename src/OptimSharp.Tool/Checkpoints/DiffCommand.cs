@@ -46,7 +46,7 @@ static class DiffCommand
                     Tables.Text(x.Name), Change(Shape(x.A), Shape(x.B)), Change(x.A.ElementType.Name(), x.B.ElementType.Name()),
                     .. x.Numbers is not { } n ? [Tables.Text(""), Tables.Text(""), Tables.Text(""), Tables.Text(""), Tables.Text("")] : n.At < 0
                         ? (Text[])[Tables.Text("0"), Tables.Text("0"), Tables.Text(""), Tables.Text(""), Tables.Text("")]
-                        : [Tables.Text(Sizes.Count(n.Different)), Tables.Text(ValueText.Short(n.Largest)), Tables.Text(CheckpointDifference.Place(x.A, n.At)), Tables.Text(ValueText.Short(n.A)), Tables.Text(ValueText.Short(n.B))],
+                        : [Tables.Text(Sizes.Count(n.Different)), Tables.Text(ValueText.Short(n.Largest)), Tables.Text(CheckpointDifference.Place(x.A, n.At)), Tables.Text(Number(x.A, n.At, n.A)), Tables.Text(Number(x.B, n.At, n.B))],
                 ]);
             }
             screen.Write(table);
@@ -71,6 +71,8 @@ static class DiffCommand
             screen.Line($"  {Printable.Of(name, 200)}");
     }
 
+    static string Number(TensorData tensor, long at, double value) => CheckpointDifference.Number(tensor, at, value) is double number ? ValueText.Short(number) : ValueText.Of(CheckpointDifference.Number(tensor, at, value));
+
     static Text Change(string a, string b) => Tables.Text(a == b ? a : $"{a} → {b}");
 
     static string Shape(TensorData tensor) => $"[{string.Join(", ", tensor.Shape.ToArray())}]";
@@ -90,10 +92,10 @@ static class DiffCommand
             ["different"] = x.Numbers?.Different,
             ["largest"] = x.Numbers is { } n ? ValueText.Json(n.Largest) : null,
             ["at"] = x.Numbers is { At: >= 0 } m ? new JsonArray([.. CheckpointDifference.Index(x.A, m.At).Select(i => (JsonNode)i)]) : null,
-            ["first"] = x.Numbers is { At: >= 0 } p ? ValueText.Json(p.A) : null,
-            ["second"] = x.Numbers is { At: >= 0 } q ? ValueText.Json(q.B) : null,
+            ["first"] = x.Numbers is { At: >= 0 } p ? ValueText.Json(CheckpointDifference.Number(x.A, p.At, p.A)) : null,
+            ["second"] = x.Numbers is { At: >= 0 } q ? ValueText.Json(CheckpointDifference.Number(x.B, q.At, q.B)) : null,
         })]),
-        ["values"] = new JsonArray([.. found.Values.Select(x => new JsonObject { ["name"] = x.Name, ["first"] = ValueText.Json(x.A), ["second"] = ValueText.Json(x.B) })]),
+        ["values"] = new JsonArray([.. found.Values.Select(x => new JsonObject { ["name"] = x.Name, ["first"] = ValueText.Json(x.A), ["second"] = ValueText.Json(x.B), ["kinds"] = new JsonArray(ValueText.JsonKind(x.A), ValueText.JsonKind(x.B)) })]),
         ["sameTensors"] = found.SameTensors,
         ["sameValues"] = found.SameValues,
     };

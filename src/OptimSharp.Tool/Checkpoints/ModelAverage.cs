@@ -7,6 +7,7 @@ namespace OptimSharp.Tool;
 /// <param name="fromLast">Patterns of names that are not averaged.</param>
 sealed class ModelAverage(Averaging averaging, IReadOnlyList<string> fromLast) : IDisposable
 {
+    readonly NonFinite nonFinite = new();
     AveragedParameters? averages;
     string first = "";
     StateDict model = []; // the last that came
@@ -33,6 +34,8 @@ sealed class ModelAverage(Averaging averaging, IReadOnlyList<string> fromLast) :
         {
             Compare(file, next);
         }
+        foreach (string name in Averaged)
+            nonFinite.Add(name, next.GetTensor(name));
         // Tensors of 8 bits are averaged in single precision.
         averages.Update(next.WithFloats(ElementType.Float32, (_, tensor) => IsSmall(tensor.ElementType)));
         model = next;
@@ -42,13 +45,35 @@ sealed class ModelAverage(Averaging averaging, IReadOnlyList<string> fromLast) :
     public StateDict Result()
     {
         var result = model.Clone();
+        var all = new List<(TensorData, TensorData)>();
         foreach (string name in Averaged)
         {
-            var tensor = averages!.Average(name);
-            var type = model.GetTensor(name).ElementType;
-            result[name] = type.IsComplex() ? tensor : tensor.To(type);
+            TensorData average = averages!.Average(name), tensor = model.GetTensor(name);
+            if (!tensor.ElementType.IsComplex())
+                average = nonFinite.In(name, average.To(tensor.ElementType));
+            average = TiedTo(tensor, average, all) ?? average;
+            all.Add((tensor, average));
+            result[name] = average;
         }
         return result;
+    }
+
+    /// <summary>The average of a tensor that has the memory of this one, as tied weights have in all models: it is this one's, too.</summary>
+    static TensorData? TiedTo(TensorData tensor, TensorData average, List<(TensorData Tensor, TensorData Average)> before) => before.Find(other =>
+        other.Tensor.SharesMemoryWith(tensor) && other.Tensor.Shape.SequenceEqual(tensor.Shape) && other.Tensor.ElementType == tensor.ElementType && IsSame(other.Average, average)).Average;
+
+    static bool IsSame(TensorData a, TensorData b)
+    {
+        byte[] left = new byte[Math.Min(a.Bytes, 1 << 20)], right = new byte[left.Length];
+        for (long at = 0; at < a.Bytes; at += left.Length)
+        {
+            int count = (int)Math.Min(left.Length, a.Bytes - at);
+            a.ReadBytes(at, left.AsSpan(0, count));
+            b.ReadBytes(at, right.AsSpan(0, count));
+            if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))
+                return false;
+        }
+        return true;
     }
 
     public void Dispose() => averages?.Dispose();

@@ -7,7 +7,8 @@ namespace OptimSharp.Tool;
 /// <param name="Format">What kind of file it is.</param>
 /// <param name="Bytes">How large the file is, or all files are; null for what came through a pipe.</param>
 /// <param name="Value">What is in it.</param>
-sealed record OpenedCheckpoint(string Name, string Format, long? Bytes, object? Value)
+/// <param name="Files">The files that it is in; none, if it came through a pipe.</param>
+sealed record OpenedCheckpoint(string Name, string Format, long? Bytes, object? Value, IReadOnlyList<string> Files)
 {
     /// <summary>The path that stands for standard input.</summary>
     public const string Pipe = "-";
@@ -24,13 +25,25 @@ sealed record OpenedCheckpoint(string Name, string Format, long? Bytes, object? 
     public static OpenedCheckpoint Open(string path, bool isInMemory = false)
     {
         if (path == Pipe)
-            return OfPipe();
+        {
+            using var input = Console.OpenStandardInput();
+            return OfPipe(Pipe, input);
+        }
         if (!File.Exists(path) && !Directory.Exists(path) && !File.Exists(path + IndexEnd))
             throw new ToolException($"There is no file '{path}'.");
+        if (File.Exists(path))
+        {
+            using var file = File.OpenRead(path);
+            if (!file.CanSeek) // a named pipe, or /dev/stdin
+                return OfPipe(path, file);
+        }
         object? value = Checkpoint.LoadValue(path, new() { OnDemand = !isInMemory });
         string[] files = FilesOf(path);
-        return new(path, FormatOf(files), files.Sum(file => new FileInfo(file).Length), value);
+        return new(path, FormatOf(files), files.Sum(file => new FileInfo(file).Length), value, files);
     }
+
+    /// <summary>Those of the files that are zip files.</summary>
+    public IEnumerable<string> Archives => Files.Where(file => FormatOf([file]) == "PyTorch");
 
     /// <summary>The dictionary that the file holds; of a whole module its state dict.</summary>
     /// <exception cref="ToolException">It holds something else.</exception>
@@ -74,13 +87,18 @@ sealed record OpenedCheckpoint(string Name, string Format, long? Bytes, object? 
 
     static string Kind(ReadOnlySpan<byte> start) => start.StartsWith("PK"u8) ? "PyTorch" : start.Length == 9 && start[8] == '{' ? "safetensors" : "PyTorch before 1.6";
 
-    static OpenedCheckpoint OfPipe()
+    /// <summary>What comes through a pipe is put down in a temporary file: a checkpoint is not read from its start to its end.</summary>
+    static OpenedCheckpoint OfPipe(string name, Stream input)
     {
-        var copy = new MemoryStream();
-        using (var input = Console.OpenStandardInput())
-            input.CopyTo(copy);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, Options = FileOptions.DeleteOnClose };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var copy = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), options);
+        input.CopyTo(copy);
         copy.Position = 0;
-        string kind = Kind(copy.GetBuffer().AsSpan(0, (int)Math.Min(9, copy.Length)));
-        return new(Pipe, kind, copy.Length, Checkpoint.LoadValue(copy));
+        Span<byte> start = stackalloc byte[9];
+        string kind = Kind(start[..copy.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)]);
+        copy.Position = 0;
+        return new(name, kind, copy.Length, Checkpoint.LoadValue(copy), []);
     }
 }

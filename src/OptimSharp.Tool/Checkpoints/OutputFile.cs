@@ -45,14 +45,15 @@ sealed class OutputFile
             Sizes.Parse(size);
         if (Directory.Exists(to))
             throw new ToolException($"'{to}' is a folder.");
-        foreach (string there in (string[])[to, to + ".index.json"])
-        {
-            if (File.Exists(there) && !line.GetValue(force))
-                throw new ToolException($"'{there}' is there already; --force replaces it.");
-        }
         if (Path.GetDirectoryName(Path.GetFullPath(to)) is { } folder && !Directory.Exists(folder))
             throw new ToolException($"There is no folder '{folder}' to write to.");
+        if (!line.GetValue(force) && ((string[])[to, to + ".index.json", .. line.GetValue(shard) is null ? [] : PartsAt(to)]).FirstOrDefault(File.Exists) is { } there)
+            throw new ToolException($"'{there}' is there already; --force replaces it.");
     }
+
+    /// <summary>Files that have the names of parts, be they a checkpoint's that is there or of one that lost its index.</summary>
+    static IEnumerable<string> PartsAt(string path) =>
+        Directory.EnumerateFiles(Path.GetDirectoryName(Path.GetFullPath(path))!, $"{Path.GetFileNameWithoutExtension(path)}-*-of-*{Path.GetExtension(path)}").Order(StringComparer.Ordinal);
 
     /// <summary>Writes, and says what.</summary>
     public Written Save(Screen screen, ParseResult line, StateDict state)

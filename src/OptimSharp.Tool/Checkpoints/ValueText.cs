@@ -56,6 +56,7 @@ static class ValueText
         bool flag => flag,
         long whole => whole,
         double number => Json(number),
+        BigInteger number when number <= ulong.MaxValue && number >= long.MinValue => number >= 0 ? (ulong)number : (long)number,
         string text => JsonText(text),
         IReadOnlyList<object?> list when list.All(item => item is null or bool or long or double or string) => new JsonArray([.. list.Select(Json)]),
         _ => Of(value, 1000),
@@ -74,7 +75,7 @@ static class ValueText
         null => "None",
         bool flag => flag ? "True" : "False",
         string text => $"'{(text.Length <= most ? text : text[..most] + "…")}'",
-        double number => double.IsNaN(number) ? "nan" : double.IsInfinity(number) ? number > 0 ? "inf" : "-inf" : number.ToString("R", CultureInfo.InvariantCulture).Replace("E", "e", StringComparison.Ordinal),
+        double number => double.IsNaN(number) ? "nan" : double.IsInfinity(number) ? number > 0 ? "inf" : "-inf" : Float(number),
         BigInteger number when number.GetBitLength() > LongestNumber => $"a whole number of {number.GetBitLength()} bits",
         Complex number => string.Create(CultureInfo.InvariantCulture, $"({number.Real}{number.Imaginary:+0.################;-0.################;+0}j)"),
         ReadOnlyMemory<byte> bytes => $"{bytes.Length} bytes",
@@ -87,6 +88,13 @@ static class ValueText
         PythonObject thing => thing.Type,
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
+
+    /// <summary>As Python writes it: 3.0, which 3 is not.</summary>
+    static string Float(double number)
+    {
+        string digits = number.ToString("R", CultureInfo.InvariantCulture).Replace("E", "e", StringComparison.Ordinal);
+        return digits.AsSpan().IndexOfAny('.', 'e') < 0 ? digits + ".0" : digits;
+    }
 
     static string Items(IReadOnlyList<object?> list, int most)
     {

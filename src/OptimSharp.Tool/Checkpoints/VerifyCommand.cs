@@ -18,7 +18,7 @@ static class VerifyCommand
                 screen.Write(new JsonArray([.. verdicts.Select(verdict => verdict.Json())]));
             else
                 verdicts.ForEach(verdict => verdict.Show(screen));
-            return verdicts.TrueForAll(verdict => verdict.Problems.Count == 0) ? ExitCode.Good : ExitCode.No;
+            return verdicts.Exists(verdict => verdict.IsUnread) ? ExitCode.Failed : verdicts.TrueForAll(verdict => verdict.Problems.Count == 0) ? ExitCode.Good : ExitCode.No;
         }));
         return command;
     }
@@ -37,10 +37,21 @@ static class VerifyCommand
                     Verify(verdict, path, tensor, progress);
                 return true;
             });
+            foreach (string archive in opened.Archives)
+                verdict.Problems.AddRange(ZipEntries.Damaged(archive));
+        }
+        catch (InvalidDataException e) // a zip file that others would refuse
+        {
+            verdict.Problems.Add(ErrorText.Of(e));
         }
         catch (CheckpointException e)
         {
             verdict.Problems.Add(e.Entry is null ? e.Reason : $"{e.Entry} {e.Reason}");
+        }
+        catch (Exception e) when (e is ToolException or IOException or UnauthorizedAccessException)
+        {
+            verdict.Problems.Add(ErrorText.Of(e));
+            verdict.IsUnread = true;
         }
         return verdict;
     }
@@ -66,6 +77,9 @@ static class VerifyCommand
     sealed class Verdict(string file)
     {
         public string? Summary { get; set; }
+
+        /// <summary>Whether nothing is known of the file, because it is not there or may not be read.</summary>
+        public bool IsUnread { get; set; }
 
         public List<string> Problems { get; } = [];
 

@@ -14,9 +14,13 @@ static partial class ErrorText
             _ => exception.Message,
         };
         // What options of the library are called is not what options of the program are called.
-        return text.Replace($"set {nameof(CheckpointSaveOptions)}.{nameof(CheckpointSaveOptions.AllowObjects)}", "give --allow-objects", StringComparison.Ordinal)
+        return Unfinished().Replace(text, "$1").Replace($"set {nameof(CheckpointSaveOptions)}.{nameof(CheckpointSaveOptions.AllowObjects)}", "give --allow-objects", StringComparison.Ordinal)
             .Replace($"Checkpoint.{nameof(Checkpoint.LoadValue)} gives what it is", "'inspect' shows it", StringComparison.Ordinal).ReplaceLineEndings(" ");
     }
+
+    /// <summary>The name that a file has until it is finished.</summary>
+    [GeneratedRegex(@"\.([^/\\]+)\.[0-9a-f]{8}\.unfinished")]
+    private static partial Regex Unfinished();
 
     /// <summary>What .NET adds below a message.</summary>
     [GeneratedRegex(@"\r?\nActual value was .*\z", RegexOptions.Singleline)]

@@ -62,19 +62,25 @@ sealed class Screen
 
     public void Write(JsonNode json) => Output.WriteLine(json.ToJsonString(indented));
 
-    /// <summary>Does something that takes long, with a bar on a terminal.</summary>
+    /// <summary>Does something that takes long, with a bar on a terminal. It can be stopped where it reports.</summary>
     /// <param name="title">What it is.</param>
     /// <param name="total">How many bytes there are to be gone through.</param>
     /// <param name="work">Is given what to tell about bytes that were.</param>
+    /// <exception cref="InterruptedException">The user has stopped it.</exception>
     public T Progress<T>(string title, long total, Func<IProgress<long>, T> work)
     {
         const long Long = 64 << 20;
+        using var interruption = new Interruption();
         if (errorTerminal is null || total < Long)
-            return work(new Bar(_ => { }));
+            return work(new Bar(_ => interruption.Check()));
         return errorTerminal.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(context =>
         {
             var task = context.AddTask(Markup.Escape(Printable.Of(title)), maxValue: total);
-            return work(new Bar(bytes => task.Increment(bytes)));
+            return work(new Bar(bytes =>
+            {
+                task.Increment(bytes);
+                interruption.Check();
+            }));
         });
     }
 

@@ -122,10 +122,24 @@ public class SafetensorsTests
         Checkpoint.Save(stream, state, CheckpointFormat.Safetensors);
         byte[] bytes = stream.ToArray();
         var header = JsonNode.Parse(bytes.AsSpan(8, (int)BinaryPrimitives.ReadInt64LittleEndian(bytes)))!.AsObject();
-        Assert.Equal(["__metadata__", "a.b", "a.b~2", "__metadata__~2", "7.0"], header.Select(p => p.Key));
-        Assert.Equal(["[14,15]", "[0,8]", "[12,14]", "[8,12]"], header.Skip(1).Select(p => p.Value!["data_offsets"]!.ToJsonString()));
+        Assert.Equal(["__metadata__", "a.b", "a.c", "a.b~2", "__metadata__~2", "7.0"], header.Select(p => p.Key));
+        Assert.Equal(["[14,15]", "[15,16]", "[0,8]", "[12,14]", "[8,12]"], header.Skip(1).Select(p => p.Value!["data_offsets"]!.ToJsonString()));
         Assert.Equal(0, BinaryPrimitives.ReadInt64LittleEndian(bytes) % 8);
         stream.Position = 0;
         Assert.True(JsonNode.DeepEquals(Contents.Of(state), Contents.Of(Checkpoint.Load(stream))));
+    }
+
+    [Fact]
+    public void A_tensor_with_two_names_is_there_under_both()
+    {
+        var tied = TensorData.Of(new[] { 1f, 2f }, 2);
+        using var stream = new MemoryStream();
+        Checkpoint.Save(stream, new() { { "embedding.weight", tied }, { "head.weight", tied } }, CheckpointFormat.Safetensors);
+        byte[] bytes = stream.ToArray();
+        var header = JsonNode.Parse(bytes.AsSpan(8, (int)BinaryPrimitives.ReadInt64LittleEndian(bytes)))!.AsObject();
+        Assert.Equal(["embedding.weight", "head.weight"], header.Select(p => p.Key)); // and nothing that only OptimSharp reads
+        stream.Position = 0;
+        var loaded = Checkpoint.Load(stream);
+        Assert.Equal([1f, 2f], loaded.GetTensor("head.weight").ToArray<float>());
     }
 }

@@ -22,7 +22,7 @@ internal static unsafe class SafetensorsFile
         var metadata = MetadataOf(state, texts);
         if (!IsFlat(state))
         {
-            metadata[Structure.Key] = Structure.Write(state, tensor => names[tensor]);
+            metadata[Structure.Key] = Structure.Write(state, tensor => names[tensor].Dequeue());
             AddFormat(metadata);
         }
 
@@ -86,10 +86,10 @@ internal static unsafe class SafetensorsFile
         }
     }
 
-    /// <summary>All tensors with names: the keys that lead to them, with dots between.</summary>
-    public static (List<(string Name, TensorData Tensor)> All, Dictionary<TensorData, string> Names) TensorsOf(StateDict state)
+    /// <summary>All tensors with names: the keys that lead to them, with dots between. A tensor that is in several places has a name for each, so that programs that know nothing of our structure find all of them.</summary>
+    public static (List<(string Name, TensorData Tensor)> All, Dictionary<TensorData, Queue<string>> Names) TensorsOf(StateDict state)
     {
-        var names = new Dictionary<TensorData, string>();
+        var names = new Dictionary<TensorData, Queue<string>>();
         var tensors = new List<(string, TensorData)>();
         Collect(state, "", 0, names, tensors, [], []);
         return (tensors, names);
@@ -102,10 +102,7 @@ internal static unsafe class SafetensorsFile
         && (state.PythonType is null && state.Attributes is null || state.PythonType == PythonClass.OrderedDict && HasOnlyMetadata(state.Attributes));
 
     /// <summary>Whether the entries are tensors by name, nothing else.</summary>
-    public static bool HasOnlyTensors(StateDict state) => state.All(e => e.Key.Name is not null and not Metadata && e.Value is TensorData tensor && SafetensorsTypes.Has(tensor.ElementType))
-        && state.Values().Distinct().Count() == state.Count;
-
-    static IEnumerable<object?> Values(this StateDict state) => state.Select(e => e.Value);
+    public static bool HasOnlyTensors(StateDict state) => state.All(e => e.Key.Name is not null and not Metadata && e.Value is TensorData tensor && SafetensorsTypes.Has(tensor.ElementType));
 
     /// <summary>Whether the attributes are a file's texts, nothing else.</summary>
     public static bool HasOnlyMetadata(StateDict? attributes) => attributes is { Count: 1 } && attributes.TryGetValue(Metadata, out object? value) && IsMetadata(value);
@@ -135,17 +132,18 @@ internal static unsafe class SafetensorsFile
     /// <summary>Files with texts but without this one are refused by transformers.</summary>
     public static void AddFormat(OrderedDictionary<string, string> metadata) => metadata.TryAdd("format", "pt");
 
-    /// <summary>Gives each tensor a name: the keys that lead to it, with dots between.</summary>
-    static void Collect(object? value, string path, int depth, Dictionary<TensorData, string> names, List<(string, TensorData)> tensors, HashSet<string> taken, HashSet<PythonObject> seen)
+    static void Collect(object? value, string path, int depth, Dictionary<TensorData, Queue<string>> names, List<(string, TensorData)> tensors, HashSet<string> taken, HashSet<PythonObject> seen)
     {
         PythonClass.CheckDepth(depth);
         switch (value)
         {
-            case TensorData tensor when !names.ContainsKey(tensor):
+            case TensorData tensor:
                 string name = path;
                 for (int i = 2; name == Metadata || !taken.Add(name); i++)
                     name = $"{path}~{i}";
-                names.Add(tensor, name);
+                if (!names.TryGetValue(tensor, out var ofTensor))
+                    names.Add(tensor, ofTensor = []);
+                ofTensor.Enqueue(name);
                 tensors.Add((name, tensor));
                 break;
             case StateDict dict:

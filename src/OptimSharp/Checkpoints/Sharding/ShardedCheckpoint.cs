@@ -137,7 +137,7 @@ internal static partial class ShardedCheckpoint
         if (isFlat)
             return ([.. state.Select(e => (e.Key.Name!, (TensorData)e.Value!))], null);
         var (all, names) = SafetensorsFile.TensorsOf(state);
-        return (all, Structure.Write(state, tensor => names[tensor]));
+        return (all, Structure.Write(state, tensor => names[tensor].Dequeue()));
     }
 
     static OrderedDictionary<string, string>? TextsOf(StateDict state, CheckpointFormat format, CheckpointSaveOptions options)
