@@ -205,6 +205,8 @@ public sealed unsafe class CudaParameter : Parameter, ICudaPlaced
         int size = ElementType.Real().Size();
         if (address == 0 && Count > 0)
             throw new ArgumentException($"Parameter {this} has {Count} elements, but no address.", argument);
+        if ((ulong)address > ulong.MaxValue - (ulong)Bytes)
+            throw new ArgumentException($"Parameter {this} has {Bytes} bytes, which do not fit behind address 0x{address:x}.", argument);
         return address % size == 0 ? address : throw new ArgumentException($"Elements of parameter {this} must be at multiples of {size}, but begin at 0x{address:x}.", argument);
     }
 }

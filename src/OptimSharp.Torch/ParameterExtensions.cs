@@ -1,3 +1,5 @@
+using OptimSharp.Cuda;
+
 namespace OptimSharp;
 
 /// <summary>
@@ -19,5 +21,8 @@ public static class ParameterExtensions
 
         /// <inheritdoc cref="Parameter.Meta"/>
         public static Parameter Meta(string name, ReadOnlySpan<long> shape, ElementType type = ElementType.Float32) => Parameter.Meta(name, shape, type);
+
+        /// <inheritdoc cref="CudaParameters.OnCuda"/>
+        public static CudaParameter OnCuda(string name, nint address, ElementType type, CudaDevice? device, params ReadOnlySpan<long> shape) => Parameter.OnCuda(name, address, type, device, shape);
     }
 }

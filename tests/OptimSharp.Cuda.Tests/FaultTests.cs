@@ -16,6 +16,14 @@ public class FaultTests
     }
 
     [Fact]
+    public void A_driver_that_does_not_load_is_told_from_one_that_is_not_there()
+    {
+        const string Start = "Unable to load shared library 'libcuda.so.1' or one of its dependencies. In order to help diagnose loading problems, …: \n";
+        Assert.Equal("was not found", CudaDriver.WhyNot(Start + "/program/libcuda.so.1: cannot open shared object file: No such file or directory\nlibcuda.so.1: cannot open shared object file: No such file or directory\n"));
+        Assert.Equal("is there, and does not load (/lib/libcuda.so.1: file too short)", CudaDriver.WhyNot(Start + "/program/libcuda.so.1: cannot open shared object file: No such file or directory\n/lib/libcuda.so.1: file too short\n"));
+    }
+
+    [Fact]
     public void A_driver_that_lacks_a_function_is_too_old()
     {
         var e = Assert.Throws<CudaException>(() => new CudaDriver(name => name == "cuMemHostAlloc" ? 0 : FakeDriver.Find(name)));
@@ -53,7 +61,7 @@ public class FaultTests
         fake.Fault = (function, before) => function == "Allocate" && before == fake.Calls("Allocate") - 1 && fake.Allocated >= model.Bytes + 4000 ? FakeDevice.OutOfMemory : 0;
         double[] before = model.Values();
         var e = Assert.Throws<CudaException>(() => optimizer.Step());
-        Assert.Equal("The CUDA driver's cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory. 4,000 bytes were asked for.", e.Message);
+        Assert.Equal("The CUDA driver's cuMemAlloc_v2 failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory. 4,000 bytes of the device's memory were asked for.", e.Message);
         Assert.Equal(FakeDevice.OutOfMemory, e.Result);
         Assert.Equal(before, model.Values());
         Assert.All(model.Parameters, p => Assert.Empty(optimizer.StateOf(p)?.TensorKeys ?? []));
@@ -123,7 +131,7 @@ public class FaultTests
             for (int i = 0; i < 2; i++)
             {
                 var e = Assert.Throws<CudaException>(() => optimizer.Step());
-                Assert.Contains("CUDA_ERROR_ILLEGAL_ADDRESS (700), an illegal memory access was encountered", e.Message, StringComparison.Ordinal);
+                Assert.EndsWith("CUDA_ERROR_ILLEGAL_ADDRESS (700), an illegal memory access was encountered. The device is lost to this process, with all that was in its memory: only a new process can use it.", e.Message, StringComparison.Ordinal);
                 Assert.Throws<CudaException>(() => optimizer.StateDict());
                 Assert.Throws<CudaException>(device.Synchronize);
             }

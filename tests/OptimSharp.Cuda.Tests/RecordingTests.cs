@@ -93,6 +93,10 @@ public class RecordingTests
     }
 
     [Fact]
+    public void It_is_refused_at_once() => // before a step was taken with it
+        Assert.Equal("KeepingLast uses a number that it kept from another update.", Assert.Throws<InvalidOperationException>(() => RecordedRule<KeepingLast, float>.Fetch(new(), out _)).Message);
+
+    [Fact]
     public void A_rule_that_changes_by_itself_is_refused() =>
         Refused<Changing>(new(), "Changing computes something else each time that it is run: it looks at more than its fields and its cell.");
 
@@ -203,6 +207,18 @@ public class RecordingTests
         static class Kept<L> where L : struct
         {
             public static L? Rate;
+        }
+    }
+
+    readonly struct KeepingLast : IUpdateRule<float>
+    {
+        public static int Slots => 0;
+
+        public void Update<L>(ref Cell<L> x) where L : struct, ILane<L, float> => (x.Step, Kept<L>.Last) = (Kept<L>.Last, x.Grad);
+
+        static class Kept<L> where L : struct
+        {
+            public static L Last;
         }
     }
 

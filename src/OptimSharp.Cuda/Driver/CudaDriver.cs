@@ -7,16 +7,30 @@ namespace OptimSharp.Cuda;
 /// <summary>The functions of NVIDIA's driver that are used, each checked. All of a device's are called with its context current (<see cref="CudaContext"/>).</summary>
 internal sealed unsafe partial class CudaDriver
 {
-    const int InvalidPtx = 218, NoCompiler = 221, UnsupportedPtxVersion = 222, CompilerIsOff = 223;
+    const int OutOfMemory = 2, InvalidPtx = 218, NoCompiler = 221, UnsupportedPtxVersion = 222, CompilerIsOff = 223;
 
     /// <summary>Loads the driver of this machine and begins with it.</summary>
     /// <exception cref="CudaException">There is none, or it finds no device.</exception>
     public static CudaDriver Load()
     {
         string name = OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
-        if (!NativeLibrary.TryLoad(name, out nint library))
-            throw new CudaException($"There is no CUDA driver on this machine: {name} was not found. It comes with NVIDIA's driver for the card.");
+        nint library;
+        try
+        {
+            library = NativeLibrary.Load(name);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            throw new CudaException($"There is no CUDA driver on this machine: {name} {WhyNot(e.Message)}. It comes with NVIDIA's driver for the card.", e);
+        }
         return new(function => NativeLibrary.TryGetExport(library, function, out nint address) ? address : 0);
+    }
+
+    /// <summary>Of the places and names that a loader says it has tried, those where there was something.</summary>
+    internal static string WhyNot(string message)
+    {
+        string[] said = [.. message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Skip(1).Where(line => !line.Contains("No such file", StringComparison.Ordinal))];
+        return said.Length == 0 ? "was not found" : $"is there, and does not load ({string.Join("; ", said)})";
     }
 
     /// <param name="find">Gives the address of a function; 0: it is not there.</param>
@@ -76,7 +90,6 @@ internal sealed unsafe partial class CudaDriver
 
     public nint Allocate(long bytes)
     {
-        const int OutOfMemory = 2;
         nint address;
         int result = memAlloc(&address, (nuint)bytes);
         if (result == OutOfMemory)
@@ -85,7 +98,8 @@ internal sealed unsafe partial class CudaDriver
             GC.WaitForPendingFinalizers();
             result = memAlloc(&address, (nuint)bytes);
         }
-        return result == 0 ? address : throw new CudaException(string.Create(CultureInfo.InvariantCulture, $"{Told(result, nameof(memAlloc))} {bytes:N0} bytes were asked for."), result);
+        CheckMemory(result, nameof(memAlloc), bytes, "the device's memory");
+        return address;
     }
 
     /// <summary>Gives memory back, without an error: it is gone in any case.</summary>
@@ -95,8 +109,15 @@ internal sealed unsafe partial class CudaDriver
     public void* AllocatePinned(long bytes)
     {
         void* memory;
-        Check(memHostAlloc(&memory, (nuint)bytes, 0), nameof(memHostAlloc));
+        CheckMemory(memHostAlloc(&memory, (nuint)bytes, 0), nameof(memHostAlloc), bytes, "pinned host memory");
         return memory;
+    }
+
+    void CheckMemory(int result, string function, long bytes, string of)
+    {
+        if (result == OutOfMemory)
+            throw new CudaException(string.Create(CultureInfo.InvariantCulture, $"{Told(result, function)} {bytes:N0} bytes of {of} were asked for."), result);
+        Check(result, function);
     }
 
     public void FreePinned(void* memory) => _ = memFreeHost(memory);
@@ -154,7 +175,10 @@ internal sealed unsafe partial class CudaDriver
             throw new CudaException(Told(result, function), result);
     }
 
-    string Told(int result, string function) => $"The CUDA driver's {Functions[function]} failed: {Text(result, getErrorName) ?? "error"} ({result}), {Text(result, getErrorString) ?? "of which it says no more"}.";
+    string Told(int result, string function) => $"The CUDA driver's {Functions[function]} failed: {Text(result, getErrorName) ?? "error"} ({result}), {Text(result, getErrorString) ?? "of which it says no more"}.{(IsLost(result) ? " The device is lost to this process, with all that was in its memory: only a new process can use it." : "")}";
+
+    /// <summary>Whether it is an error after which every call fails: memory that can't be corrected, and what kernels may not do.</summary>
+    static bool IsLost(int result) => result is 214 or 700 or 702 or 710 or >= 714 and <= 719;
 
     static string? Text(int result, delegate* unmanaged<int, byte**, int> of)
     {

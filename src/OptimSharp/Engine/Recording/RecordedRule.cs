@@ -21,7 +21,7 @@ internal static class RecordedRule<TRule, T>
     public static Recording Fetch(in TRule rule, out ReadOnlySpan<T> coefficients)
     {
         ulong fingerprint = Coefficients<T>.Fetch(rule, out coefficients);
-        return Known.Find(fingerprint) ?? Known.Add(Recorder.Record<TRule, T>(rule), fingerprint, typeof(TRule));
+        return Known.Find(fingerprint) ?? Known.Add(Recorder.Record<TRule, T>(rule), Recorder.Record<TRule, T>(rule), fingerprint, typeof(TRule));
     }
 }
 
@@ -37,7 +37,7 @@ internal static class RecordedMeasure<TRule, T>
     public static Recording Fetch(in TRule rule, out ReadOnlySpan<T> coefficients)
     {
         ulong fingerprint = Coefficients<T>.FetchMeasure(rule, out coefficients);
-        return Known.Find(fingerprint) ?? Known.Add(Recorder.RecordMeasure<TRule, T>(rule), fingerprint, typeof(TRule));
+        return Known.Find(fingerprint) ?? Known.Add(Recorder.RecordMeasure<TRule, T>(rule), Recorder.RecordMeasure<TRule, T>(rule), fingerprint, typeof(TRule));
     }
 }
 
@@ -57,9 +57,13 @@ sealed class KnownRecordings
         return null;
     }
 
-    public Recording Add(Recording made, ulong fingerprint, Type rule)
+    /// <param name="made">What the rule did while it was recorded.</param>
+    /// <param name="again">What it did while it was recorded once more: one that looks at more than it may often shows it only then.</param>
+    /// <param name="fingerprint">What it did while its coefficients were fetched.</param>
+    /// <param name="rule">The rule.</param>
+    public Recording Add(Recording made, Recording again, ulong fingerprint, Type rule)
     {
-        if (made.Fingerprint != fingerprint)
+        if (made.Fingerprint != fingerprint || again.Fingerprint != fingerprint)
             throw new InvalidOperationException($"{rule.Name} computes something else each time that it is run: it looks at more than its fields and its cell.");
         lock (gate)
         {
