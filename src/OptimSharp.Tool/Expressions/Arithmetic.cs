@@ -1,100 +1,82 @@
 namespace OptimSharp.Tool;
 
-/// <summary>Works out what an expression of numbers is, as Python does. Numbers are doubles, whole ones too.</summary>
-static class Arithmetic
+/// <summary>Works out what an expression is, as Python does: with whole numbers (<see cref="long"/>), fractions (<see cref="double"/>), flags, texts and None.</summary>
+/// <param name="parameter">The name of a function's argument; null outside of one.</param>
+/// <param name="argument">Its value.</param>
+sealed class Arithmetic(string? parameter, long argument)
 {
-    static readonly Dictionary<string, Func<double, double>> functions = new()
-    {
-        ["abs"] = Math.Abs, ["sqrt"] = Math.Sqrt, ["exp"] = Math.Exp, ["log"] = Math.Log, ["log2"] = Math.Log2, ["log10"] = Math.Log10, ["sin"] = Math.Sin, ["cos"] = Math.Cos, ["tan"] = Math.Tan,
-        ["tanh"] = Math.Tanh, ["floor"] = Math.Floor, ["ceil"] = Math.Ceiling, ["int"] = Math.Truncate, ["float"] = x => x, ["round"] = x => Math.Round(x, MidpointRounding.ToEven),
-    };
-
     /// <summary>A number.</summary>
+    /// <inheritdoc cref="Of(Node, string?, long)"/>
+    public static double Number(Node node, string? parameter = null, long argument = 0) => PythonNumber.Fraction(new Arithmetic(parameter, argument).Number(node));
+
+    /// <summary>A number, a bool, a text or null.</summary>
     /// <param name="node">The expression.</param>
     /// <param name="parameter">The name of a function's argument; null outside of one.</param>
     /// <param name="argument">Its value.</param>
-    /// <exception cref="ToolException">It is no number.</exception>
-    public static double Number(Node node, string? parameter = null, double argument = 0) => Of(node, parameter, argument) switch
+    /// <exception cref="ToolException">It can't be worked out: Python would raise an error, or have a number that there is none of here.</exception>
+    public static object? Of(Node node, string? parameter = null, long argument = 0) => new Arithmetic(parameter, argument).Of(node);
+
+    object? Of(Node node) => node switch
     {
-        double number => number,
-        bool flag => flag ? 1 : 0,
-        _ => throw new ToolException($"There should be a number at character {node.At + 1} of the schedule."),
+        Constant constant => constant.Value,
+        Name name when name.Text == parameter => argument,
+        Name name => Known(name),
+        Unary { Sign: "not" } not => !IsTrue(Of(not.Value)),
+        Unary sign => PythonNumber.Signed(sign, Number(sign.Value)),
+        Choice choice => Of(IsTrue(Of(choice.Condition)) ? choice.Then : choice.Else),
+        Binary { Sign: "and" or "or" } both => Either(both),
+        Binary binary => PythonNumber.Of(binary, Number(binary.Left), Number(binary.Right)),
+        Comparison comparison => Compare(comparison),
+        Call { Named.Count: 0 } call => PythonFunction.Of(call, [.. call.Arguments.Select(Number)]),
+        Call call => throw new ToolException($"{call.Function} at character {call.At + 1} of the schedule takes its numbers by place, without '{call.Named[0].Name}='."),
+        _ => throw NoNumber(node),
     };
 
-    /// <summary>A number, a bool, a text or null.</summary>
-    public static object? Of(Node node, string? parameter = null, double argument = 0)
+    object Number(Node node) => Of(node) switch
     {
-        switch (node)
-        {
-            case Constant constant:
-                return constant.Value;
-            case Name name when name.Text == parameter:
-                return argument;
-            case Name { Text: "math.pi" or "pi" }:
-                return Math.PI;
-            case Name { Text: "math.e" }:
-                return Math.E;
-            case Name { Text: "math.inf" or "inf" }:
-                return double.PositiveInfinity;
-            case Name name:
-                throw new ToolException($"The schedule has '{name.Text}' at character {name.At + 1}, and nothing says what it is.");
-            case Unary { Sign: "-" } minus:
-                return -Number(minus.Value, parameter, argument);
-            case Unary not:
-                return !IsTrue(not.Value, parameter, argument);
-            case Choice choice:
-                return Of(IsTrue(choice.Condition, parameter, argument) ? choice.Then : choice.Else, parameter, argument);
-            case Binary { Sign: "and" } and:
-                return IsTrue(and.Left, parameter, argument) ? Of(and.Right, parameter, argument) : Of(and.Left, parameter, argument);
-            case Binary { Sign: "or" } or:
-                return IsTrue(or.Left, parameter, argument) ? Of(or.Left, parameter, argument) : Of(or.Right, parameter, argument);
-            case Binary binary:
-                return Of(binary, Number(binary.Left, parameter, argument), Number(binary.Right, parameter, argument));
-            case Call call:
-                return Of(call, [.. call.Arguments.Select(a => Number(a, parameter, argument))]);
-            default:
-                throw new ToolException($"There should be a number at character {node.At + 1} of the schedule.");
-        }
+        (long or double) and var number => number,
+        bool flag => flag ? 1L : 0L,
+        _ => throw NoNumber(node),
+    };
+
+    /// <summary><c>and</c> and <c>or</c> give the value that decided.</summary>
+    object? Either(Binary both)
+    {
+        object? left = Of(both.Left);
+        return IsTrue(left) == (both.Sign == "and") ? Of(both.Right) : left;
     }
 
-    static bool IsTrue(Node node, string? parameter, double argument) => Of(node, parameter, argument) switch
+    /// <summary>Each neighbour with the next: what stands after one that is false is not looked at.</summary>
+    bool Compare(Comparison comparison)
+    {
+        object left = Number(comparison.First);
+        foreach (var (sign, node) in comparison.Rest)
+        {
+            object right = Number(node);
+            if (!PythonNumber.Holds(left, sign, right))
+                return false;
+            left = right;
+        }
+        return true;
+    }
+
+    static double Known(Name name) => name.Text switch
+    {
+        "math.pi" or "pi" => Math.PI,
+        "math.tau" => Math.Tau,
+        "math.e" => Math.E,
+        "math.inf" or "inf" => double.PositiveInfinity,
+        _ => throw new ToolException($"The schedule has '{name.Text}' at character {name.At + 1}, and nothing says what it is."),
+    };
+
+    static bool IsTrue(object? value) => value switch
     {
         bool flag => flag,
+        long number => number != 0,
         double number => number != 0,
         string text => text.Length > 0,
         _ => false,
     };
 
-    static object Of(Binary node, double a, double b) => node.Sign switch
-    {
-        "+" => a + b,
-        "-" => a - b,
-        "*" => a * b,
-        "/" => b != 0 ? a / b : throw DividedByZero(node),
-        "//" => b != 0 ? Math.Floor(a / b) : throw DividedByZero(node),
-        "%" => b != 0 ? a - b * Math.Floor(a / b) : throw DividedByZero(node),
-        "**" => Math.Pow(a, b),
-        "<" => a < b,
-        ">" => a > b,
-        "<=" => a <= b,
-        ">=" => a >= b,
-        "==" => a == b,
-        _ => a != b,
-    };
-
-    static double Of(Call call, double[] values)
-    {
-        string name = call.Function.Replace("math.", "", StringComparison.Ordinal);
-        return (name, values) switch
-        {
-            ("min", { Length: > 0 }) => values.Min(),
-            ("max", { Length: > 0 }) => values.Max(),
-            ("pow", [var a, var b]) => Math.Pow(a, b),
-            (_, [var x]) when functions.TryGetValue(name, out var function) => function(x),
-            _ when functions.ContainsKey(name) || name is "min" or "max" or "pow" => throw new ToolException($"{call.Function} at character {call.At + 1} of the schedule does not take {values.Length} numbers."),
-            _ => throw new ToolException($"There is no function '{call.Function}' (character {call.At + 1} of the schedule); there are min, max, pow, {string.Join(", ", functions.Keys)}."),
-        };
-    }
-
-    static ToolException DividedByZero(Node node) => new($"The schedule divides by zero at character {node.At + 1}.");
+    static ToolException NoNumber(Node node) => new($"There should be a number at character {node.At + 1} of the schedule.");
 }

@@ -13,6 +13,8 @@ sealed class ExpressionParser
     /// <summary>Operators between values, those that bind least first.</summary>
     static readonly string[][] levels = [["or"], ["and"], ["<", ">", "<=", ">=", "==", "!="], ["+", "-"], ["*", "/", "//", "%"]];
 
+    const int Comparisons = 2;
+
     readonly string expression;
     readonly List<Token> tokens;
     int next, depth;
@@ -31,30 +33,30 @@ sealed class ExpressionParser
 
     Token Now => tokens[next];
 
-    Node Value()
+    Node Value() => Deeper(() =>
     {
-        if (++depth > Deepest)
-            throw new ToolException($"The schedule has more than {Deepest} levels within each other.");
         int at = Now.At;
-        Node value;
         if (Take("lambda"))
         {
             string parameter = Identifier("the name of the function's argument");
             Expect(":");
-            value = new Function(parameter, Value(), at);
+            return new Function(parameter, Value(), at);
         }
-        else
-        {
-            value = Level(0);
-            if (Take("if"))
-            {
-                var condition = Level(0);
-                Expect("else");
-                value = new Choice(condition, value, Value(), at);
-            }
-        }
+        var value = Level(0);
+        if (!Take("if"))
+            return value;
+        var condition = Level(0);
+        Expect("else");
+        return new Choice(condition, value, Value(), at);
+    });
+
+    Node Deeper(Func<Node> read)
+    {
+        if (++depth > Deepest)
+            throw new ToolException($"The schedule has more than {Deepest} levels within each other.");
+        var node = read();
         depth--;
-        return value;
+        return node;
     }
 
     Node Level(int level)
@@ -62,8 +64,8 @@ sealed class ExpressionParser
         if (level == levels.Length)
             return Signed();
         int at = Now.At;
-        if (level == 2 && Take("not"))
-            return new Unary("not", Level(2), at);
+        if (level == Comparisons)
+            return Compared();
         var left = Level(level + 1);
         while (levels[level].FirstOrDefault(Is) is { } sign)
         {
@@ -73,17 +75,28 @@ sealed class ExpressionParser
         return left;
     }
 
+    Node Compared()
+    {
+        int at = Now.At;
+        if (Take("not"))
+            return new Unary("not", Deeper(Compared), at);
+        var first = Level(Comparisons + 1);
+        var rest = new List<(string, Node)>();
+        while (levels[Comparisons].FirstOrDefault(Is) is { } sign)
+        {
+            next++;
+            rest.Add((sign, Level(Comparisons + 1)));
+        }
+        return rest.Count == 0 ? first : new Comparison(first, rest, at);
+    }
+
     Node Signed()
     {
         int at = Now.At;
         if (!Is("-") && !Is("+"))
             return Power();
-        if (++depth > Deepest)
-            throw new ToolException($"The schedule has more than {Deepest} levels within each other.");
         string sign = tokens[next++].Text;
-        var value = Signed();
-        depth--;
-        return sign == "-" ? new Unary("-", value, at) : value;
+        return new Unary(sign, Deeper(Signed), at);
     }
 
     Node Power()
@@ -98,7 +111,7 @@ sealed class ExpressionParser
         next++;
         switch (token.Kind)
         {
-            case TokenKind.Number when double.TryParse(token.Text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double number):
+            case TokenKind.Number when NumberOf(token) is { } number:
                 return new Constant(number, token.At);
             case TokenKind.Text:
                 return new Constant(token.Text, token.At);
@@ -118,6 +131,18 @@ sealed class ExpressionParser
                 next--;
                 throw Unexpected("a value");
         }
+    }
+
+    /// <summary>A whole number or a fraction; null for what is none in Python either: <c>1.2.3</c>, <c>1__0</c>, <c>012</c>.</summary>
+    static object? NumberOf(Token token)
+    {
+        string text = token.Text;
+        bool isWhole = text.All(c => char.IsAsciiDigit(c) || c == '_');
+        if (text.Contains("__", StringComparison.Ordinal) || text.Contains("_.", StringComparison.Ordinal) || text.EndsWith('_') || isWhole && text[0] == '0' && text.Any(c => c is not ('0' or '_')))
+            return null;
+        text = text.Replace("_", "", StringComparison.Ordinal);
+        return !double.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double number) ? null
+            : isWhole ? (object)PythonNumber.Whole(Int128.TryParse(text, CultureInfo.InvariantCulture, out var whole) ? whole : Int128.MaxValue, token.At) : number;
     }
 
     Node Named(Token first)

@@ -38,7 +38,7 @@ readonly record struct Token(TokenKind Kind, string Text, int At)
             if (char.IsAsciiDigit(c) || c == '.' && at + 1 < expression.Length && char.IsAsciiDigit(expression[at + 1]))
             {
                 end = EndOfNumber(expression, at);
-                tokens.Add(new(TokenKind.Number, expression[at..end].Replace("_", "", StringComparison.Ordinal), at));
+                tokens.Add(new(TokenKind.Number, expression[at..end], at));
             }
             else if (char.IsAsciiLetter(c) || c == '_')
             {

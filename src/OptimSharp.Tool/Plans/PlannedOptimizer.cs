@@ -77,8 +77,7 @@ sealed class PlannedOptimizer
         return optimizer;
     }
 
-    static object? Value(Node node) => node is Items items ? items.Values.Select(Value).ToArray()
-        : Arithmetic.Of(node) is double number && number == Math.Floor(number) && Math.Abs(number) < 1L << 53 && node is Constant or Unary ? (object)(long)(double)Arithmetic.Of(node)! : Arithmetic.Of(node);
+    static object? Value(Node node) => node is Items items ? items.Values.Select(Value).ToArray() : Arithmetic.Of(node);
 
     static Type? OptionsOf(Type optimizer) => optimizer.GetConstructors().Select(c => c.GetParameters()).Where(p => p.Length == 2 && p[0].ParameterType == typeof(IEnumerable<Parameter>))
         .Select(p => p[1].ParameterType).FirstOrDefault(t => t.IsSubclassOf(typeof(OptimizerOptions)));

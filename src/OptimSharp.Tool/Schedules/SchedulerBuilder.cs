@@ -83,7 +83,7 @@ sealed class SchedulerBuilder(Optimizer optimizer)
         }
         foreach (var (argument, node) in call.Named)
         {
-            if (argument is "optimizer" || argument is "last_epoch" && node is Unary { Sign: "-", Value: Constant { Value: 1.0 } } || argument == "verbose")
+            if (argument is "optimizer" || argument is "last_epoch" && node is Unary { Sign: "-", Value: Constant { Value: 1L } } || argument == "verbose")
                 continue;
             var parameter = Array.Find(arguments, a => Plain(a.Name!) == Plain(argument))
                 ?? throw new ToolException($"{name} has no argument '{argument}': {SchedulerCatalog.Signature(name)}.");
@@ -126,7 +126,7 @@ sealed class SchedulerBuilder(Optimizer optimizer)
     static double Number(Node node, string what)
     {
         bool isOther = node is Items or Function || node is Call call && SchedulerCatalog.All.ContainsKey(call.Function);
-        return !isOther && Arithmetic.Of(node) is double number ? number : throw new ToolException($"{what} must be a number.");
+        return !isOther && Arithmetic.Of(node) is long or double ? Arithmetic.Number(node) : throw new ToolException($"{what} must be a number.");
     }
 
     static double Whole(Node node, string what, double most) => Number(node, what) is var number && number == Math.Floor(number) && Math.Abs(number) <= most ? number
