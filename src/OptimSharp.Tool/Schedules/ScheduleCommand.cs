@@ -103,6 +103,7 @@ static class ScheduleCommand
         ["plannedSteps"] = report.PlannedSteps,
         ["rates"] = new JsonArray([.. report.Rates.Select(rate => ValueText.Json(rate))]),
         ["momenta"] = report.Momenta.Any(m => m is not null) ? new JsonArray([.. report.Momenta.Select(m => m is { } number ? ValueText.Json(number) : null)]) : null,
+        ["note"] = schedule.Note,
         ["findings"] = new JsonArray([.. report.Findings.Select(finding => new JsonObject { ["kind"] = finding.Kind.ToString(), ["step"] = finding.Step, ["message"] = finding.Message })]),
     };
 

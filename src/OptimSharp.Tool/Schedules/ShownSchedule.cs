@@ -7,8 +7,11 @@ sealed class ShownSchedule : IDisposable
 {
     readonly Optimizer optimizer;
     readonly LRScheduler scheduler;
+    readonly StateDict? saved;
 
-    ShownSchedule(Optimizer optimizer, LRScheduler scheduler, string title, string? note = null) => (this.optimizer, this.scheduler, Title, Note) = (optimizer, scheduler, title, note);
+    ShownSchedule(Optimizer optimizer, LRScheduler scheduler, string title) => (this.optimizer, this.scheduler, Title) = (optimizer, scheduler, title);
+
+    ShownSchedule(RestoredSchedule restored, string title, StateDict saved, string? note) : this(restored.Optimizer, restored.Scheduler, title) => (this.saved, Note) = (saved, note);
 
     public string Title { get; }
 
@@ -18,7 +21,7 @@ sealed class ShownSchedule : IDisposable
     public static ShownSchedule OfExpression(string expression, double[] rates, double momentum)
     {
         var node = ExpressionParser.Parse(expression);
-        var optimizer = Optimizer(rates, momentum);
+        var optimizer = OptimizerOf(rates, momentum);
         return new(optimizer, new SchedulerBuilder(optimizer).Build(node), expression);
     }
 
@@ -33,14 +36,10 @@ sealed class ShownSchedule : IDisposable
             [] => throw new ToolException($"'{path}' has no scheduler's state."),
             _ => throw new ToolException($"'{path}' has several schedules: {string.Join(", ", found.Select(s => $"'{Printable.Of(s.Path, 80)}'"))}. Name one with --path."),
         };
-        double[] own = saved.BaseRates();
-        if (own.Length == 0)
-            throw new ToolException($"The schedule '{saved.Path}' does not say the rates that it starts from.");
-        if (rates is not null)
-            throw new ToolException("The checkpoint has the schedule's rates: --lr is for schedules that are written.");
-        var optimizer = Optimizer(own, momentum);
-        var scheduler = saved.Make(optimizer);
-        return new(optimizer, scheduler, $"{path}, {saved.Path}", $"saved at step {scheduler.LastEpoch}, with the rate {string.Join(", ", scheduler.LastLearningRates.Select(ValueText.Short))}");
+        var restoration = new Restoration(saved, momentum);
+        var restored = restoration.Restore(rates);
+        string note = $"saved at step {SavedSchedule.EpochOf(saved.State)}{(SavedSchedule.Numbers(saved.State, "_last_lr") is { } last ? $", with the rate {string.Join(", ", last.Select(ValueText.Short))}" : "")}";
+        return new(restored, saved.Path.Length == 0 ? path : $"{path}, {saved.Path}", saved.State, restoration.Assumed is { } assumed ? $"{note}; {assumed}" : note);
     }
 
     /// <param name="steps">How many; null for what is planned.</param>
@@ -65,16 +64,23 @@ sealed class ShownSchedule : IDisposable
 
     ScheduleReport OfPlateau(ReduceLROnPlateau plateau, int group, double[] metrics)
     {
-        var rates = new double[metrics.Length];
+        long epoch = saved is null ? 0 : SavedSchedule.EpochOf(saved);
+        if (metrics.Length < epoch)
+            throw new ToolException($"The schedule was saved after {Sizes.Count(epoch)} epochs, but --metrics has {Sizes.Count(metrics.Length)} numbers: it takes one for each, the first epoch's first.");
+        var rates = new double[metrics.Length + 1];
         for (int i = 0; i < metrics.Length; i++)
         {
             rates[i] = optimizer.ParameterGroups[group].LearningRate;
             optimizer.Step();
             plateau.Step(metrics[i]);
         }
-        return ScheduleReport.Of(nameof(ReduceLROnPlateau), step => rates[step], rates.Length);
+        rates[^1] = optimizer.ParameterGroups[group].LearningRate;
+        if (saved is not null && SavedSchedule.Numbers(saved, "_last_lr") is { } last && group < last.Length && Math.Abs(rates[epoch] - last[group]) > 1e-6 * last[group])
+            throw new ToolException($"The schedule was saved after {epoch} epochs with the rate {ValueText.Short(last[group])}, but from {ValueText.Short(rates[0])} on these metrics have it at {ValueText.Short(rates[epoch])} then. Give the rate that it started from by --lr.");
+        return ScheduleReport.Of(nameof(ReduceLROnPlateau), step => rates[step], metrics.Length);
     }
 
-    static SGD Optimizer(double[] rates, double momentum) =>
+    /// <summary>One with a parameter in each group.</summary>
+    public static SGD OptimizerOf(double[] rates, double momentum) =>
         new(rates.Select((rate, i) => new ParameterGroup<SGDOptions>([Parameter.Of($"w{i}", new float[1])], options => options with { LearningRate = rate, Momentum = momentum })));
 }
