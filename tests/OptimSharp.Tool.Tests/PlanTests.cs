@@ -46,6 +46,34 @@ public class PlanTests
         Assert.Contains("Muon takes hidden matrices, and the model has none.", ToolRun.Failed("plan", Files.Fixture("epoch0.pt"), "--optimizer", "Muon"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Tied_weights_are_one_parameter()
+    {
+        var json = ToolRun.Json("plan", Files.Fixture("tied.pt"), "--optimizer", "AdamW", "--precision", "compute");
+        Assert.Equal((3, 100 * 64 + 64 * 64 + 64), ((int)json["parameters"]!, (int)json["numbers"]!)); // as model.parameters() of PyTorch
+        Assert.Equal(("lm_head.weight", "emb.weight"), ((string)json["tied"]![0]!["name"]!, (string)json["tied"]![0]!["of"]!));
+        Assert.Contains("tied, counted once: lm_head.weight is emb.weight", ToolRun.Good("plan", Files.Fixture("tied.pt")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Parts_of_one_memory_are_not_tied()
+    {
+        var json = ToolRun.Json("plan", Files.Fixture("parts.pt"));
+        Assert.Equal((3, 24), ((int)json["parameters"]!, (int)json["numbers"]!));
+        Assert.Empty(json["tied"]!.AsArray());
+    }
+
+    [Fact]
+    public void What_an_optimizer_can_not_have_is_left_out()
+    {
+        string[] line = ["plan", Files.Fixture("epoch0.pt"), "--optimizer", "RMSprop(centered=True)", "--optimizer", "AdamW", "--optimizer", "Muon"];
+        var json = ToolRun.Json(line);
+        Assert.Equal([("RMSprop(centered=True)", "compute"), ("AdamW", "compute"), ("AdamW", "bfloat16"), ("AdamW", "dynamic8"), ("AdamW", "linear4")],
+            json["plans"]!.AsArray().Select(plan => ((string)plan!["optimizer"]!, (string)plan["precision"]!)));
+        Assert.Contains("left out: RMSprop(centered=True) can't keep its state in bfloat16, dynamic8, linear4.\n", ToolRun.Good(line).Output, StringComparison.Ordinal);
+        Assert.Contains("can't keep its state in bfloat16.", ToolRun.Failed("plan", Files.Fixture("epoch0.pt"), "--optimizer", "RMSprop(centered=True)", "--precision", "bfloat16"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("There is no optimizer 'AdamX'; there are: ADOPT", "--optimizer", "AdamX")]
     [InlineData("Options of SGD are given by name", "--optimizer", "SGD(0.9)")]

@@ -2,8 +2,9 @@ namespace OptimSharp.Tool;
 
 /// <summary>The parameters of a model in a checkpoint, as shapes without numbers.</summary>
 /// <param name="Parameters">By name, the shape and type of each.</param>
+/// <param name="Tied">Names of parameters that are others' memory, each with the name that it is counted by.</param>
 /// <param name="LeftOut">The names of what is no parameter: whole numbers, and the running statistics of batch normalisation.</param>
-sealed record ModelShapes(IReadOnlyList<(string Name, long[] Shape, ElementType Type)> Parameters, IReadOnlyList<string> LeftOut)
+sealed record ModelShapes(IReadOnlyList<(string Name, long[] Shape, ElementType Type)> Parameters, IReadOnlyList<(string Name, string Of)> Tied, IReadOnlyList<string> LeftOut)
 {
     /// <summary>Names of buffers: PyTorch's batch normalisation has them beside a count of batches.</summary>
     static readonly string[] statistics = ["running_mean", "running_var"];
@@ -16,7 +17,8 @@ sealed record ModelShapes(IReadOnlyList<(string Name, long[] Shape, ElementType 
     /// <param name="exclude">Patterns of names that are no parameters.</param>
     public static ModelShapes Of(StateDict model, ElementType? type, IReadOnlyList<string> exclude)
     {
-        var (parameters, left) = (new List<(string, long[], ElementType)>(), new List<string>());
+        var (parameters, tied, left) = (new List<(string, long[], ElementType)>(), new List<(string, string)>(), new List<string>());
+        var names = new Dictionary<object, string>();
         foreach (var (key, value) in model)
         {
             string name = key.ToString();
@@ -25,10 +27,12 @@ sealed record ModelShapes(IReadOnlyList<(string Name, long[] Shape, ElementType 
             bool isParameter = (tensor.Type.IsFloat() || tensor.Type.IsComplex()) && !exclude.Any(pattern => CommonOptions.Matches(pattern, name)) && !IsStatistic(model, name);
             if (!isParameter)
                 left.Add(name);
+            else if (!names.TryAdd(PlaceOf(value!), name))
+                tied.Add((name, names[PlaceOf(value!)]));
             else
                 parameters.Add((name, tensor.Shape, tensor.Type.IsComplex() ? tensor.Type : type ?? Trained(tensor.Type)));
         }
-        return new(parameters, left);
+        return new(parameters, tied, left);
     }
 
     /// <summary>Parameters without memory.</summary>
@@ -42,6 +46,11 @@ sealed record ModelShapes(IReadOnlyList<(string Name, long[] Shape, ElementType 
             ([.. sizes.Select(size => (long)size!)], type),
         _ => null,
     };
+
+    /// <summary>What two entries have alike that are one tensor: the memory, and how it is looked at.</summary>
+    static object PlaceOf(object value) => value is TensorData tensor
+        ? (tensor.Storage, tensor.Offset, string.Join(' ', tensor.Shape.ToArray()), string.Join(' ', tensor.Strides.ToArray()))
+        : value;
 
     /// <summary>Weights of 8 bits are trained in more.</summary>
     static ElementType Trained(ElementType type) => type is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16 ? type : ElementType.BFloat16;

@@ -33,25 +33,29 @@ static class PlanCommand
             var model = ModelShapes.Of(line.GetValue(path) is { } place ? StateSearch.At(opened, place) : StateSearch.FindModel(opened).Model, type, line.GetValue(exclude)!);
             if (model.Parameters.Count == 0)
                 throw new ToolException($"'{opened.Name}' has no parameters.");
-            var rows = planned.SelectMany(optimizer => kept.Select(precision => new Row(optimizer.Title, precision, optimizer.Report(model, precision)))).ToList();
+            var plan = Plan.Of(model, planned, kept);
             if (line.GetValue(json))
-                screen.Write(Json(opened, model, rows));
+                screen.Write(Json(opened, model, plan));
             else
-                Show(screen, opened, model, rows);
+                Show(screen, opened, model, plan);
             return ExitCode.Good;
         }));
         return command;
     }
 
-    static void Show(Screen screen, OpenedCheckpoint opened, ModelShapes model, List<Row> rows)
+    static void Show(Screen screen, OpenedCheckpoint opened, ModelShapes model, Plan plan)
     {
-        var any = rows[0].Report;
+        var any = plan.Rows[0].Report;
         screen.Line($"{Printable.Of(opened.Name)}: {Sizes.Count(model.Parameters.Count)} parameters, {Sizes.Count(model.Count)} numbers; {Sizes.Text(any.ParameterBytes)} in {string.Join(", ", model.Parameters.Select(p => p.Type.Name()).Distinct())}, gradients {Sizes.Text(any.GradientBytes)}");
         if (model.LeftOut.Count > 0)
-            screen.Line($"not trained: {string.Join(", ", model.LeftOut.Take(6).Select(name => Printable.Of(name, 60)))}{(model.LeftOut.Count > 6 ? $", and {model.LeftOut.Count - 6} more" : "")}");
+            screen.Line($"not trained: {Listed(model.LeftOut.Select(name => Printable.Of(name, 60)))}");
+        if (model.Tied.Count > 0)
+            screen.Line($"tied, counted once: {Listed(model.Tied.Select(t => $"{Printable.Of(t.Name, 60)} is {Printable.Of(t.Of, 60)}"))}");
+        foreach (string left in plan.LeftOut)
+            screen.Line($"left out: {left}");
         var table = Tables.New(["optimizer", "state in"], ["state", "all", "a step moves"]);
         string before = "";
-        foreach (var row in rows)
+        foreach (var row in plan.Rows)
         {
             string most = row.Report.IsUpperBound ? "≤ " : "";
             table.AddRow(Tables.Text(row.Optimizer == before ? "" : row.Optimizer), Tables.Text(row.Precision.ToString().ToLowerInvariant()), Tables.Text(most + Sizes.Text(row.Report.StateBytes)), Tables.Text(most + Sizes.Text(row.Report.TotalBytes)), Tables.Text(most + Sizes.Text(row.Moved)));
@@ -60,13 +64,15 @@ static class PlanCommand
         screen.Write(table);
     }
 
-    static JsonObject Json(OpenedCheckpoint opened, ModelShapes model, List<Row> rows) => new()
+    static JsonObject Json(OpenedCheckpoint opened, ModelShapes model, Plan plan) => new()
     {
         ["file"] = opened.Name,
         ["parameters"] = model.Parameters.Count,
         ["numbers"] = model.Count,
+        ["tied"] = new JsonArray([.. model.Tied.Select(t => new JsonObject { ["name"] = t.Name, ["of"] = t.Of })]),
         ["notTrained"] = new JsonArray([.. model.LeftOut.Select(name => (JsonNode)name)]),
-        ["plans"] = new JsonArray([.. rows.Select(row => new JsonObject
+        ["leftOut"] = new JsonArray([.. plan.LeftOut.Select(left => (JsonNode)left)]),
+        ["plans"] = new JsonArray([.. plan.Rows.Select(row => new JsonObject
         {
             ["optimizer"] = row.Optimizer,
             ["precision"] = row.Precision.ToString().ToLowerInvariant(),
@@ -83,12 +89,5 @@ static class PlanCommand
         Enum.GetValues<StatePrecision>().Where(p => p.ToString().Equals(name.Trim(), StringComparison.OrdinalIgnoreCase)).Select(p => (StatePrecision?)p).FirstOrDefault()
             ?? throw new ToolException($"There is no precision '{name}'; there are: {string.Join(", ", Enum.GetNames<StatePrecision>().Select(n => n.ToLowerInvariant()))}."))];
 
-    /// <param name="Optimizer">What it is called.</param>
-    /// <param name="Precision">How state is kept.</param>
-    /// <param name="Report">What it takes.</param>
-    sealed record Row(string Optimizer, StatePrecision Precision, MemoryReport Report)
-    {
-        /// <summary>Parameters and state are read and written, gradients are read: once each, which is all that an elementwise optimizer does.</summary>
-        public long Moved => 2 * Report.ParameterBytes + Report.GradientBytes + 2 * Report.StateBytes;
-    }
+    static string Listed(IEnumerable<string> names) => $"{string.Join(", ", names.Take(6))}{(names.Count() > 6 ? $", and {names.Count() - 6} more" : "")}";
 }

@@ -37,16 +37,30 @@ sealed class PlannedOptimizer
         return new(type, node is Call with ? [.. with.Named.Select(n => (n.Name, Value(n.Value)))] : []);
     }
 
-    /// <summary>What it would take.</summary>
+    /// <summary>What it would take; null where it can't keep state in this precision.</summary>
     /// <exception cref="ToolException">It can't have these parameters, or an option is none of its.</exception>
-    public MemoryReport Report(ModelShapes model, StatePrecision precision)
+    public MemoryReport? Report(ModelShapes model, StatePrecision precision)
+    {
+        var usual = Made(model, StatePrecision.Compute); // what is wrong with it there is no matter of precision
+        try
+        {
+            return precision == StatePrecision.Compute ? usual : Made(model, precision);
+        }
+        catch (ToolException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Why it can't have a model's parameters; null where it can.</summary>
+    public string? Refusal(ModelShapes model) => IsForMatrices && !Array.Exists(model.Meta(), IsHidden) ? $"{type.Name} takes hidden matrices, and the model has none." : null;
+
+    MemoryReport Made(ModelShapes model, StatePrecision precision)
     {
         try
         {
             var parameters = model.Meta();
             Parameter[] own = IsForMatrices ? [.. parameters.Where(IsHidden)] : parameters;
-            if (own.Length == 0)
-                throw new ToolException($"{type.Name} takes hidden matrices, and the model has none.");
             using var optimizer = Make(own, precision);
             if (own.Length == parameters.Length)
                 return optimizer.MemoryReport();

@@ -100,7 +100,7 @@ sealed class Restoration(SavedSchedule saved, double momentum)
     ToolException Unfitting(Contradiction found, double[]? given)
     {
         string what = $"{saved.Name} was saved with the rate {ValueText.Short(found.Said)} at step {found.Step}, but";
-        return new(given is null ? $"{what} would have {ValueText.Short(found.Here)} there, from the rates that the file says it started from: something else moved the rate, too. Give the rate that it started from by --lr."
+        return new(given is null ? $"{what} from the rates that the file says it started from it would have {ValueText.Short(found.Here)} there: something else moved the rate, too. Give the rate that it started from by --lr."
             : $"{what} with --lr {string.Join(",", given.Select(ValueText.Short))} it would have {ValueText.Short(found.Here)} there.");
     }
 }

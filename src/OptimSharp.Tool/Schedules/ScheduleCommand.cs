@@ -22,7 +22,7 @@ static class ScheduleCommand
             HelpName = "SCHEDULE",
         };
         what.CompletionSources.Add([.. SchedulerCatalog.All.Keys.Select(name => name + "(")]);
-        var rates = new Option<string?>("--lr") { Description = "the optimizer's rate; several with commas between for several groups. Default 0.1, of a checkpoint what it has", HelpName = "RATE" };
+        var rates = new Option<string?>("--lr") { Description = "the optimizer's rate; several with commas between for several groups. Default 0.1. Of a checkpoint: a rate that it does not say", HelpName = "RATE" };
         var momentum = new Option<double>("--momentum") { Description = "the optimizer's momentum, for schedules that cycle it", DefaultValueFactory = _ => 0.9, HelpName = "NUMBER" };
         var steps = new Option<int?>("--steps") { Description = "how often the scheduler is stepped, ≥ 1. Default what the schedule is planned for, else 100", HelpName = "N" };
         var group = new Option<int>("--group") { Description = "which parameter group is shown, from 0", HelpName = "N" };

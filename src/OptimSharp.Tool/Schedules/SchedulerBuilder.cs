@@ -47,7 +47,7 @@ sealed class SchedulerBuilder(Optimizer optimizer)
             parameter.ParameterType == typeof(Optimizer) ? optimizer
             : given.TryGetValue(parameter.Name!, out var node) ? Value(node, parameter.ParameterType, $"{name}'s {SchedulerCatalog.PythonName(parameter.Name!)}")
             : parameter.HasDefaultValue ? Default(parameter)
-            : throw new ToolException($"{name} needs {SchedulerCatalog.PythonName(parameter.Name!)}: {SchedulerCatalog.Signature(name)}."))];
+            : throw Missing(name, SchedulerCatalog.PythonName(parameter.Name!), call))];
         try
         {
             return (LRScheduler)(way is ConstructorInfo constructor
@@ -60,6 +60,10 @@ sealed class SchedulerBuilder(Optimizer optimizer)
             throw new ToolException($"{name}: {text}");
         }
     }
+
+    /// <summary>A name that comes first is an optimizer's, also where it was meant for something else.</summary>
+    static ToolException Missing(string name, string argument, Call call) => new($"{name} needs {argument}: {SchedulerCatalog.Signature(name)}."
+        + (call.Arguments is [Name first, ..] && IsOptimizer(first) ? $" '{first.Text}' in the first place is taken for the optimizer: values and functions are written out, as 30 or lambda epoch: 0.95 ** epoch." : ""));
 
     /// <summary>What is given for each argument, by place or by name.</summary>
     static Dictionary<string, Node> Given(string name, ParameterInfo[] arguments, Call call)
@@ -107,7 +111,7 @@ sealed class SchedulerBuilder(Optimizer optimizer)
         if (type == typeof(bool))
             return Arithmetic.Of(node) is bool flag ? flag : throw new ToolException($"{what} must be True or False.");
         if (type == typeof(PerGroup))
-            return node is Items each ? (PerGroup)each.Values.Select(value => Number(value, what)).ToArray() : (PerGroup)Number(node, what);
+            return node is Items each ? (PerGroup)EachGroup(each, what) : (PerGroup)Number(node, what);
         if (type.IsEnum)
             return Word(node, type, what);
         if (type == typeof(Func<long, double>))
@@ -122,6 +126,15 @@ sealed class SchedulerBuilder(Optimizer optimizer)
             return items.Values.Select(value => OfFunction(value, what)).ToArray();
         return items.Values.Select(Build).ToArray();
     }
+
+    double[] EachGroup(Items items, string what)
+    {
+        int groups = optimizer.ParameterGroups.Count;
+        return items.Values.Count == groups ? [.. items.Values.Select(value => Number(value, what))]
+            : throw new ToolException($"{what} has {Count(items.Values.Count, "value")}, but there {(groups == 1 ? "is" : "are")} {Count(groups, "parameter group")}: as many rates of --lr, with commas between, make as many groups.");
+    }
+
+    static string Count(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
 
     static double Number(Node node, string what)
     {
@@ -141,7 +154,7 @@ sealed class SchedulerBuilder(Optimizer optimizer)
 
     static Func<long, double> OfFunction(Node node, string what) => node is Function function
         ? epoch => Arithmetic.Number(function.Body, function.Parameter, epoch)
-        : throw new ToolException($"{what} must be a function of the epoch, as lambda epoch: 0.95 ** epoch.");
+        : throw new ToolException($"{what} must be a function of the epoch, as lambda epoch: 0.95 ** epoch{(node is Name name ? $"; '{name.Text}' is a name that nothing is known of" : "")}.");
 
     static bool IsOptimizer(Node node) => node is Name name && !name.Text.StartsWith("math.", StringComparison.Ordinal);
 

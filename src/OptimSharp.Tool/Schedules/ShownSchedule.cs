@@ -76,7 +76,7 @@ sealed class ShownSchedule : IDisposable
         }
         rates[^1] = optimizer.ParameterGroups[group].LearningRate;
         if (saved is not null && SavedSchedule.Numbers(saved, "_last_lr") is { } last && group < last.Length && Math.Abs(rates[epoch] - last[group]) > 1e-6 * last[group])
-            throw new ToolException($"The schedule was saved after {epoch} epochs with the rate {ValueText.Short(last[group])}, but from {ValueText.Short(rates[0])} on these metrics have it at {ValueText.Short(rates[epoch])} then. Give the rate that it started from by --lr.");
+            throw new ToolException($"The schedule was saved after {epoch} epochs with the rate {ValueText.Short(last[group])}, but from {ValueText.Short(rates[0])} these metrics bring it to {ValueText.Short(rates[epoch])} by then. Give the rate that it started from by --lr.");
         return ScheduleReport.Of(nameof(ReduceLROnPlateau), step => rates[step], metrics.Length);
     }
 

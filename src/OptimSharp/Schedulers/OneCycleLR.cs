@@ -46,6 +46,12 @@ public sealed class OneCycleLR : LRScheduler
         TotalSteps = totalSteps ?? (long?)epochs * stepsPerEpoch ?? throw new ArgumentException("Give totalSteps, or epochs and stepsPerEpoch.", nameof(totalSteps));
         if (!(pctStart is >= 0 and <= 1))
             throw new ArgumentOutOfRangeException(nameof(pctStart), pctStart, $"pctStart must be in [0, 1], but is {pctStart}.");
+        maxLr.CheckCount(optimizer.ParameterGroups.Count, nameof(maxLr));
+        foreach (double rate in maxLr.Distinct)
+        {
+            if (!(rate >= 0))
+                throw new ArgumentOutOfRangeException(nameof(maxLr), rate, $"maxLr must be ≥ 0, but is {rate}.");
+        }
         CheckDivisor(divFactor, nameof(divFactor));
         CheckDivisor(finalDivFactor, nameof(finalDivFactor));
         (this.maxLr, initial) = (maxLr, maxLr.Select(rate => rate / divFactor));
