@@ -15,9 +15,7 @@ static class Tool
         var line = root.Parse(arguments, new() { ResponseFileTokenReplacer = null }); // a name may begin with @
         if (line.Action is ParseErrorAction)
         {
-            foreach (var error in line.Errors.DistinctBy(e => e.Message))
-                screen.Error(error.Message);
-            screen.Error($"see {PathOf(line.CommandResult.Command)} --help");
+            screen.Error(UsageError.Of(line));
             return ExitCode.Failed;
         }
         return line.Invoke(new() { Output = screen.Output, Error = screen.ErrorOutput, EnableDefaultExceptionHandler = false });
@@ -69,7 +67,4 @@ static class Tool
         PlanCommand.Make(screen),
         CompletionCommand.Make(screen),
     };
-
-    static string PathOf(Command command) =>
-        command is RootCommand ? "optimsharp" : string.Join(' ', new[] { PathOf(command.Parents.OfType<Command>().First()), command.Name });
 }

@@ -30,7 +30,7 @@ public class ProcessTests
         var (_, output, error) = await RunAsync("checkpoint", "stat");
         Assert.Empty(output);
         Assert.All(error.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith("optimsharp: ", line, StringComparison.Ordinal));
-        Assert.Contains("see optimsharp checkpoint stat --help", error, StringComparison.Ordinal);
+        Assert.Contains("See optimsharp checkpoint stat --help", error, StringComparison.Ordinal);
         (_, output, error) = await RunAsync("checkpoint", "stat", "nothing.pt", "--json");
         Assert.Empty(output);
         Assert.Equal("optimsharp: There is no file 'nothing.pt'.\n", error);
