@@ -153,47 +153,36 @@ public class ProcessTests
         Assert.Contains("bfloat16\n", await SuggestAsync("optimsharp checkpoint convert --dtype "), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Bash_takes_the_script()
-    {
-        if (!File.Exists("/bin/bash"))
-            return;
-        using var files = new Files();
-        string script = files.New("complete.bash");
-        await File.WriteAllTextAsync(script, (await RunAsync("completion", "bash")).Output, TestContext.Current.CancellationToken);
-        // What bash does when somebody writes "optimsharp checkpoint ver" and presses Tab.
-        var (code, output, error) = await ShellAsync($$"""
-            optimsharp() { dotnet '{{program}}' "$@"; }
-            . '{{script}}'
-            COMP_LINE='optimsharp checkpoint ver' COMP_POINT=25 COMP_CWORD=2 COMP_WORDS=(optimsharp checkpoint ver)
-            _optimsharp
-            echo "${COMPREPLY[@]}"
-            """);
-        Assert.Equal((0, "verify\n", ""), (code, output, error));
-    }
+    /// <summary>What somebody types, with Tab, and what the program is given then.</summary>
+    static readonly (string Typed, string Given)[] typed =
+    [
+        ("optimsharp checkpoint ver\tx", "<checkpoint><verify><x>"),
+        ("optimsharp schedule Ste\tste\t30)\" --js\t", "<schedule><StepLR(step_size=30)><--json>"),
+        ("optimsharp schedule \"Ste\t30)\"", "<schedule><StepLR(30)>"),
+        ("optimsharp schedule 'Ste\t30)'", "<schedule><StepLR(30)>"),
+        ("optimsharp schedule \"SequentialLR([Line\t0.1), Ste\t30)], mil\t[5])\"", "<schedule><SequentialLR([LinearLR(0.1), StepLR(30)], milestones=[5])>"),
+        ("optimsharp plan --optimizer=AdamWS\tx", "<plan><--optimizer=AdamWScheduleFree><x>"),
+        ("optimsharp plan --optimizer Lio\tx", "<plan><--optimizer><Lion><x>"),
+        ("optimsharp checkpoint convert a b --dtype=bf\t--fo\t", "<checkpoint><convert><a><b><--dtype=bfloat16><--force>"),
+        ("optimsharp checkpoint inspect mymod\t", "<checkpoint><inspect><mymodel.pt>"),
+    ];
 
-    [Fact]
-    public async Task Zsh_takes_the_script()
+    [Theory]
+    [InlineData("bash", "/bin/bash", "--norc --noprofile -i")]
+    [InlineData("zsh", "/usr/bin/zsh", "-f -i")]
+    public async Task Tab_completes_in_a_shell(string name, string shell, string options)
     {
-        Assert.SkipUnless(File.Exists("/usr/bin/zsh"), "There is no zsh.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists("/usr/bin/script") && File.Exists(shell), $"There is no {name}, or no 'script' to be a terminal.");
         using var files = new Files();
-        string script = files.New("complete.zsh");
-        await File.WriteAllTextAsync(script, (await RunAsync("completion", "zsh")).Output, TestContext.Current.CancellationToken);
-        // What zsh does when somebody writes "optimsharp checkpoint ver", and then the name of a file, and presses Tab.
-        var (code, output, error) = await ShellAsync($$"""
-            zsh -f <<'END'
-            optimsharp() { dotnet '{{program}}' "$@"; }
-            compdef() { echo "$@"; }
-            compadd() { echo "$@"; }
-            _files() { echo files; }
-            . '{{script}}'
-            words=(optimsharp checkpoint ver) CURRENT=3 PREFIX=ver
-            _optimsharp
-            words=(optimsharp checkpoint verify mod) CURRENT=4 PREFIX=mod
-            _optimsharp
-            END
-            """);
-        Assert.Equal((0, "_optimsharp optimsharp\n-- verify\nfiles\n", ""), (code, output, error));
+        await File.WriteAllTextAsync(files.New("mymodel.pt"), "", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(files.New("start"), $$"""
+            {{(name == "zsh" ? "autoload -U compinit; compinit -u -D" : "")}}
+            optimsharp() { if [ "$1" = completion ]; then dotnet '{{program}}' "$@"; else printf '<%s>' "$@" >> given; echo >> given; fi; }
+            eval "$(optimsharp completion {{name}})"
+            """, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(files.New("keys"), string.Concat(typed.Select(line => line.Typed + "\n")) + "exit\n", TestContext.Current.CancellationToken);
+        await ShellAsync($"cd '{files.Folder}'; {{ sleep 1; echo '. ./start'; sleep 3; cat keys; }} | TERM=dumb timeout 120 script -qec '{shell} {options}' /dev/null");
+        Assert.Equal(typed.Select(line => line.Given), await File.ReadAllLinesAsync(files.New("given"), TestContext.Current.CancellationToken));
     }
 
     static async Task<string> SuggestAsync(string line) => (await RunAsync($"[suggest:{line.Length}]", line)).Output;

@@ -9,6 +9,7 @@ static class CompletionCommand
     {
         Make(screen, "bash", "optimsharp.bash", "For bash: eval \"$(optimsharp completion bash)\" in ~/.bashrc."),
         Make(screen, "zsh", "optimsharp.zsh", "For zsh: eval \"$(optimsharp completion zsh)\" in ~/.zshrc, after compinit."),
+        CandidatesCommand.Make(screen),
         Make(screen, "powershell", "optimsharp.ps1", "For PowerShell: optimsharp completion powershell | Out-String | Invoke-Expression in $PROFILE."),
     };
 

@@ -1,9 +1,24 @@
 # Completes command lines of optimsharp in bash. Files where the program has nothing to say.
 _optimsharp() {
-  local line=${COMP_LINE:0:COMP_POINT} word=${COMP_WORDS[COMP_CWORD]} candidate
+  local i last quote= candidate
+  local -a words=()
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    if [[ ${COMP_WORDS[i]} != "=" ]]; then
+      words+=("${COMP_WORDS[i]}")
+    elif ((i == COMP_CWORD)); then
+      words+=("") # bash takes --option=value apart
+    fi
+  done
+  last=$((${#words[@]} - 1))
+  if [[ ${words[last]} == [\"\']* ]]; then
+    quote=${words[last]:0:1}
+    words[last]=${words[last]:1}
+  fi
   COMPREPLY=()
   while IFS= read -r candidate; do
-    [[ $candidate == "$word"* ]] && COMPREPLY+=("$candidate")
-  done < <(optimsharp "[suggest:${#line}]" "$line" 2>/dev/null)
+    [[ $candidate == *[=\(] ]] && compopt -o nospace 2>/dev/null
+    [[ -z $quote && $candidate == *\(* ]] && candidate=\"$candidate # a parenthesis has to be quoted
+    COMPREPLY+=("$candidate")
+  done < <(optimsharp completion candidates -- "${words[@]}" 2>/dev/null)
 }
 complete -o default -o bashdefault -F _optimsharp optimsharp

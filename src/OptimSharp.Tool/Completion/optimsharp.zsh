@@ -1,9 +1,14 @@
 # Completes command lines of optimsharp in zsh, after compinit. Files where the program has nothing to say.
 _optimsharp() {
-  local line="${(j: :)words[1,CURRENT-1]} $PREFIX"
-  local -a candidates
-  candidates=("${(@f)$(optimsharp "[suggest:${#line}]" "$line" 2>/dev/null)}")
-  candidates=("${(@M)candidates:#$PREFIX*}")
-  if (( ${#${(j::)candidates}} )); then compadd -- "${candidates[@]}"; else _files; fi
+  local candidate
+  local -a whole more
+  for candidate in "${(@f)$(optimsharp completion candidates -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
+    [[ -z $candidate ]] && continue
+    [[ -z ${compstate[quote]} && $candidate == *\(* ]] && candidate="\"$candidate" # a parenthesis has to be quoted
+    if [[ $candidate == *[=\(] ]]; then more+=("$candidate"); else whole+=("$candidate"); fi
+  done
+  if (( ! $#whole && ! $#more )); then _files; return; fi
+  (( $#more )) && compadd -U -Q -S '' -- "${more[@]}" # goes on without a space
+  (( $#whole )) && compadd -U -Q -- "${whole[@]}"
 }
 compdef _optimsharp optimsharp
