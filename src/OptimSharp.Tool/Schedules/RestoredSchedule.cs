@@ -9,6 +9,7 @@ sealed class RestoredSchedule : IDisposable
     static readonly string[] kept = ["initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum"];
 
     readonly StateDict state;
+    IReadOnlyList<double>[] traced = []; // of each group, as far as was asked for
 
     /// <param name="name">What messages call it.</param>
     /// <param name="state">The scheduler's state.</param>
@@ -47,8 +48,14 @@ sealed class RestoredSchedule : IDisposable
 
     /// <summary>The rates at a step, one a group.</summary>
     /// <exception cref="ToolException">There are too many before it.</exception>
-    public double[] At(long step) => step < ScheduleCommand.MostSteps ? [.. Enumerable.Range(0, Optimizer.ParameterGroups.Count).Select(group => ScheduleReport.Of(Scheduler, (int)step + 1, group).Rates[^1])]
-        : throw new ToolException($"The schedule was saved at step {Sizes.Count(step)}, and {Sizes.Count(ScheduleCommand.MostSteps)} are the most that can be shown.");
+    public double[] At(long step)
+    {
+        if (step >= ScheduleCommand.MostSteps)
+            throw new ToolException($"The schedule was saved at step {Sizes.Count(step)}, and {Sizes.Count(ScheduleCommand.MostSteps)} are the most that can be shown.");
+        if (traced.Length == 0 || traced[0].Count <= step)
+            traced = [.. Enumerable.Range(0, Optimizer.ParameterGroups.Count).Select(group => ScheduleReport.Of(Scheduler, (int)step + 1, group).Rates)];
+        return [.. traced.Select(rates => rates[(int)step])];
+    }
 
     /// <summary>Where the state says that the rate was another than it is here; null when nowhere.</summary>
     public Contradiction? Contradiction() => Contradiction(state, 0);
@@ -62,11 +69,12 @@ sealed class RestoredSchedule : IDisposable
         long epoch = SavedSchedule.EpochOf(state);
         if (epoch < 0 || SavedSchedule.Numbers(state, "_last_lr") is not { } said)
             return null;
-        double[] here = At(from + epoch);
+        long step = checked(from + epoch);
+        double[] here = At(step);
         foreach (var (a, b) in here.Zip(said))
         {
             if (!(Math.Abs(a - b) <= 1e-6 * Math.Max(Math.Abs(b), here.Max()))) // PyTorch's steps round each a little
-                return new(from + epoch, b, a);
+                return new(step, b, a);
         }
         if (!state.ContainsKey("_milestones"))
             return null;

@@ -64,7 +64,7 @@ sealed class ShownSchedule : IDisposable
 
     ScheduleReport OfPlateau(ReduceLROnPlateau plateau, int group, double[] metrics)
     {
-        long epoch = saved is null ? 0 : SavedSchedule.EpochOf(saved);
+        long epoch = saved is null ? 0 : Math.Max(0, SavedSchedule.EpochOf(saved));
         if (metrics.Length < epoch)
             throw new ToolException($"The schedule was saved after {Sizes.Count(epoch)} epochs, but --metrics has {Sizes.Count(metrics.Length)} numbers: it takes one for each, the first epoch's first.");
         var rates = new double[metrics.Length + 1];
