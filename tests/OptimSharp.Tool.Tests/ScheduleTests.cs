@@ -133,7 +133,7 @@ public class ScheduleTests
     [InlineData("LambdaLR(foo)", "LambdaLR needs lr_lambda: LambdaLR(lr_lambda). 'foo' in the first place is taken for the optimizer: values and functions are written out, as 30 or lambda epoch: 0.95 ** epoch.")]
     [InlineData("LambdaLR(optimizer, foo)", "LambdaLR's lr_lambda must be a function of the epoch, as lambda epoch: 0.95 ** epoch; 'foo' is a name that nothing is known of.")]
     [InlineData("OneCycleLR(max_lr=[0.1, 0.2], total_steps=10)", "OneCycleLR's max_lr has 2 values, but there is 1 parameter group: as many rates of --lr, with commas between, make as many groups.")]
-    [InlineData("OneCycleLR(max_lr=-1, total_steps=10)", "OneCycleLR: max_lr must be ≥ 0, but is -1.")]
+    [InlineData("OneCycleLR(max_lr=-1, total_steps=10)", "OneCycleLR: max_lr must be ≥ 0 and finite, but is -1.")]
     [InlineData("MultiStepLR(milestones=3)", "MultiStepLR's milestones must be a list")]
     [InlineData("", "the end where a value should be")]
     public void What_is_wrong_with_a_text_is_said(string text, string said) => Assert.Contains(said, ToolRun.Failed("schedule", text), StringComparison.Ordinal);

@@ -49,8 +49,8 @@ public sealed class OneCycleLR : LRScheduler
         maxLr.CheckCount(optimizer.ParameterGroups.Count, nameof(maxLr));
         foreach (double rate in maxLr.Distinct)
         {
-            if (!(rate >= 0))
-                throw new ArgumentOutOfRangeException(nameof(maxLr), rate, $"maxLr must be ≥ 0, but is {rate}.");
+            if (!(rate >= 0 && double.IsFinite(rate)))
+                throw new ArgumentOutOfRangeException(nameof(maxLr), rate, $"maxLr must be ≥ 0 and finite, but is {rate}.");
         }
         CheckDivisor(divFactor, nameof(divFactor));
         CheckDivisor(finalDivFactor, nameof(finalDivFactor));

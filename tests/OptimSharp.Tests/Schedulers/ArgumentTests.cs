@@ -31,6 +31,9 @@ public class ArgumentTests
         new("totalSteps", "", o => new OneCycleLR(o, 1, 0)),
         new("pctStart", "pctStart must be in [0, 1], but is 1.1.", o => new OneCycleLR(o, 1, 10, pctStart: 1.1)), // test_onecycle_lr_invalid_pct_start
         new("annealStrategy", "annealStrategy must be one of Cos, Linear, but is 7.", o => new OneCycleLR(o, 1, 10, annealStrategy: (AnnealStrategy)7)), // test_onecycle_lr_invalid_anneal_strategy
+        new("maxLr", "maxLr must be ≥ 0 and finite, but is -1.", o => new OneCycleLR(o, -1, 10)),
+        new("maxLr", "maxLr must be ≥ 0 and finite, but is Infinity.", o => new OneCycleLR(o, double.PositiveInfinity, 10)),
+        new("maxLr", "maxLr must have a value for each of the optimizer's 2 parameter groups, but has 3.", o => new OneCycleLR(o, [1, 2, 3], 10)),
         new("divFactor", "divFactor must be > 0 and finite, but is 0.", o => new OneCycleLR(o, 1, 10, divFactor: 0)),
         new("annealEpochs", "annealEpochs must be ≥ 0, but is -1.", o => new SWALR(o, 0.1, -1)), // test_swalr_hypers
         new("swaLr", "swaLr must have a value for each of the optimizer's 2 parameter groups, but has 1.", o => new SWALR(o, [0.1])),
