@@ -14,7 +14,7 @@ namespace OptimSharp.TensorBoard;
 /// </para>
 /// <para>
 /// Adding encodes the event in memory, in the calling thread; another one writes the file, every few seconds (<see cref="SummaryWriterOptions.FlushInterval"/>), on <see cref="Flush"/>, <see cref="Dispose"/> and when the process
-/// ends in order, by Ctrl-C or SIGTERM. When writing fails, the next call throws an <see cref="IOException"/>; events are kept and written when it works again. For use by several threads.
+/// ends in order, by Ctrl-C, SIGTERM or an unhandled exception. When writing fails, the next call throws an <see cref="IOException"/>; events are kept and written when it works again. For use by several threads.
 /// </para>
 /// </remarks>
 /// <example><code>
@@ -49,7 +49,8 @@ public sealed partial class SummaryWriter : IDisposable
         main = FileOf(LogDirectory);
         timer = new(_ => FlushInTime());
         timer.Change(this.options.FlushInterval, Timeout.InfiniteTimeSpan);
-        AppDomain.CurrentDomain.ProcessExit += OnExit;
+        AppDomain.CurrentDomain.ProcessExit += OnEnd;
+        AppDomain.CurrentDomain.UnhandledException += OnEnd;
         signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, _ => TryFlush()))]; // which end a process without its exit; what they do stays
     }
 
@@ -58,6 +59,13 @@ public sealed partial class SummaryWriter : IDisposable
 
     /// <summary>The file that this writer makes there.</summary>
     public string FilePath => main.Path;
+
+    /// <summary>What writes bytes to files; tests have others.</summary>
+    internal EventFile.WriteAt Write
+    {
+        get;
+        set => field = main.Write = value;
+    } = RandomAccess.Write;
 
     /// <summary>Writes all events to the files.</summary>
     /// <exception cref="IOException">They can't be written. They are kept for another attempt.</exception>
@@ -74,22 +82,14 @@ public sealed partial class SummaryWriter : IDisposable
             file.Flush();
     }
 
-    /// <summary>Writes all events and closes the files.</summary>
-    /// <exception cref="IOException">Events can't be written.</exception>
+    /// <summary>Writes all events and closes the files. Nothing can be added from then on.</summary>
+    /// <exception cref="IOException">Events can't be written. They are kept, and written when this is called again.</exception>
     public void Dispose()
     {
         IOException? failure = null;
         lock (gate)
         {
-            if (isDisposed)
-                return;
-            if (hasSession)
-                main.Add(Hyperparameters.EndOfSession());
-            isDisposed = true;
-            AppDomain.CurrentDomain.ProcessExit -= OnExit;
-            foreach (var signal in signals)
-                signal.Dispose();
-            timer.Dispose();
+            End();
             foreach (var file in files.Values)
                 Attempt(file.Dispose);
         }
@@ -109,17 +109,34 @@ public sealed partial class SummaryWriter : IDisposable
         }
     }
 
+    /// <summary>Lets nothing be added any more, and nothing be written but by <see cref="Dispose"/>.</summary>
+    void End()
+    {
+        if (isDisposed)
+            return;
+        if (hasSession)
+            main.Add(Hyperparameters.EndOfSession());
+        isDisposed = true;
+        AppDomain.CurrentDomain.ProcessExit -= OnEnd;
+        AppDomain.CurrentDomain.UnhandledException -= OnEnd;
+        foreach (var signal in signals)
+            signal.Dispose();
+        timer.Dispose();
+    }
+
     /// <summary>The file in a folder, made when this writer has none there yet.</summary>
     EventFile FileOf(string folder)
     {
         if (files.TryGetValue(folder, out var file))
             return file;
-        file = new EventFile(folder, options.FilenameSuffix);
+        file = Make(folder);
         if (options.PurgeStep is { } step)
             file.Add(new() { WallTime = EventFile.Seconds(DateTimeOffset.UtcNow), Step = step, SessionLog = new() { Status = SessionLog.Types.SessionStatus.Start } });
         files.Add(folder, file);
         return file;
     }
+
+    EventFile Make(string folder) => new(folder, options.FilenameSuffix) { Write = Write };
 
     static void Append(EventFile to, Summary summary, long step, DateTimeOffset? wallTime) =>
         to.Add(new() { WallTime = EventFile.Seconds(wallTime ?? DateTimeOffset.UtcNow), Step = step, Summary = summary });
@@ -155,7 +172,7 @@ public sealed partial class SummaryWriter : IDisposable
             file.TryFlush();
     }
 
-    void OnExit(object? sender, EventArgs e) => TryFlush();
+    void OnEnd(object? sender, EventArgs e) => TryFlush();
 
     static void CheckTag(string tag, string name)
     {

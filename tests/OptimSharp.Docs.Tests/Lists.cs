@@ -33,7 +33,8 @@ static partial class Lists
             $"| [{name}](optimizers/{name}.md) | {OptimizerPage.StateOf(name)} | {string.Join(" | ", Support.Of(name))} |")) + "\n\n"),
         InMarkup("docs/memory.md", "report", ModelMemory.Report),
         InMarkup("docs/memory.md", "models", ModelMemory.Table),
-        InMarkup("src/OptimSharp.Torch/build/OptimSharp.Torch.props", "aliases", () => string.Concat(Aliases.Select(alias => $"\n    {alias}")) + "\n    "),
+        InMarkup("src/OptimSharp.Torch/build/OptimSharp.Torch.props", "aliases", () => Aliases(typeof(Optimizer), typeof(Torch.TorchParameter))),
+        InMarkup("src/OptimSharp.TensorBoard/build/OptimSharp.TensorBoard.props", "aliases", () => Aliases(typeof(TensorBoard.SummaryWriter))),
         InCode("src/OptimSharp/Checkpoints/GroupReader.cs", "options", indent: 8, () => Wrapped(OptionsOfAll.Select(key => $"\"{key}\""), new(' ', 8), 140) + ","),
         InCode("tests/OptimSharp.Tests/Optimizers/PageExamples.cs", "examples", indent: 4, () => string.Join("\n\n", Optimizers.Select(OptimizerPage.TestOf)).TrimStart()),
     ];
@@ -47,15 +48,15 @@ static partial class Lists
     public static IEnumerable<string> Headings => Takes().Matches(Markdown.Read(Guide)).Select(match => match.Groups[1].Value);
 
     /// <summary>A name that both OptimSharp and a namespace of TorchSharp have is one of them in every file of a program.</summary>
-    static IEnumerable<string> Aliases =>
-    (
-        from ours in typeof(Optimizer).Assembly.GetExportedTypes().Concat(typeof(Torch.TorchParameter).Assembly.GetExportedTypes())
+    /// <param name="packages">A type of each package.</param>
+    static string Aliases(params Type[] packages) => string.Concat((
+        from ours in packages.SelectMany(type => type.Assembly.GetExportedTypes())
         join their in typeof(TorchSharp.torch).Assembly.GetExportedTypes() on ours.Name equals their.Name
         where !ours.IsNested && !their.IsNested
         let type = theirs.Contains(ours.Name) ? their : ours
         orderby type == their, type.Name.ToUpperInvariant()
-        select $"<Using Include=\"{type.FullName}\" Alias=\"{type.Name}\" />"
-    ).Distinct();
+        select $"\n    <Using Include=\"{type.FullName}\" Alias=\"{type.Name}\" />"
+    ).Distinct()) + "\n    ";
 
     /// <summary>The options of all optimizers, by PyTorch's names.</summary>
     static IEnumerable<string> OptionsOfAll => OptimizerDriver.PublicOptimizers.SelectMany(type =>

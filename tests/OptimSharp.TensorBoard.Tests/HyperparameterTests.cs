@@ -29,6 +29,23 @@ public sealed class HyperparameterTests : IDisposable
         Assert.Equal("2202" + "0801", Content(values[3].Value));
     }
 
+    [Fact]
+    public void A_search_has_a_run_of_each_name_once()
+    {
+        using var writer = new SummaryWriter(folder.Path);
+        Add("rate 0.1");
+        Add("...b ");
+        string message = Assert.Throws<InvalidOperationException>(() => Add("rate 0.1")).Message;
+        Assert.Contains("'rate 0.1'", message, StringComparison.Ordinal);
+        Assert.Contains(folder.Path, message, StringComparison.Ordinal);
+        Assert.Equal(4, EventFileReader.Values(EventFileReader.FileIn(Path.Combine(folder.Path, "rate 0.1"))).Count); // one file, with three of the session and the metric
+        for (int i = 0; i < 20; i++)
+            Add(null); // by the time: never one that is there
+        Assert.Equal(2 + 20, Directory.GetDirectories(folder.Path).Length);
+
+        void Add(string? name) => writer.AddHyperparameters(new Dictionary<string, object?> { ["rate"] = 0.1 }, new Dictionary<string, double> { ["accuracy"] = 1 }, name);
+    }
+
     static string Content(Summary.Types.Value value)
     {
         Assert.Equal("hparams", value.Metadata.PluginData.PluginName);

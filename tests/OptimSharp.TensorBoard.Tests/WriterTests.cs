@@ -103,39 +103,6 @@ public sealed class WriterTests : IDisposable
     }
 
     [Fact]
-    public void After_a_full_disk_nothing_is_lost_or_torn()
-    {
-        var file = new EventFile(folder.Path, "");
-        bool isFull = false;
-        file.Write = (to, bytes, offset) =>
-        {
-            if (!isFull)
-            {
-                RandomAccess.Write(to, bytes, offset);
-                return;
-            }
-            RandomAccess.Write(to, bytes[..(bytes.Length / 2)], offset); // torn
-            throw new IOException("No space left on device.");
-        };
-        Add(0);
-        file.Flush();
-        isFull = true;
-        Add(1);
-        Assert.Contains(file.Path, Assert.Throws<IOException>(file.Flush).Message, StringComparison.Ordinal);
-        Add(2);
-        Assert.Contains("No space left", Assert.Throws<IOException>(file.Check).Message, StringComparison.Ordinal);
-        Assert.Equal([0f], EventFileReader.Values(file.Path).Select(v => v.Value.SimpleValue));
-        isFull = false;
-        file.Flush();
-        file.Check();
-        Add(3);
-        file.Dispose();
-        Assert.Equal([0f, 1, 2, 3], EventFileReader.Values(file.Path).Select(v => v.Value.SimpleValue));
-
-        void Add(int step) => file.Add(new() { Step = step, Summary = new() { Value = { new Protos.SummaryValue { Tag = "a", SimpleValue = step } } } });
-    }
-
-    [Fact]
     public void Two_writers_of_one_folder_have_files_of_their_own()
     {
         using (SummaryWriter first = new(folder.Path), second = new(folder.Path))
@@ -178,17 +145,25 @@ public sealed class WriterTests : IDisposable
         { "must be the bytes of a PNG file, but these 3 bytes", w => w.AddImage("image", [1, 2, 3]) },
         { "Hyperparameter 'layers' must be a number, true or false, a text or an enumeration, but is a Int32[]", w => w.AddHyperparameters(new Dictionary<string, object?> { ["layers"] = new[] { 1 } }) },
         { "A metric's tag is empty", w => w.AddHyperparameters(new Dictionary<string, object?>(), "") },
-        { "'a/b' can't be a part of a folder's name", w => w.AddHyperparameters(new Dictionary<string, object?>(), new Dictionary<string, double>(), "a/b") },
+        { "'a/b' can't be a part of a folder's name", w => AddRun(w, "a/b") },
+        { "'.' can't be the name of a folder in ", w => AddRun(w, ".") },
+        { "'..' can't be the name of a folder in ", w => AddRun(w, "..") },
+        { "' ' can't be the name of a folder in ", w => AddRun(w, " ") },
+        { "A tag is empty", w => AddRun(w, "") },
     };
+
+    static void AddRun(SummaryWriter writer, string name) => writer.AddHyperparameters(new Dictionary<string, object?>(), new Dictionary<string, double> { ["accuracy"] = 1 }, name);
 
     [Theory]
     [MemberData(nameof(Refused), DisableDiscoveryEnumeration = true)]
     public void What_is_refused_says_why_and_writes_nothing(string why, Action<SummaryWriter> what)
     {
-        using (var writer = new SummaryWriter(folder.Path))
+        string run = Path.Combine(folder.Path, "run");
+        using (var writer = new SummaryWriter(run))
             Assert.Contains(why, Assert.ThrowsAny<ArgumentException>(() => what(writer)).Message, StringComparison.Ordinal);
-        Assert.Single(EventFileReader.Records(EventFileReader.FileIn(folder.Path)));
-        Assert.Empty(Directory.GetDirectories(folder.Path));
+        Assert.Single(EventFileReader.Records(EventFileReader.FileIn(run)));
+        Assert.Equal([run], Directory.GetFileSystemEntries(folder.Path)); // nor anything above it
+        Assert.Empty(Directory.GetDirectories(run));
     }
 
     [Fact]

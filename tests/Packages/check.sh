@@ -127,12 +127,17 @@ check "optimsharp has readme and licence" has_entries OptimSharp.Tool README.md 
 
 # The template: a program made from it trains, and goes on.
 new() { dotnet new "$@" --debug:custom-hive "$work/hive"; }
-train() { dotnet run --no-build -c Release --project "$work/Own" -- --epochs 2 --output "$work/own-run"; }
-goes_on() { train >"$work/again" && grep -x "goes on after epoch 2" "$work/again" && grep -xF "$(grep '^test accuracy' "$work/own")" "$work/again"; }
+train() { dotnet run --no-build -c Release --project "$work/Own" -- --epochs 3 --output "$work/own-run"; }
+goes_on() { train >"$work/again" && grep -x "goes on after epoch 3" "$work/again" && grep -xF "$(grep '^test accuracy' "$work/own")" "$work/again"; }
+keeps_the_best() { # the accuracy rises: the best is among the last two
+  ls "$work/own-run/checkpoints"
+  [ "$(ls "$work/own-run/checkpoints" | cut -d_ -f1 | xargs)" = "checkpoint-000000002 checkpoint-000000003" ]
+}
 check "the template installs" new install "$work/feed/OptimSharp.Templates.$OptimSharpVersion.nupkg"
 check "a program is made from it" new optimsharp-train -o "$work/Own"
 check "the program builds" build Own -warnaserror
 check "the program trains" eval 'train | tee "$work/own" && grep -P "^test accuracy 0\.[89]" "$work/own"'
+check "the program keeps the last checkpoints, and the best rather than the first" keeps_the_best
 check "the program goes on where it was" goes_on
 check "OptimSharp.Templates has readme and licence" has_entries OptimSharp.Templates README.md LICENSE content/optimsharp-train/Data/digits.csv.gz
 

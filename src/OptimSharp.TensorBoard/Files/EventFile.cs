@@ -9,7 +9,7 @@ namespace OptimSharp.TensorBoard;
 /// One event file. Events are encoded and gathered in memory by the thread that adds them; the file is written by <see cref="Flush"/>, on any thread.
 /// </summary>
 /// <remarks>
-/// Whole batches of records are written at an offset that moves on only when that worked: after a full disk the next attempt writes the same bytes to the same place, and nothing is lost or torn.
+/// Whole batches of records are written at an offset that moves on only when that worked: after a full disk the next attempt writes the same bytes to the same place, and nothing is lost or torn. Until then the file ends after a whole record.
 /// </remarks>
 sealed class EventFile : IDisposable
 {
@@ -109,16 +109,29 @@ sealed class EventFile : IDisposable
                 }
                 return failure = null;
             }
-            catch (IOException e)
+            catch (Exception e) when (IsOfFiles(e))
             {
-                return failure = e;
-            }
-            catch (UnauthorizedAccessException e) // what some systems say of a file that was locked meanwhile
-            {
-                return failure = new(e.Message, e);
+                CutTornRecord();
+                return failure = e as IOException ?? new(e.Message, e);
             }
         }
     }
+
+    /// <summary>Ends the file after the last record that was written whole: perhaps there is no other attempt.</summary>
+    void CutTornRecord()
+    {
+        try
+        {
+            int there = (int)Math.Clamp(RandomAccess.GetLength(handle) - length, 0, batch.WrittenCount);
+            RandomAccess.SetLength(handle, length + RecordFormat.WholeRecords(batch.WrittenSpan[..there]));
+        }
+        catch (Exception e) when (IsOfFiles(e)) // it stays: readers leave it out
+        {
+        }
+    }
+
+    /// <summary>The second is what some systems say of a file that was locked meanwhile.</summary>
+    static bool IsOfFiles(Exception e) => e is IOException or UnauthorizedAccessException;
 
     void TakeGathered()
     {
@@ -129,21 +142,22 @@ sealed class EventFile : IDisposable
         }
     }
 
+    /// <summary>Writes what was gathered, and closes the file.</summary>
+    /// <exception cref="IOException">It can't be written. It is kept, and the file stays open, to be disposed again.</exception>
     public void Dispose()
     {
-        try
+        lock (writing)
         {
-            Flush();
-        }
-        finally
-        {
-            lock (writing)
-                isClosed = true;
+            if (isClosed)
+                return;
+            if (TryFlush() is { } e)
+                throw Failed(e, "Dispose again to write them");
+            isClosed = true;
             handle.Dispose();
         }
     }
 
-    IOException Failed(IOException e) => new($"Events can't be written to {Path}: {e.Message} They are kept, and written when Flush works again.", e);
+    IOException Failed(IOException e, string when = "they are written when Flush works again") => new($"Events can't be written to {Path}: {e.Message} They are kept: {when}.", e);
 
     internal delegate void WriteAt(SafeFileHandle to, ReadOnlySpan<byte> bytes, long offset);
 

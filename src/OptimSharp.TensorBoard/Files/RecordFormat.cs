@@ -21,4 +21,18 @@ static class RecordFormat
         BinaryPrimitives.WriteUInt32LittleEndian(record[(Before + length)..], MaskedCrc.Of(data));
         to.Advance(size);
     }
+
+    /// <summary>How many bytes of records that may break off are whole ones.</summary>
+    public static long WholeRecords(ReadOnlySpan<byte> records)
+    {
+        long end = 0;
+        while (records.Length - end >= Before)
+        {
+            long next = end + Before + (long)BinaryPrimitives.ReadUInt64LittleEndian(records[(int)end..]) + After;
+            if (next > records.Length)
+                break;
+            end = next;
+        }
+        return end;
+    }
 }

@@ -2,8 +2,6 @@ using System.Globalization;
 using System.IO.Compression;
 using static TorchSharp.torch;
 
-namespace TrainProject;
-
 /// <summary>
 /// The data. Put yours in its place. These are 1,797 handwritten digits of 8×8 pixels ("Optical Recognition of Handwritten Digits", E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, CC BY 4.0): a line each, 64 pixels from 0 to 16 and
 /// the digit.

@@ -2,8 +2,6 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
-namespace TrainProject;
-
 /// <summary>The model. Put yours in its place. This one: grey images of 8×8 pixels in, the scores of ten classes out.</summary>
 sealed class Network : Module<Tensor, Tensor>
 {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using TrainProject;
 
 var epochs = new Option<int>("--epochs") { Description = "How often to go through the data.", DefaultValueFactory = _ => 20 };
 var batchSize = new Option<int>("--batch-size") { Description = "Examples a step.", DefaultValueFactory = _ => 32 };

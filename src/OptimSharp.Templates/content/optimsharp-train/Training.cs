@@ -6,8 +6,6 @@ using OptimSharp.Torch;
 using Spectre.Console;
 using static TorchSharp.torch;
 
-namespace TrainProject;
-
 /// <summary>What was chosen on the command line.</summary>
 record Settings(int Epochs, int BatchSize, double LearningRate, int Seed, string Output);
 
@@ -25,7 +23,7 @@ static class Training
         var step = new TrainingStep(optimizer, new() { MaxNorm = 1, Schedulers = [scheduler] });
 
         // Where an interrupted run stopped, this one goes on, to the same bits.
-        using var checkpoints = new CheckpointDirectory(Path.Combine(settings.Output, "checkpoints"), new() { KeepLast = 2, KeepBest = 1 });
+        using var checkpoints = new CheckpointDirectory(Path.Combine(settings.Output, "checkpoints"), new() { KeepLast = 2, KeepBest = 1, HigherIsBetter = true });
         string chosen = (settings with { Output = "" }).ToString(); // the folder may be moved
         int epoch = 0;
         if (checkpoints.LoadLatest() is { } saved)
