@@ -9,7 +9,7 @@ public static class RateFinderExtensions
     /// Finds out which learning rates are worth a try: <see cref="RateFinder.Run"/>. Puts back what that does and the model's buffers (statistics of batch normalisation), its other parameters, the mode of every layer (training or not) and the random
     /// numbers of the CPU's default generator (dropout, <c>torch.randperm</c>), also when a step throws.
     /// </summary>
-    /// <remarks>Generators of other devices go on where they are. So does what is not torch's: a <see cref="System.Random"/>, the place in a data loader.</remarks>
+    /// <remarks>The gradients of all of the model's parameters are dropped, before and after: also of those that another optimizer has, or none. Generators of other devices go on where they are. So does what is not torch's: a <see cref="System.Random"/>, the place in a data loader.</remarks>
     /// <param name="model">The model.</param>
     /// <param name="optimizer">The optimizer of its parameters.</param>
     /// <param name="step">Trains on the next batch: computes the loss and the gradients, calls <see cref="Optimizer.Step()"/> (or that of a <see cref="TrainingStep"/>), and returns the loss before the step.</param>
@@ -20,8 +20,16 @@ public static class RateFinderExtensions
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(step);
         using var snapshot = new ModelSnapshot(model, [.. optimizer.ParameterGroups.SelectMany(group => group.Parameters, (_, parameter) => parameter.Identity)]);
-        return RateFinder.Run(optimizer, step, options);
+        bool isFirst = true;
+        return RateFinder.Run(optimizer, () =>
+        {
+            if (isFirst) // what is refused before changes nothing
+                snapshot.DropGradients();
+            isFirst = false;
+            return step();
+        }, options);
     }
 
     /// <summary>What a model has beside the parameters that are trained, until it is put back.</summary>
@@ -29,8 +37,10 @@ public static class RateFinderExtensions
     {
         readonly Modes modes;
         readonly List<(torch.Tensor Tensor, torch.Tensor Values)> tensors = [];
+        readonly torch.Tensor[] untrained; // parameters
         readonly torch.Generator generator = torch.Generator.Default;
         readonly torch.Tensor random;
+        bool hasDropped;
 
         /// <param name="model">The model.</param>
         /// <param name="trained">The identities of parameters that somebody else puts back.</param>
@@ -39,11 +49,22 @@ public static class RateFinderExtensions
             using var noGrad = torch.no_grad();
             modes = new(model);
             random = generator.get_state().DetachFromDisposeScope();
-            foreach (var tensor in model.parameters().Concat(model.buffers()).Where(tensor => !trained.Contains(new TensorIdentity(tensor))))
+            untrained = [.. model.parameters().Where(IsUntrained)];
+            foreach (var tensor in untrained.Concat(model.buffers().Where(IsUntrained)))
             {
                 using var detached = tensor.detach();
                 tensors.Add((tensor, detached.clone().DetachFromDisposeScope()));
             }
+
+            bool IsUntrained(torch.Tensor tensor) => !trained.Contains(new TensorIdentity(tensor));
+        }
+
+        /// <summary>Those of parameters whose gradients nobody else drops; then they are dropped at the end, too.</summary>
+        public void DropGradients()
+        {
+            foreach (var tensor in untrained)
+                LibTorchSharp.SetGrad(tensor.Handle, 0);
+            hasDropped = true;
         }
 
         public void Dispose()
@@ -57,6 +78,8 @@ public static class RateFinderExtensions
                         target.copy_(values).Dispose();
                 }
             }
+            if (hasDropped)
+                DropGradients();
             generator.set_state(random);
             random.Dispose();
             modes.Dispose();

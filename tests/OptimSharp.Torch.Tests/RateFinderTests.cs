@@ -31,6 +31,39 @@ public sealed class RateFinderTests
         Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
+    /// <summary>Of two optimizers for one model, the other one's next step sees nothing of the search; nor does the search of what it had.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Gradients_of_parameters_that_the_optimizer_does_not_have_are_dropped_too(bool throws)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new Net();
+        using var first = new SGD(model.Parameters().Take(1));
+        using var others = new SGD(model.Parameters().Skip(1));
+        nn.functional.mse_loss(model.forward(randn(8, 4)), zeros(8, 2)).backward();
+        Assert.Throws<ArgumentException>(() => model.FindLearningRate(first, Step, new() { Steps = 1 }));
+        Assert.All(model.parameters(), p => Assert.NotNull(p.grad)); // refused: they stay
+        int steps = 0;
+        if (throws)
+            Assert.Throws<InvalidTimeZoneException>(() => model.FindLearningRate(first, Step));
+        else
+            model.FindLearningRate(first, Step);
+        Assert.All(model.parameters(), p => Assert.Null(p.grad));
+
+        double Step()
+        {
+            if (steps++ == 0)
+                Assert.All(model.parameters(), p => Assert.Null(p.grad));
+            using var inner = NewDisposeScope();
+            first.ZeroGrad();
+            var loss = nn.functional.mse_loss(model.forward(randn(8, 4)), zeros(8, 2));
+            loss.backward();
+            first.Step();
+            return throws && steps == 3 ? throw new InvalidTimeZoneException("the data is gone") : loss.item<float>();
+        }
+    }
+
     /// <returns>Losses, random numbers, modes and all numbers of the model, as text.</returns>
     static List<string> Train(int before, bool? throws, bool core = false)
     {

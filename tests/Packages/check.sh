@@ -63,9 +63,10 @@ build() { # FOLDER ARGUMENT…
   dotnet build "$work/$folder" -c Release -p:CreateHardLinksForCopyLocalIfPossible=true "$@"
 }
 run() { dotnet run --no-build -c Release --project "$work/$1"; }
-is_ambiguous() { # FOLDER TYPE: building fails, and for this reason
-  build "$1" --no-incremental -p:OptimSharpAliases=false && return 1
-  grep -q "error CS0104: '$2' is an ambiguous reference between '.*\b$2' and '.*\b$2'" "$work/log"
+is_ambiguous() { # FOLDER TYPE…: building fails, and for this reason
+  local folder=$1 type; shift
+  build "$folder" --no-incremental -p:OptimSharpAliases=false && return 1
+  for type in "$@"; do grep -q "error CS0104: '$type' is an ambiguous reference between '.*\b$type' and '.*\b$type'" "$work/log" || return 1; done
 }
 
 version_of() { grep -oP "PackageVersion Include=\"$1\" Version=\"\K[^\"]*" "$root/Directory.Packages.props"; }
@@ -81,9 +82,9 @@ check "a program with OptimSharp.TensorBoard builds" build TensorBoard
 check "a program with OptimSharp.TensorBoard finds a rate, trains and logs" run TensorBoard
 check "a program with OptimSharp.Testing builds" build Testing
 check "a program with OptimSharp.Testing checks optimizers" run Testing
-check "a program with OptimSharp.Torch and TorchSharp.Modules builds" build Torch
-check "a program with OptimSharp.Torch and TorchSharp.Modules trains" run Torch
-check "without the aliases it would be ambiguous" is_ambiguous Torch SGD
+check "a program with OptimSharp.Torch, OptimSharp.TensorBoard and TorchSharp.Modules builds" build Torch
+check "a program with OptimSharp.Torch, OptimSharp.TensorBoard and TorchSharp.Modules trains and logs" run Torch
+check "without the aliases it would be ambiguous" is_ambiguous Torch SGD SummaryWriter
 sed -i "s/VERSION/$OptimSharpVersion/" "$work/SingleFile/program.cs"
 check "a program in one file with a model, a Parameter and optimizers trains" dotnet run -p:CreateHardLinksForCopyLocalIfPossible=true "$work/SingleFile/program.cs"
 check "a program with a library that has OptimSharp.Torch builds" build Transitive/Program

@@ -24,12 +24,12 @@ public sealed class RateCurve
 
     readonly int leftOutAtStart;
 
-    internal RateCurve(IReadOnlyList<double> rates, IReadOnlyList<double> losses, IReadOnlyList<double> smoothed, RateCurveEnd end, int planned)
+    internal RateCurve(IReadOnlyList<double> rates, IReadOnlyList<double> losses, IReadOnlyList<double> smoothed, RateCurveEnd end, RateFinderOptions options)
     {
-        (Rates, Losses, SmoothedLosses, End, leftOutAtStart) = (rates, losses, smoothed, end, planned / 10);
+        (Rates, Losses, SmoothedLosses, End, leftOutAtStart) = (rates, losses, smoothed, end, options.Steps / 10);
         int count = rates.Count - leftOutAtStart - LeftOutAtEnd;
         Suggestions = count < 2 ? RateSuggestions.None
-            : RateFinder.Suggest([.. rates.Skip(leftOutAtStart).Take(count)], [.. smoothed.Skip(leftOutAtStart).Take(count)]);
+            : RateSuggestions.Of([.. rates.Skip(leftOutAtStart).Take(count)], [.. smoothed.Skip(leftOutAtStart).Take(count)], options.Smoothing);
     }
 
     /// <summary>The rates of the first group that were tried.</summary>
@@ -44,7 +44,7 @@ public sealed class RateCurve
     /// <summary>Why there are no more.</summary>
     public RateCurveEnd End { get; }
 
-    /// <summary>What the smoothed losses suggest, without the first tenth of the steps and the last five points. Nothing when fewer than two points are left.</summary>
+    /// <summary>What the smoothed losses suggest, without the first tenth of the steps and the last five points. Nothing when fewer than two points are left, or where these fall by no more than rounding errors.</summary>
     public RateSuggestions Suggestions { get; }
 
     /// <summary>

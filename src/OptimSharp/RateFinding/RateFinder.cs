@@ -22,8 +22,8 @@ public static class RateFinder
     /// <summary>Trains with rising rates, and puts everything back.</summary>
     /// <remarks>
     /// <para>
-    /// Put back, to the bit, are the parameters' values, the optimizer's state, its counts and numbers, the options and extras of its groups, and <see cref="RateFinderOptions.Restored"/>; also when a step throws. Gradients are dropped, before
-    /// and after. What else a step changes is not: buffers of a model, random numbers, the place in the data. Of TorchSharp's models <c>FindLearningRate</c> in OptimSharp.Torch puts back these, too.
+    /// Put back, to the bit, are the parameters' values, the optimizer's state, its counts and numbers, the options and extras of its groups, and <see cref="RateFinderOptions.Restored"/>; also when a step throws. Gradients of the optimizer's parameters are dropped,
+    /// before and after. What else a step changes is not: buffers of a model, random numbers, the place in the data. Of TorchSharp's models <c>FindLearningRate</c> in OptimSharp.Torch puts back these, too.
     /// </para>
     /// <para>Rates are those of the first group; the others keep their ratio to it. Memory is taken for a copy of the parameters and of the state.</para>
     /// </remarks>
@@ -67,6 +67,7 @@ public static class RateFinder
     }
 
     /// <summary>What a curve suggests. Nothing is left out of it: leave out yourself where it begins, and where the loss has diverged. <see cref="RateCurve.Suggestions"/> does that.</summary>
+    /// <returns>The suggestions; none for losses that fall nowhere by more than the rounding errors of a running average as it is by default.</returns>
     /// <param name="rates">The rates, &gt; 0, rising.</param>
     /// <param name="losses">The losses at them, smoothed, finite.</param>
     /// <exception cref="ArgumentException">There are fewer than two points, or not as many losses as rates; rates don't rise, or a number is out of range.</exception>
@@ -83,7 +84,7 @@ public static class RateFinder
             if (!double.IsFinite(losses[i]))
                 throw new ArgumentException(FormattableString.Invariant($"Losses must be finite, but loss {i} is {losses[i]}."), nameof(losses));
         }
-        return RateSuggestions.Of([.. rates], [.. losses]);
+        return RateSuggestions.Of([.. rates], [.. losses], new RateFinderOptions().Smoothing);
     }
 
     static RateCurve Sweep(Optimizer optimizer, Func<double> step, RateFinderOptions options)
@@ -115,7 +116,7 @@ public static class RateFinder
             if (smooth > lowest + (options.Divergence - 1) * Math.Abs(lowest))
                 end = RateCurveEnd.Diverged;
         }
-        return new(rates, losses, smoothed, end, options.Steps);
+        return new(rates, losses, smoothed, end, options);
     }
 
     /// <summary>The groups' rates by the first one's. Where that is 0, all are alike.</summary>

@@ -64,6 +64,30 @@ public sealed class RateFinderTests : IDisposable
         Assert.Equal(curve.Rates[14] / 10, curve.Suggestions.Minimum);
     }
 
+    /// <summary>Rounding makes the running average of equal losses fall here and rise there.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.3)]
+    [InlineData(0.9)]
+    [InlineData(0.98)]
+    [InlineData(0.9999)]
+    public void A_loss_that_never_changes_suggests_nothing(double smoothing)
+    {
+        foreach (double loss in new[] { 0.1, 1.0 / 3, 2.302585, -0.7, 1e-30, 1e30, 0 })
+        {
+            foreach (int steps in new[] { 100, 1000 })
+                Assert.Equal(new(null, null, null, null), RateFinder.Run(optimizer, () => loss, new() { Smoothing = smoothing, Steps = steps }).Suggestions);
+        }
+    }
+
+    [Fact]
+    public void A_small_fall_is_one()
+    {
+        int steps = 0;
+        var curve = RateFinder.Run(optimizer, () => steps++ < 50 ? 0.1 : 0.1 * (1 - 1e-9));
+        Assert.InRange(curve.Suggestions.Valley!.Value, curve.Rates[50], curve.Rates[80]); // a third and a sixth of 45 points after point 50, give or take what rounding adds
+    }
+
     [Fact]
     public void A_curve_that_is_too_short_suggests_nothing()
     {

@@ -49,17 +49,20 @@ public sealed class SuggestionTests
     }
 
     [Fact]
-    public void Of_losses_that_only_rise_or_stay_there_is_the_lowest_alone()
+    public void Of_losses_that_only_rise_or_stay_there_are_none()
     {
-        Assert.Equal(new(null, null, 0.1, null), RateFinder.Suggest([1, 2, 3], [1, 2, 3]));
-        Assert.Equal(new(null, null, 0.1, null), RateFinder.Suggest([1, 2, 3], [1, 1, 1]));
+        Assert.Equal(new(null, null, null, null), RateFinder.Suggest([1, 2, 3], [1, 2, 3]));
+        Assert.Equal(new(null, null, null, null), RateFinder.Suggest([1, 2, 3], [1, 1, 1]));
+        Assert.Equal(new(null, null, null, null), RateFinder.Suggest([1, 2, 3], [1, 1 - 1e-15, 1]));
+        Assert.Equal(new(null, null, null, null), RateFinder.Suggest([1, 2, 3], [-1, -1 - 1e-15, 1]));
+        Assert.Equal(new(1, 1, 0.2, null), RateFinder.Suggest([1, 2, 3], [1, 1 - 1e-12, 1])); // a fall, if a small one
     }
 
     [Fact]
     public void The_slide_by_hand()
     {
-        // 20 points: flat, then from point 17 on up by 1 each. np.gradient is ½ at 17, 1 at 18 and 19, 0 before.
-        double[] rates = [.. Enumerable.Range(1, 20).Select(i => (double)i)], losses = [.. Enumerable.Range(0, 20).Select(i => Math.Max(0.0, i - 17))];
+        // 20 points: a little down, flat, then from point 17 on up by 1 each. np.gradient is ½ at 17, 1 at 18 and 19, −0.001 at 0, −0.0005 at 1, else 0.
+        double[] rates = [.. Enumerable.Range(1, 20).Select(i => (double)i)], losses = [0.001, .. Enumerable.Range(1, 19).Select(i => Math.Max(0.0, i - 17))];
         // Windows (4,19), (3,18), (2,17) differ; (1,16) does not: the last left end is point 2.
         Assert.Equal(rates[2], RateFinder.Suggest(rates, losses).Slide);
     }

@@ -1,7 +1,8 @@
-// A program that has the packages OptimSharp.Torch and libtorch. Like most files with a model, it imports TorchSharp.Modules,
-// whose optimizers have the same names: SGD must be ours all the same.
+// A program that has the packages OptimSharp.Torch, OptimSharp.TensorBoard and libtorch. Like most files with a model, it imports
+// TorchSharp.Modules, whose optimizers and writer have the same names: SGD and SummaryWriter must be ours all the same.
 using OptimSharp;
 using OptimSharp.Schedulers;
+using OptimSharp.TensorBoard;
 using OptimSharp.Torch;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -10,6 +11,7 @@ manual_seed(1);
 using var input = randn(64, 2);
 using var target = (input * tensor(new[] { 1.5f, -0.5f })).sum(1, keepdim: true) + 0.25f;
 using var model = new Network();
+string folder = Directory.CreateTempSubdirectory("optimsharp-log-").FullName;
 
 using (var optimizer = new SGD(model.Parameters(), new() { LearningRate = 0.01, Momentum = 0.9 }))
 {
@@ -41,18 +43,22 @@ using (var optimizer = new AdamW(model.Parameters(), new() { LearningRate = 1e-3
     });
     Demand(loss.item<float>() == (float)before && Loss() < before, "a step with a closure lowers the loss and returns it");
 }
+Demand(Directory.GetFiles(folder, "events.out.tfevents.*").Length == 3, "each of three trainings left its log");
+Directory.Delete(folder, recursive: true);
 Console.WriteLine(TorchRuntime.Diagnostics);
 
 void Train(Optimizer optimizer)
 {
     var scheduler = new CosineAnnealingLR(optimizer, tMax: 30);
     double before = Loss();
+    using var log = new SummaryWriter(folder);
     for (int i = 0; i < 30; i++)
     {
         optimizer.ZeroGrad();
         using var loss = nn.functional.mse_loss(model.forward(input), target);
         loss.backward();
         optimizer.Step();
+        log.AddScalar("loss", loss.item<float>(), i);
         scheduler.Step();
     }
     double after = Loss();
