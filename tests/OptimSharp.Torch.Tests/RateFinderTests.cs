@@ -41,10 +41,10 @@ public sealed class RateFinderTests
         using var model = new Net();
         using var first = new SGD(model.Parameters().Take(1));
         using var others = new SGD(model.Parameters().Skip(1));
+        int steps = 0;
         nn.functional.mse_loss(model.forward(randn(8, 4)), zeros(8, 2)).backward();
         Assert.Throws<ArgumentException>(() => model.FindLearningRate(first, Step, new() { Steps = 1 }));
         Assert.All(model.parameters(), p => Assert.NotNull(p.grad)); // refused: they stay
-        int steps = 0;
         if (throws)
             Assert.Throws<InvalidTimeZoneException>(() => model.FindLearningRate(first, Step));
         else
