@@ -137,6 +137,10 @@ keeps_the_best() { # the accuracy rises: the best is among the last two
 check "the template installs" new install "$work/feed/OptimSharp.Templates.$OptimSharpVersion.nupkg"
 check "a program is made from it" new optimsharp-train -o "$work/Own"
 check "the program builds" build Own -warnaserror
+for name in Training OptimSharp; do # of a class of it; of a package
+  check "a program of the name $name is made" new optimsharp-train -o "$work/$name"
+  check "a program of the name $name builds" build "$name" -warnaserror
+done
 check "the program trains" eval 'train | tee "$work/own" && grep -P "^test accuracy 0\.[89]" "$work/own"'
 check "the program keeps the last checkpoints, and the best rather than the first" keeps_the_best
 check "the program goes on where it was" goes_on

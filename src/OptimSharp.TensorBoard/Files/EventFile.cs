@@ -157,7 +157,7 @@ sealed class EventFile : IDisposable
         }
     }
 
-    IOException Failed(IOException e, string when = "they are written when Flush works again") => new($"Events can't be written to {Path}: {e.Message} They are kept: {when}.", e);
+    IOException Failed(IOException e, string when = "they are written when Flush works again") => new($"Events can't be written to {Path}: {e.Message.TrimEnd('.')}. They are kept: {when}.", e);
 
     internal delegate void WriteAt(SafeFileHandle to, ReadOnlySpan<byte> bytes, long offset);
 
