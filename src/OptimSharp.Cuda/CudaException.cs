@@ -1,11 +1,13 @@
+using OptimSharp.Engine;
+
 namespace OptimSharp.Cuda;
 
 /// <summary>The CUDA driver refused something, or is not there.</summary>
 /// <remarks>
 /// After some errors a device is lost to the whole process, as one of a kernel that wrote where it may not: then every later call fails, too. What was in its memory is lost.
-/// A step that fails before its kernels were launched has changed nothing, as when there was no memory for its state.
+/// A step that fails before anything of it was begun has changed nothing, as when there was too little memory. One that fails later says so in its message.
 /// </remarks>
-public sealed class CudaException : Exception
+public sealed class CudaException : Exception, IDeviceFailure
 {
     /// <summary>An error without a message.</summary>
     public CudaException()
@@ -25,8 +27,10 @@ public sealed class CudaException : Exception
     {
     }
 
-    internal CudaException(string message, int result) : base(message) => Result = result;
+    internal CudaException(string message, int result, Exception? innerException = null) : base(message, innerException) => Result = result;
 
     /// <summary>The driver's number for the error (<c>CUresult</c>): 2 for too little memory. 0 where the driver gave none.</summary>
     public int Result { get; }
+
+    Exception IDeviceFailure.Saying(string what) => new CudaException($"{Message} {what}", Result, this);
 }

@@ -125,6 +125,12 @@ internal sealed class TorchBackend : Backend
         return gathered.cpu().to_type(torch.float64).item<double>();
     }
 
+    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change)
+    {
+        foreach (var (device, _, gradients) in TorchKernels.Gradients(parameters))
+            device?.Gradients.Reserve([.. gradients], change);
+    }
+
     public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change)
     {
         using var noGrad = torch.no_grad();

@@ -31,6 +31,8 @@ internal sealed class CudaBackend(CudaDevice device) : Backend
     public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered) =>
         device.Gradients.Gather(Places(parameters), order, change, gathered);
 
+    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change) => device.Gradients.Reserve(Places(parameters), change);
+
     public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change) => device.Gradients.Change(Places(parameters), change);
 
     static GradientPlace[] Places(ReadOnlySpan<Parameter> parameters)

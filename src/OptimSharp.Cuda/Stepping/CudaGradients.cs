@@ -49,8 +49,13 @@ internal sealed unsafe class CudaGradients(CudaDevice device)
         }
     }
 
+    /// <summary>Takes the memory that a change of these gradients needs. It stays.</summary>
+    public void Reserve(ReadOnlySpan<GradientPlace> gradients, in GradientChange change) => Change(gradients, change, runs: false);
+
     /// <summary>Changes gradients in place. No two are one.</summary>
-    public void Change(ReadOnlySpan<GradientPlace> gradients, in GradientChange change)
+    public void Change(ReadOnlySpan<GradientPlace> gradients, in GradientChange change) => Change(gradients, change, runs: true);
+
+    void Change(ReadOnlySpan<GradientPlace> gradients, in GradientChange change, bool runs)
     {
         lock (gate)
         {
@@ -64,8 +69,11 @@ internal sealed unsafe class CudaGradients(CudaDevice device)
                     else
                         launches.Add<GradientChangeRule<float>, float>(new(change), gradient.At, new(type));
                 }
-                if (!launches.IsEmpty)
-                    launches.Run();
+                bool hasBegun = false;
+                if (runs)
+                    launches.Run(ref hasBegun);
+                else
+                    launches.Reserve();
             }
             finally
             {

@@ -63,47 +63,89 @@ internal sealed class CudaLaunches(CudaDevice device) : IDisposable
     }
 
     /// <summary>Takes what memory the updates need that were added, before any of them is launched: so that too little changes nothing.</summary>
-    public void Prepare()
+    public void Reserve() => Reserve(allSteps);
+
+    /// <summary>Takes what memory is needed to measure what was added to be.</summary>
+    public void ReserveMeasured() => Reserve(allSums);
+
+    void Reserve(List<ILaunch> launches)
     {
-        if (IsEmpty)
+        if (HasNone(launches))
             return;
         using var scope = device.Enter();
-        Prepare(allSteps);
-    }
-
-    void Prepare(List<ILaunch> launches)
-    {
         foreach (var launch in launches)
         {
             if (launch.Table.Count > 0)
-                launch.Table.Open();
+                launch.Reserve();
         }
         rows.Reserve(launches);
     }
 
     /// <summary>Measures what was added to be. Returns when the sums are there.</summary>
-    public void Measure() => Launch(allSums);
+    public void Measure()
+    {
+        bool changes = false;
+        Launch(allSums, ref changes);
+    }
 
     /// <summary>Updates what was added to be. Returns before it is done.</summary>
-    public void Run() => Launch(allSteps);
+    /// <param name="hasBegun">Becomes true with the first launch.</param>
+    public void Run(ref bool hasBegun) => Launch(allSteps, ref hasBegun);
 
-    void Launch(List<ILaunch> launches)
+    void Launch(List<ILaunch> launches, ref bool hasBegun)
     {
-        if (launches.TrueForAll(launch => launch.Table.Count == 0))
+        if (HasNone(launches))
             return;
         using var scope = device.Enter();
-        Prepare(launches);
+        Reserve(launches);
         nint at = rows.Send(launches);
         foreach (var launch in launches)
         {
             launch.Run(at);
+            hasBegun |= launch.Table.Count > 0;
             at += launch.Table.Rows.Length;
         }
         rows.End();
     }
 
+    static bool HasNone(List<ILaunch> launches)
+    {
+        foreach (var launch in launches)
+        {
+            if (launch.Table.Count > 0)
+                return false;
+        }
+        return true;
+    }
+
     /// <summary>Whether nothing was added to be updated.</summary>
-    public bool IsEmpty => allSteps.TrueForAll(launch => launch.Table.Count == 0);
+    public bool IsEmpty => HasNone(allSteps);
+
+    /// <summary>The bytes of the rows of all that was added to be updated.</summary>
+    public long RowBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var launch in allSteps)
+                bytes += launch.Table.Rows.Length;
+            return bytes;
+        }
+    }
+
+    /// <summary>What is added to be updated from here on is for a trial, until <see cref="EndTrial"/> takes it out again.</summary>
+    public void BeginTrial()
+    {
+        foreach (var launch in allSteps)
+            launch.Table.Mark();
+    }
+
+    /// <summary>Takes out what was added since <see cref="BeginTrial"/>. Memory that was taken stays.</summary>
+    public void EndTrial()
+    {
+        foreach (var launch in allSteps)
+            launch.Table.Return();
+    }
 
     /// <summary>Forgets what was added.</summary>
     public void Clear()
@@ -135,6 +177,9 @@ internal interface ILaunch
 {
     /// <summary>The tensors.</summary>
     TensorTable Table { get; }
+
+    /// <summary>Takes what memory it needs for them, beside that of their rows. The device is current.</summary>
+    void Reserve();
 
     /// <summary>Launches the kernel, or those that belong together. The device is current.</summary>
     /// <param name="rows">Where the tensors' rows are on it.</param>

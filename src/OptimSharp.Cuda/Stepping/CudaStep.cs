@@ -13,6 +13,8 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     const int MostSlots = 6;
 
     readonly List<Item> measured = [], byRow = [];
+    readonly List<(Type Kind, long Count)> tried = []; // of what memory was taken for the last time
+    long rowsBeside; // of rules that do not measure, that time: bytes
     readonly List<CudaMemory> uploads = [];
     bool haveSums;
 
@@ -130,9 +132,60 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         return memory.Address;
     }
 
-    public void Prepare() => Launches.Prepare();
+    /// <summary>
+    /// Takes all memory of the step. Rules that measure are added only when they have their sums: so they are tried before, with what numbers they have, unless the step is as the last one.
+    /// </summary>
+    public void Reserve()
+    {
+        if (IsAsTried())
+        {
+            Launches.Reserve();
+            return;
+        }
+        tried.Clear();
+        rowsBeside = Launches.RowBytes;
+        foreach (var items in (ReadOnlySpan<List<Item>>)[byRow, measured])
+        {
+            foreach (var item in items)
+                item.AddMeasured(Launches);
+            Launches.ReserveMeasured();
+            Launches.ClearMeasured();
+        }
+        Launches.BeginTrial();
+        try
+        {
+            foreach (var item in measured)
+                item.Try(Launches);
+            foreach (var item in byRow)
+                item.Try(Launches);
+            Launches.Reserve();
+        }
+        finally
+        {
+            Launches.EndTrial();
+        }
+        foreach (var items in (ReadOnlySpan<List<Item>>)[byRow, measured])
+        {
+            foreach (var item in items)
+                tried.Add((item.GetType(), item.Count));
+        }
+    }
 
-    public void Run()
+    /// <summary>Whether as many tensors of the same sizes get the same kinds of rules that measure.</summary>
+    bool IsAsTried()
+    {
+        if (tried.Count != byRow.Count + measured.Count || tried.Count > 0 && rowsBeside != Launches.RowBytes)
+            return false;
+        for (int i = 0; i < tried.Count; i++)
+        {
+            var item = i < byRow.Count ? byRow[i] : measured[i - byRow.Count];
+            if (tried[i] != (item.GetType(), item.Count))
+                return false;
+        }
+        return true;
+    }
+
+    public void Run(ref bool hasBegun)
     {
         if (byRow.Count > 0)
         {
@@ -146,7 +199,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         foreach (var item in byRow)
             item.Add(Launches);
         if (!Launches.IsEmpty)
-            Launches.Run();
+            Launches.Run(ref hasBegun);
     }
 
     public void Clear()
@@ -169,6 +222,12 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     /// <summary>A parameter whose rule measures.</summary>
     public abstract class Item
     {
+        /// <summary>How many numbers it is for.</summary>
+        public abstract long Count { get; }
+
+        /// <summary>Adds the update as if the rule had its sums.</summary>
+        public abstract void Try(CudaLaunches launches);
+
         /// <summary>Adds what is to be measured.</summary>
         public abstract void AddMeasured(CudaLaunches launches);
 
@@ -184,6 +243,10 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         List<(MeasuredTensor Tensor, bool BeginsChunk)>? pieces; // of some rows only
         MeasuredTensor whole;
         TRule rule = rule;
+
+        public override long Count => target.At.Count;
+
+        public override void Try(CudaLaunches launches) => launches.Add<TRule, T>(rule, target);
 
         public override void AddMeasured(CudaLaunches launches)
         {
@@ -234,6 +297,14 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         readonly MeasuredTensor[] tensors = new MeasuredTensor[target.RowCount];
+
+        public override long Count => target.At.Count;
+
+        public override void Try(CudaLaunches launches)
+        {
+            for (int row = 0; row < tensors.Length; row++)
+                launches.Add<TRule, T>(rule, target.Row(row, 0, target.RowSize), target.Types);
+        }
 
         public override void AddMeasured(CudaLaunches launches)
         {

@@ -49,7 +49,17 @@ internal sealed unsafe class RowBuffer(CudaDevice device) : DriverOwned
     }
 
     /// <summary>All kernels were launched that use the rows which were sent last. The device is current.</summary>
-    public void End() => device.Driver.Record(used, stream);
+    public void End()
+    {
+        try
+        {
+            device.Driver.Record(used, stream);
+        }
+        catch (CudaException)
+        {
+            device.Driver.Synchronize(stream); // they are launched and the step is taken, and so the rows are out of use as well
+        }
+    }
 
     void Grow(long bytes)
     {

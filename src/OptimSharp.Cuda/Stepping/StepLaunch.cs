@@ -23,6 +23,8 @@ internal sealed unsafe class StepLaunch : ILaunch, IDisposable
 
     public TensorTable Table { get; }
 
+    public void Reserve() => Table.Open();
+
     /// <summary>Updates all that were added. The device is current.</summary>
     /// <param name="rows">Where the tensors' rows are on it.</param>
     public void Run(nint rows)

@@ -49,7 +49,7 @@ internal sealed unsafe class StreamedStep(CudaDevice device) : ICollectedWork, I
         ((StreamedItem<TRule, T>)items[count++]).Describe(rule, target, place);
     }
 
-    public void Prepare()
+    public void Reserve()
     {
         if (count == 0)
             return;
@@ -57,7 +57,7 @@ internal sealed unsafe class StreamedStep(CudaDevice device) : ICollectedWork, I
         pipe.Open();
     }
 
-    public void Run()
+    public void Run(ref bool hasBegun)
     {
         if (count == 0)
             return;
@@ -74,6 +74,7 @@ internal sealed unsafe class StreamedStep(CudaDevice device) : ICollectedWork, I
                 Fetch(fetched);
             pipe.Await(block);
             next = 0;
+            hasBegun = true;
             team.Run(Numbers(block) < 4 * Part ? 1 : Execution.ThreadCount);
             Send(block);
         }

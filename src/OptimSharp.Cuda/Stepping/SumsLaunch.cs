@@ -43,17 +43,28 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
         return firstBlock.Count - 2;
     }
 
+    int Count => checked(firstBlock[^1] * Sums);
+
+    public void Reserve()
+    {
+        if (Count == 0)
+            return;
+        Table.Open();
+        Ensure(ref partial, (long)Count * Reductions.Lanes * sizeof(double));
+        Ensure(ref gathered, (long)Count * sizeof(double));
+        if (results.Length < Count)
+            results = new double[Count];
+    }
+
     /// <summary>Measures all that were added. The device is current.</summary>
     /// <param name="rows">Where the tensors' rows are on it.</param>
     public void Run(nint rows)
     {
-        int blocks = firstBlock[^1];
+        int blocks = firstBlock[^1], count = Count;
         if (blocks == 0)
             return;
+        Reserve();
         var (table, _) = Table.Open();
-        int count = checked(blocks * Sums);
-        Ensure(ref partial, (long)count * Reductions.Lanes * sizeof(double));
-        Ensure(ref gathered, (long)count * sizeof(double));
         nint from = partial!.Address, to = gathered!.Address;
         void** parameters = stackalloc void*[] { &table, &rows, &from, &blocks };
         device.Driver.Launch(sums, GridOf((long)blocks * Reductions.Lanes), Threads, device.Stream, parameters);
@@ -61,8 +72,6 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
         parameters[1] = &to;
         parameters[2] = &count;
         device.Driver.Launch(totals, GridOf(count), Threads, device.Stream, parameters);
-        if (results.Length < count)
-            results = new double[count];
         fixed (double* results = this.results)
         {
             device.Driver.CopyToHost(results, to, (long)count * sizeof(double), device.Stream);

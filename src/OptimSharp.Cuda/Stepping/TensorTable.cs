@@ -13,7 +13,7 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
     readonly List<long> counts = [], tableCounts = [];
     byte[] rows = [];
     CudaMemory? table;
-    int chunks;
+    int chunks, mark;
 
     /// <summary>How many tensors there are in this step.</summary>
     public int Count => counts.Count;
@@ -77,8 +77,18 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
         return (table.Address, chunks);
     }
 
+    /// <summary>What is added from here on may be taken out by <see cref="Return"/>.</summary>
+    public void Mark() => mark = counts.Count;
+
+    /// <summary>Takes out what was added since <see cref="Mark"/>; all, where that was not called since the table was empty.</summary>
+    public void Return() => counts.RemoveRange(mark, counts.Count - mark);
+
     /// <summary>Forgets the tensors, and keeps the table.</summary>
-    public void Clear() => counts.Clear();
+    public void Clear()
+    {
+        counts.Clear();
+        mark = 0;
+    }
 
     public void Dispose() => table?.Dispose();
 }

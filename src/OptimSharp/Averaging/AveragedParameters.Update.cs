@@ -9,6 +9,7 @@ public sealed partial class AveragedParameters
     readonly bool[] done; // which averages a training step has updated by itself
     Dictionary<object, int>? byIdentity;
     Turn.Inside? held; // during a training step
+    bool isPlanned; // what a training step has not taken
 
     /// <summary>
     /// Begins an update by a training step that changes averages in its own pass over memory: it takes those of its parameters by <see cref="TakeOnHost"/>, each
@@ -24,6 +25,8 @@ public sealed partial class AveragedParameters
         {
             Refresh();
             Check(live);
+            if (!holds)
+                ReserveAll();
         }
         catch
         {
@@ -53,12 +56,39 @@ public sealed partial class AveragedParameters
     /// <summary>Takes an average that was found: the caller will change it.</summary>
     internal void MarkDone(Parameter parameter) => done[byIdentity![parameter.Identity]] = true;
 
+    /// <summary>Takes the memory that <see cref="Finish"/> needs, once a training step has taken what it takes. Changes nothing. A function of the user's takes its own.</summary>
+    internal void Reserve()
+    {
+        if (held is null || Averaging.Next(Count) is not { } step)
+            return;
+        PlanAll(live, step);
+        plan.Reserve();
+        isPlanned = true;
+    }
+
+    /// <summary>Takes the memory for an update of all averages, which comes later.</summary>
+    void ReserveAll()
+    {
+        try
+        {
+            if (Averaging.Next(Count) is { } step)
+                PlanAll(live, step);
+            plan.Reserve();
+        }
+        finally
+        {
+            plan.Clear();
+        }
+    }
+
     /// <summary>Updates what was not taken (frozen parameters, buffers) and counts the model.</summary>
     internal void Finish() => Update(live);
 
     /// <summary>Gives back what was taken, and the averages to others.</summary>
     internal void End()
     {
+        plan.Clear();
+        isPlanned = false;
         Array.Clear(done);
         held?.Dispose();
         held = null;
@@ -77,10 +107,10 @@ public sealed partial class AveragedParameters
     {
         try
         {
-            if (Averaging.Next(Count) is { } step)
-                PlanAll(models, step);
-            else
+            if (Averaging.Next(Count) is not { } step)
                 Average(models);
+            else if (!isPlanned)
+                PlanAll(models, step);
             plan.Run(Execution.ThreadCount);
             UpdateWhole(models);
             Count++;
@@ -89,6 +119,7 @@ public sealed partial class AveragedParameters
         finally
         {
             plan.Clear();
+            isPlanned = false;
             Array.Clear(done);
             GC.KeepAlive(this);
         }

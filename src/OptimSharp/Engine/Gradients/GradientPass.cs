@@ -37,6 +37,7 @@ internal sealed unsafe partial class GradientPass
     int count;
     nint chunks;
     long numbers;
+    bool isReserved;
 
     /// <summary>Forgets all gradients.</summary>
     public void Clear()
@@ -46,7 +47,7 @@ internal sealed unsafe partial class GradientPass
             rows[rowCount - 1].Clear();
         seen.Clear();
         places.Clear();
-        (count, chunks, numbers) = (0, 0, 0);
+        (count, chunks, numbers, isReserved) = (0, 0, 0, false);
     }
 
     /// <summary>Whether there is no gradient at all.</summary>
@@ -170,6 +171,17 @@ internal sealed unsafe partial class GradientPass
         return any;
     }
 
+    /// <summary>Takes the memory that a change needs, and changes nothing yet.</summary>
+    public void Reserve(in GradientChange change)
+    {
+        if (change.IsNone || isReserved)
+            return;
+        FindShared();
+        foreach (var (backend, places) in Elsewhere(shared: false))
+            backend.ReserveChange(ParametersAt(places), change);
+        isReserved = true;
+    }
+
     /// <summary>Changes all gradients in place, those that several parameters share once.</summary>
     /// <param name="change">What is done to each number.</param>
     /// <param name="keeps">Whether gradients of which only copies could be opened are to be as the copies are then.</param>
@@ -177,16 +189,21 @@ internal sealed unsafe partial class GradientPass
     {
         if (change.IsNone)
             return;
-        FindShared();
+        Reserve(change); // of all, before any is changed
         if (chunks > 0)
             ops.For(new ChangeLoop { Pass = this, Change = change }, chunks, CostOfChunk);
         foreach (var (backend, places) in Elsewhere(shared: false))
             backend.ChangeGradients(ParametersAt(places), change);
+        if (keeps)
+            Keep();
+    }
+
+    /// <summary>Makes gradients of which only copies could be opened as the copies are.</summary>
+    public void Keep()
+    {
         for (int i = 0; i < count; i++)
         {
             ref var entry = ref entries[i];
-            if (!keeps)
-                continue;
             entry.Rows?.Store(entry.Raw);
             if (entry.IsCopy)
                 entry.Parameter.KeepGradient();

@@ -29,6 +29,11 @@ internal abstract class Backend
     /// <summary>What gradients outside of host memory gather to, each as it is after a change. They are open for a step, and dense.</summary>
     public virtual void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered) => throw new UnreachableException();
 
+    /// <summary>Takes the memory that <see cref="ChangeGradients"/> needs for these gradients, where it can be known before.</summary>
+    public virtual void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change)
+    {
+    }
+
     /// <summary>Changes gradients outside of host memory in place. They are open for a step, and dense; no two are one.</summary>
     public virtual void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change) => throw new UnreachableException();
 

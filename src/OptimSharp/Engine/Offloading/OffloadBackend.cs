@@ -39,5 +39,7 @@ internal class OffloadBackend(Backend inner) : Backend
 
     public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered) => inner.GatherGradients(parameters, order, change, gathered);
 
+    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change) => inner.ReserveChange(parameters, change);
+
     public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change) => inner.ChangeGradients(parameters, change);
 }

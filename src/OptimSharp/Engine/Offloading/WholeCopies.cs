@@ -30,8 +30,9 @@ internal sealed unsafe class WholeCopies : ICollectedWork
             fetch();
     }
 
-    public void Run()
+    public void Run(ref bool hasBegun)
     {
+        hasBegun |= values.Count > 0;
         foreach (var (parameter, copy) in values)
             parameter.CopyFrom(copy);
     }

@@ -225,14 +225,25 @@ internal sealed partial class StepContext
     /// <summary>Changes parameters and state as planned.</summary>
     public void Run()
     {
-        Frame?.BeforeRules(entries);
-        plan.Run(Execution.ThreadCount, ranks);
-        tensorPlan.Run();
-        ranks?.GatherParameters();
-        foreach (var (state, key, value) in numbers)
-            state.Set(key, value);
-        done = counts = true;
-        Frame?.AfterRules(entries);
+        bool hasBegun = false;
+        try
+        {
+            Frame?.Reserve(entries);
+            plan.Reserve();
+            Frame?.BeforeRules(ref hasBegun);
+            plan.Run(Execution.ThreadCount, ranks, ref hasBegun);
+            tensorPlan.Run(ref hasBegun);
+            ranks?.GatherParameters();
+            foreach (var (state, key, value) in numbers)
+                state.Set(key, value);
+            done = counts = true;
+            Frame?.AfterRules(entries);
+        }
+        catch (Exception e) when (hasBegun && e is IDeviceFailure failure)
+        {
+            throw failure.Saying(counts ? "The step was taken before, and is counted. What follows it was not all done."
+                : "The step had begun: parameters, state or gradients may be changed in part, and the step is not counted. Go on from a checkpoint.");
+        }
     }
 
     /// <summary>Closes the parameters; after a failure, takes back what the step had prepared.</summary>

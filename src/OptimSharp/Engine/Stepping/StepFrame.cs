@@ -8,6 +8,7 @@ internal sealed class StepFrame
 {
     readonly GradientPass all = new();      // the gradients of the step
     readonly GradientPass separate = new(); // those of them that are changed before the rules, not with them
+    readonly GradientPass sparse = new();   // those that are sparse
     readonly List<Parameter> unzeroed = [];
     AverageStep? average;
     bool holds;    // has the averages, until the end of the step
@@ -79,7 +80,7 @@ internal sealed class StepFrame
     }
 
     /// <summary>
-    /// Looks at the open gradients and decides. When the step is to be taken, gradients that the rules' pass can't change are changed now.
+    /// Looks at the open gradients and decides. When the step is to be taken, those that are sparse are changed now, for rules to be planned with them.
     /// </summary>
     public bool Decide(Span<StepContext.Entry> entries)
     {
@@ -96,9 +97,10 @@ internal sealed class StepFrame
             foreach (ref var entry in entries)
             {
                 if (entry.Present && entry.Rows is not null)
-                    separate.Add(entry.Parameter, entry.Memory, entry.Rows);
+                    sparse.Add(entry.Parameter, entry.Memory, entry.Rows);
             }
-            ChangeSeparately();
+            Measure(sparse, isAll: false);
+            sparse.Change(Change, keeps: false); // what the user sees of them follows when nothing is left to fail for want of memory
         }
         return goesOn;
     }
@@ -149,11 +151,16 @@ internal sealed class StepFrame
         return average!.Value;
     }
 
-    /// <summary>Changes the gradients of rules that look at whole tensors or run elsewhere.</summary>
-    public void BeforeRules(Span<StepContext.Entry> entries)
+    /// <summary>Takes the memory that the frame's part of the step needs, with the rules planned. Changes nothing.</summary>
+    public void Reserve(Span<StepContext.Entry> entries)
     {
-        if (Change.IsNone && Measures is null)
-            return;
+        if (!Change.IsNone || Measures is not null)
+            ReserveSeparate(entries);
+        Averages?.Reserve();
+    }
+
+    void ReserveSeparate(Span<StepContext.Entry> entries)
+    {
         foreach (ref var entry in entries)
         {
             if (entry.Present && !entry.Fused && entry.Memory.Rows is null)
@@ -161,7 +168,20 @@ internal sealed class StepFrame
             if (entry.Present && !entry.Fused)
                 Measures?.Keep(entry.Parameter, entry.Memory.Values);
         }
-        ChangeSeparately();
+        Measure(separate, isAll: false);
+        separate.Reserve(Change);
+    }
+
+    /// <summary>Changes the gradients of rules that look at whole tensors or run elsewhere.</summary>
+    /// <param name="hasBegun">Becomes true when a gradient is about to change.</param>
+    public void BeforeRules(ref bool hasBegun)
+    {
+        if (Change.IsNone)
+            return;
+        hasBegun |= !separate.IsEmpty || !sparse.IsEmpty;
+        if (After != GradientsAfter.Dropped)
+            sparse.Keep();
+        separate.Change(Change, keeps: After != GradientsAfter.Dropped);
     }
 
     /// <summary>After the rules: what was not done with them. A function of the user's that averages comes last.</summary>
@@ -216,6 +236,7 @@ internal sealed class StepFrame
         (holds, IsTaken) = (false, false);
         all.Clear();
         separate.Clear();
+        sparse.Clear();
         foreach (var parameter in unzeroed)
             parameter.ZeroGrad(setToNull: false);
         unzeroed.Clear();
@@ -261,12 +282,5 @@ internal sealed class StepFrame
         if (Clips && !Skipped)
             Change = Change with { Clip = Gradients.ClipFactor(MaxNorm, Norm) };
         return !Skipped;
-    }
-
-    void ChangeSeparately()
-    {
-        Measure(separate, isAll: false);
-        separate.Change(Change, keeps: After != GradientsAfter.Dropped);
-        separate.Clear();
     }
 }

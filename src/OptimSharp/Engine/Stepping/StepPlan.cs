@@ -30,6 +30,7 @@ internal sealed class StepPlan : ISharedWork
     long part;
     bool measures; // sums are being taken
     bool borrows;  // holds arrays or a frame that are not to be kept beyond the step
+    bool isReserved; // what was added has its memory
 
     public StepPlan() => team = new WorkerTeam(this);
 
@@ -105,13 +106,33 @@ internal sealed class StepPlan : ISharedWork
     /// <summary>What is measured from here on is added up apart from what came before.</summary>
     public void BeginSums() => together.Add(measured.Count);
 
+    /// <summary>Takes all memory that what was added needs. Changes nothing.</summary>
+    public void Reserve()
+    {
+        foreach (var work in collected.Values)
+            work.Reserve();
+        isReserved = true;
+    }
+
     /// <summary>Does everything that was added, with up to <paramref name="threads"/> threads, and forgets it.</summary>
     /// <param name="threads">How many threads.</param>
     /// <param name="ranks">Those that have the other parts of the parameters; null when they are whole.</param>
     public void Run(int threads, IRanks? ranks = null)
     {
+        bool hasBegun = false;
+        Run(threads, ranks, ref hasBegun);
+    }
+
+    /// <inheritdoc cref="Run(int, IRanks)"/>
+    /// <param name="threads">How many threads.</param>
+    /// <param name="ranks">Those that have the other parts of the parameters; null when they are whole.</param>
+    /// <param name="hasBegun">Becomes true when parameters or state are about to change.</param>
+    public void Run(int threads, IRanks? ranks, ref bool hasBegun)
+    {
         try
         {
+            if (!isReserved)
+                Reserve();
             if (total < 2 * WorthSharing)
                 threads = 1;
             foreach (var work in collected.Values)
@@ -120,12 +141,13 @@ internal sealed class StepPlan : ISharedWork
             if (measured.Count > 0)
                 Measure(threads, ranks);
             next = 0;
+            hasBegun |= total > 0 || others.Count > 0;
             if (total > 0)
                 team.Run(threads);
             foreach (var work in others)
                 work();
             foreach (var work in collected.Values)
-                work.Run();
+                work.Run(ref hasBegun);
         }
         finally
         {
@@ -144,7 +166,7 @@ internal sealed class StepPlan : ISharedWork
         measured.Clear();
         together.Clear();
         total = 0;
-        borrows = measures = false;
+        borrows = measures = isReserved = false;
     }
 
     /// <summary>Forgets parameters and states.</summary>

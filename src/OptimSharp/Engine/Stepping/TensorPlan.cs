@@ -43,10 +43,11 @@ internal sealed class TensorPlan
         return math;
     }
 
-    public void Run()
+    /// <param name="hasBegun">Becomes true when a parameter or its state are about to change.</param>
+    public void Run(ref bool hasBegun)
     {
         foreach (var batch in batches)
-            batch.Run();
+            batch.Run(ref hasBegun);
     }
 
     public void Clear()
@@ -57,7 +58,7 @@ internal sealed class TensorPlan
 
     abstract class Batch
     {
-        public abstract void Run();
+        public abstract void Run(ref bool hasBegun);
 
         public abstract void Clear();
     }
@@ -70,7 +71,7 @@ internal sealed class TensorPlan
 
         public override void Clear() => Items.Clear();
 
-        public override void Run()
+        public override void Run(ref bool hasBegun)
         {
             foreach (var (rule, target, l0, l1, math) in Items)
             {
@@ -79,9 +80,9 @@ internal sealed class TensorPlan
                 try
                 {
                     if (math.Device is { } device)
-                        RunThere(rule, target, new(math, l0), new(math, l1), math, device);
+                        RunThere(rule, target, new(math, l0), new(math, l1), math, device, ref hasBegun);
                     else
-                        Run(rule, target, new(math, l0), new(math, l1), math);
+                        Run(rule, target, new(math, l0), new(math, l1), math, ref hasBegun);
                 }
                 finally
                 {
@@ -91,7 +92,7 @@ internal sealed class TensorPlan
         }
 
         /// <summary>In place where memory is the host's and of the compute type; else through scratch memory.</summary>
-        static void Run(TRule rule, in StepTarget target, MatrixList<T> l0, MatrixList<T> l1, TensorMath math)
+        static void Run(TRule rule, in StepTarget target, MatrixList<T> l0, MatrixList<T> l1, TensorMath math, ref bool hasBegun)
         {
             var parameter = target.Parameter;
             nint count = (nint)parameter.Numbers;
@@ -126,6 +127,7 @@ internal sealed class TensorPlan
                     L0 = l0,
                     L1 = l1,
                 };
+                hasBegun = true;
                 rule.Update(x, math);
                 Close(target.States.S0, x.S0);
                 Close(target.States.S1, x.S1);
@@ -143,7 +145,7 @@ internal sealed class TensorPlan
         }
 
         /// <summary>On the device: in place where the numbers are of the compute type, row by row; else on copies there.</summary>
-        static void RunThere(TRule rule, in StepTarget target, MatrixList<T> l0, MatrixList<T> l1, TensorMath math, DeviceOps device)
+        static void RunThere(TRule rule, in StepTarget target, MatrixList<T> l0, MatrixList<T> l1, TensorMath math, DeviceOps device, ref bool hasBegun)
         {
             var parameter = target.Parameter;
             int parts = parameter.ElementType.Parts();
@@ -165,6 +167,7 @@ internal sealed class TensorPlan
                 device.Read(parameter, ofGradient: false, x.Param);
             if (grad is null)
                 device.Read(parameter, ofGradient: true, x.Grad);
+            hasBegun = true;
             rule.Update(x, math);
             CloseThere(target.States.S0, x.S0, device);
             CloseThere(target.States.S1, x.S1, device);
