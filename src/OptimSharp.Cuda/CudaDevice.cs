@@ -139,6 +139,17 @@ public sealed class CudaDevice
     /// <summary>A kernel, compiled when it is first asked for. The device is current.</summary>
     /// <param name="name">Its name, which no other kernel has.</param>
     /// <param name="source">Gives its source.</param>
-    internal nint Kernel(string name, Func<string, string> source) =>
-        kernels.GetOrAdd(name, _ => new(() => Driver.Compile(source(name), name), LazyThreadSafetyMode.PublicationOnly)).Value;
+    internal nint Kernel(string name, Func<string, string> source)
+    {
+        var kernel = kernels.GetOrAdd(name, _ => new(() => Driver.Compile(source(name), name))); // by one thread, however many ask
+        try
+        {
+            return kernel.Value;
+        }
+        catch
+        {
+            kernels.TryRemove(new(name, kernel)); // for another attempt
+            throw;
+        }
+    }
 }

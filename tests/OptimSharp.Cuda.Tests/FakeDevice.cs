@@ -19,7 +19,8 @@ sealed unsafe class FakeDevice
     readonly List<PtxKernel> kernels = [];
     readonly Dictionary<nint, Recorded> events = [];
     readonly Dictionary<string, int> calls = [];
-    readonly HashSet<nint> gone = []; // streams
+    readonly HashSet<nint> made = [], gone = []; // streams
+    readonly HashSet<nint> modules = []; // that are loaded
     nint nextEvent = 1, nextStream = 1 << 16;
 
     /// <summary>What was recorded last in an event.</summary>
@@ -69,6 +70,26 @@ sealed unsafe class FakeDevice
         {
             lock (gate)
                 return memory.Values.Sum();
+        }
+    }
+
+    /// <summary>What was made and not given back: pinned memory, events and streams.</summary>
+    public (int Pinned, int Events, int Streams) Made
+    {
+        get
+        {
+            lock (gate)
+                return (pinned.Count, events.Count, made.Count);
+        }
+    }
+
+    /// <summary>How many modules are loaded.</summary>
+    public int Modules
+    {
+        get
+        {
+            lock (gate)
+                return modules.Count;
         }
     }
 
@@ -178,8 +199,11 @@ sealed unsafe class FakeDevice
         }
         Sources.Add(source);
         *module = kernels.Count;
+        modules.Add(*module);
         return 0;
     }
+
+    public int Unload(nint module) => modules.Remove(module) ? 0 : InvalidValue;
 
     public int FunctionOf(nint* function, nint module, string name)
     {
@@ -215,6 +239,7 @@ sealed unsafe class FakeDevice
     public int CreateStream(nint* created)
     {
         streams.Add(*created = nextStream++, new());
+        made.Add(*created);
         return 0;
     }
 
@@ -222,6 +247,7 @@ sealed unsafe class FakeDevice
     {
         DoAll(destroyed);
         gone.Add(destroyed);
+        made.Remove(destroyed);
         return streams.Remove(destroyed) ? 0 : InvalidValue;
     }
 

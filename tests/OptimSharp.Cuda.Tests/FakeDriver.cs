@@ -49,6 +49,7 @@ static unsafe class FakeDriver
         "cuCtxPopCurrent_v2" => (nint)(delegate* unmanaged<nint*, int>)&Pop,
         "cuModuleLoadDataEx" => (nint)(delegate* unmanaged<nint*, void*, uint, int*, void**, int>)&LoadModule,
         "cuModuleGetFunction" => (nint)(delegate* unmanaged<nint*, nint, byte*, int>)&GetFunction,
+        "cuModuleUnload" => (nint)(delegate* unmanaged<nint, int>)&UnloadModule,
         "cuLaunchKernel" => (nint)(delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)&Launch,
         "cuMemAlloc_v2" => (nint)(delegate* unmanaged<nint*, nuint, int>)&Allocate,
         "cuMemFree_v2" => (nint)(delegate* unmanaged<nint, int>)&Free,
@@ -150,6 +151,9 @@ static unsafe class FakeDriver
 
     [UnmanagedCallersOnly]
     static int GetFunction(nint* function, nint module, byte* name) => Do(device => device.FunctionOf(function, module, Marshal.PtrToStringUTF8((nint)name)!), nameof(GetFunction));
+
+    [UnmanagedCallersOnly]
+    static int UnloadModule(nint module) => Do(device => device.Unload(module), nameof(UnloadModule));
 
     [UnmanagedCallersOnly]
     static int Launch(nint function, uint x, uint y, uint z, uint threadsX, uint threadsY, uint threadsZ, uint shared, nint stream, void** parameters, void** extra) =>

@@ -16,6 +16,7 @@ internal sealed unsafe partial class CudaDriver
         [nameof(ctxPopCurrent)] = "cuCtxPopCurrent_v2",
         [nameof(moduleLoadDataEx)] = "cuModuleLoadDataEx",
         [nameof(moduleGetFunction)] = "cuModuleGetFunction",
+        [nameof(moduleUnload)] = "cuModuleUnload",
         [nameof(launchKernel)] = "cuLaunchKernel",
         [nameof(memAlloc)] = "cuMemAlloc_v2",
         [nameof(memFree)] = "cuMemFree_v2",
@@ -47,6 +48,7 @@ internal sealed unsafe partial class CudaDriver
     delegate* unmanaged<nint*, int> ctxPopCurrent;
     delegate* unmanaged<nint*, void*, uint, int*, void**, int> moduleLoadDataEx;
     delegate* unmanaged<nint*, nint, byte*, int> moduleGetFunction;
+    delegate* unmanaged<nint, int> moduleUnload;
     delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> launchKernel;
     delegate* unmanaged<nint*, nuint, int> memAlloc;
     delegate* unmanaged<nint, int> memFree;
@@ -79,6 +81,7 @@ internal sealed unsafe partial class CudaDriver
         ctxPopCurrent = (delegate* unmanaged<nint*, int>)Find(find, nameof(ctxPopCurrent));
         moduleLoadDataEx = (delegate* unmanaged<nint*, void*, uint, int*, void**, int>)Find(find, nameof(moduleLoadDataEx));
         moduleGetFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Find(find, nameof(moduleGetFunction));
+        moduleUnload = (delegate* unmanaged<nint, int>)Find(find, nameof(moduleUnload));
         launchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Find(find, nameof(launchKernel));
         memAlloc = (delegate* unmanaged<nint*, nuint, int>)Find(find, nameof(memAlloc));
         memFree = (delegate* unmanaged<nint, int>)Find(find, nameof(memFree));

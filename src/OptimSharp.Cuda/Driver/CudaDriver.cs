@@ -80,7 +80,10 @@ internal sealed unsafe partial class CudaDriver
             if (result is NoCompiler or CompilerIsOff)
                 throw new CudaException($"{Told(result, nameof(moduleLoadDataEx))} Kernels are compiled by a library of the driver's, {(OperatingSystem.IsWindows() ? "nvptxJITCompiler*.dll" : "libnvidia-ptxjitcompiler.so.1")}, which containers may lack; CUDA_DISABLE_PTX_JIT switches it off.", result);
             Check(result, nameof(moduleLoadDataEx));
-            Check(moduleGetFunction(&address, module, kernel), nameof(moduleGetFunction));
+            result = moduleGetFunction(&address, module, kernel);
+            if (result != 0)
+                _ = moduleUnload(module);
+            Check(result, nameof(moduleGetFunction));
         }
         return address;
     }

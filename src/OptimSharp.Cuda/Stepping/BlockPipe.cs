@@ -68,12 +68,14 @@ internal sealed unsafe class BlockPipe(CudaDevice device) : DriverOwned
     void Create()
     {
         isOpen = true; // also what was made before a failure is to be given back
-        (coming, going) = (device.Driver.CreateStream(), device.Driver.CreateStream());
+        coming = device.Driver.CreateStream();
+        going = device.Driver.CreateStream();
         begun = device.Driver.CreateEvent();
         for (int i = 0; i < Blocks; i++)
         {
             memory[i] = device.Driver.AllocatePinned(BytesOfBlock);
-            (arrived[i], gone[i]) = (device.Driver.CreateEvent(), device.Driver.CreateEvent());
+            arrived[i] = device.Driver.CreateEvent();
+            gone[i] = device.Driver.CreateEvent();
         }
     }
 
