@@ -68,6 +68,78 @@ public class ReserveTests
         }
     }
 
+    /// <summary>Any other failure leaves the step as it was, so that it can be tried again, or says that it is half done or taken.</summary>
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public void A_step_that_fails_otherwise_says_what_it_left(string optimizer, string[] with)
+    {
+        double[] expected;
+        using (var reference = new Run(optimizer, with))
+        {
+            reference.Step();
+            reference.Step();
+            expected = reference.State();
+        }
+        foreach (string failing in (string[])["Launch", "CopyToHost", "CopyToDevice", "Record", "Await", "StreamAwait", "Set"])
+        {
+            for (int at = 0; ; at++)
+            {
+                using var run = new Run(optimizer, with);
+                double[] before = run.State();
+                int calls = 0;
+                run.Fake.Fault = (function, _) => function == failing && calls++ == at ? 999 : 0;
+                var e = Record.Exception(run.Step);
+                run.Fake.Fault = null;
+                if (e is null && calls <= at)
+                    break;
+                if (e is not null)
+                {
+                    Assert.Equal(999, Assert.IsType<CudaException>(e).Result);
+                    if (e.Message.Contains(" The step ", StringComparison.Ordinal))
+                    {
+                        Assert.Equal(999, Assert.IsType<CudaException>(e.InnerException).Result);
+                        continue;
+                    }
+                    if (!before.SequenceEqual(run.State()))
+                        Assert.Fail($"{failing} {at} changed something and does not say so: {e}");
+                    run.Step();
+                }
+                run.Step();
+                if (!expected.SequenceEqual(run.State()))
+                    Assert.Fail($"{failing} {at}: {e}");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_record_that_fails_after_the_launch_does_not_undo_the_step()
+    {
+        using Run run = new("AdamW", []), reference = new("AdamW", []);
+        int failed = 0;
+        run.Fake.Fault = (function, _) => function == "Record" && run.Fake.Calls("Launch") > 0 && failed++ == 0 ? 999 : 0;
+        run.Step();
+        Assert.True(failed > 0);
+        reference.Step();
+        Assert.Equal(reference.State(), run.State());
+    }
+
+    [Fact]
+    public void A_step_that_stops_between_blocks_says_so()
+    {
+        var (device, fake) = FakeDriver.Create(new() { BytesOfBlock = 1 << 18 });
+        double[] numbers = [.. Enumerable.Range(0, 100_000).Select(i => Math.Sin(i))];
+        using CudaMemory values = DeviceMemory.Of(device, ElementType.Float32, numbers), gradient = DeviceMemory.Of(device, ElementType.Float32, numbers);
+        var parameter = Parameter.OnCuda("p", values.Address, ElementType.Float32, device, numbers.Length);
+        parameter.Gradient = gradient.Address;
+        using var optimizer = new AdamW(new[] { parameter }.WithStateOnHost());
+        optimizer.Step();
+        int sent = fake.Calls("CopyToDevice");
+        fake.Fault = (function, before) => function == "CopyToDevice" && before == sent + 1 ? 999 : 0;
+        var e = Assert.Throws<CudaException>(optimizer.Step);
+        Assert.Equal("The CUDA driver's cuMemcpyHtoDAsync_v2 failed: error (999), of which it says no more. The step had begun: parameters, state or gradients may be changed in part, and the step is not counted. Go on from a checkpoint.", e.Message);
+        Assert.Equal(1, optimizer.StateOf(parameter)!.Step);
+    }
+
     [Fact]
     public void A_rule_that_measures_on_two_devices_changes_neither_without_memory_on_one()
     {
@@ -171,6 +243,7 @@ public class ReserveTests
                 training.Step();
             }
             step++;
+            Fake.Fault = null; // the step is over
             Give();
         }
 

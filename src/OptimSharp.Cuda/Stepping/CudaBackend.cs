@@ -1,3 +1,4 @@
+using System.Buffers;
 using OptimSharp.Engine;
 
 namespace OptimSharp.Cuda;
@@ -28,17 +29,32 @@ internal sealed class CudaBackend(CudaDevice device) : Backend
             AverageOnHost<T>.Plan(plan, rule, model, average);
     }
 
-    public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered) =>
-        device.Gradients.Gather(Places(parameters), order, change, gathered);
+    public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered)
+    {
+        var places = Places(parameters);
+        device.Gradients.Gather(places.AsSpan(0, parameters.Length), order, change, gathered);
+        ArrayPool<GradientPlace>.Shared.Return(places);
+    }
 
-    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change) => device.Gradients.Reserve(Places(parameters), change);
+    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change)
+    {
+        var places = Places(parameters);
+        device.Gradients.Reserve(places.AsSpan(0, parameters.Length), change);
+        ArrayPool<GradientPlace>.Shared.Return(places);
+    }
 
-    public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change) => device.Gradients.Change(Places(parameters), change);
+    public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change)
+    {
+        var places = Places(parameters);
+        device.Gradients.Change(places.AsSpan(0, parameters.Length), change);
+        ArrayPool<GradientPlace>.Shared.Return(places);
+    }
 
+    /// <summary>In an array of the pool's, which may be longer.</summary>
     static GradientPlace[] Places(ReadOnlySpan<Parameter> parameters)
     {
-        var places = new GradientPlace[parameters.Length];
-        for (int i = 0; i < places.Length; i++)
+        var places = ArrayPool<GradientPlace>.Shared.Rent(parameters.Length);
+        for (int i = 0; i < parameters.Length; i++)
             places[i] = new(((CudaParameter)parameters[i]).Gradient, parameters[i].ElementType, parameters[i].Numbers);
         return places;
     }

@@ -17,6 +17,7 @@ internal sealed unsafe class CudaGradients(CudaDevice device)
 {
     readonly Lock gate = new();
     readonly CudaLaunches launches = new(device);
+    MeasuredTensor?[] tensors = []; // that are measured; null: on the host
 
     /// <summary>What gradients gather to, each as it is after a change.</summary>
     public void Gather(ReadOnlySpan<GradientPlace> gradients, NormOrder order, in GradientChange change, Span<double> gathered)
@@ -26,18 +27,22 @@ internal sealed unsafe class CudaGradients(CudaDevice device)
         {
             try
             {
-                var tensors = new MeasuredTensor?[gradients.Length];
+                if (tensors.Length < gradients.Length)
+                    tensors = new MeasuredTensor?[gradients.Length];
+                bool any = false;
                 for (int i = 0; i < gradients.Length; i++)
                 {
                     var gradient = gradients[i];
                     var type = gradient.Type.Real();
+                    tensors[i] = null;
                     if (gathering is not { } how || gradient.Type.IsComplex() && order.P != 2)
                         continue;
+                    any = true;
                     tensors[i] = type == ElementType.Float64
                         ? launches.AddMeasured<GradientChangeRule<double>, double>(new(change), gradient.At, new(type), how, GradientChunk.Size)
                         : launches.AddMeasured<GradientChangeRule<float>, float>(new(change), gradient.At, new(type), how, GradientChunk.Size);
                 }
-                if (Array.Exists(tensors, tensor => tensor is not null))
+                if (any)
                     launches.Measure();
                 for (int i = 0; i < gradients.Length; i++)
                     gathered[i] = tensors[i] is { } tensor ? tensor.Gathered(order) : GatherOnHost(gradients[i], order, change);

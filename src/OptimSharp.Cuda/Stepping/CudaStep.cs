@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using OptimSharp.Engine;
 using OptimSharp.Rules;
 
@@ -12,10 +13,11 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
 
     const int MostSlots = 6;
 
-    readonly List<Item> measured = [], byRow = [];
+    readonly List<Item> measured = [], byRow = []; // some of them from steps before, for reuse
     readonly List<(Type Kind, long Count)> tried = []; // of what memory was taken for the last time
     long rowsBeside; // of rules that do not measure, that time: bytes
     readonly List<CudaMemory> uploads = [];
+    int measuredCount, byRowCount; // in this step
     bool haveSums;
 
     CudaLaunches Launches { get; } = new(device);
@@ -44,11 +46,11 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     {
         var there = Describe(target, TRule.Slots, place);
         if (FrameOf<T>(target, TRule.Slots, ref there) is not { } frame)
-            Add(plan, new Measured<TRule, T>(this, rule, there));
+            AddMeasured<TRule, T>(plan, rule, there);
         else if (frame.Averages)
-            Add(plan, new Measured<FramedMeasuring<TRule, T, On>, T>(this, new(rule, frame), there));
+            AddMeasured<FramedMeasuring<TRule, T, On>, T>(plan, new(rule, frame), there);
         else
-            Add(plan, new Measured<FramedMeasuring<TRule, T, Off>, T>(this, new(rule, frame), there));
+            AddMeasured<FramedMeasuring<TRule, T, Off>, T>(plan, new(rule, frame), there);
     }
 
     /// <summary>Plans one by a rule that measures each row.</summary>
@@ -57,16 +59,35 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var there = Describe(target, TRule.Slots, place);
-        byRow.Add(FrameOf<T>(target, TRule.Slots, ref there) is not { } frame ? new ByRow<TRule, T>(rule, there)
-            : frame.Averages ? new ByRow<FramedMeasuring<TRule, T, On>, T>(new(rule, frame), there)
-            : new ByRow<FramedMeasuring<TRule, T, Off>, T>(new(rule, frame), there));
+        if (FrameOf<T>(target, TRule.Slots, ref there) is not { } frame)
+            Next<ByRow<TRule, T>>(byRow, ref byRowCount).Describe(rule, there);
+        else if (frame.Averages)
+            Next<ByRow<FramedMeasuring<TRule, T, On>, T>>(byRow, ref byRowCount).Describe(new(rule, frame), there);
+        else
+            Next<ByRow<FramedMeasuring<TRule, T, Off>, T>>(byRow, ref byRowCount).Describe(new(rule, frame), there);
     }
 
-    void Add<TItem>(StepPlan plan, TItem item) where TItem : Item, IMeasured
+    void AddMeasured<TRule, T>(StepPlan plan, in TRule rule, in DeviceTarget target)
+        where TRule : struct, IMeasuringRule<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        measured.Add(item);
+        var item = Next<Measured<TRule, T>>(measured, ref measuredCount);
+        item.Describe(this, rule, target);
         plan.Add(item);
     }
+
+    static TItem Next<TItem>(List<Item> items, ref int count) where TItem : Item, new()
+    {
+        if (count == items.Count)
+            items.Add(new TItem());
+        else if (items[count] is not TItem)
+            items[count] = new TItem();
+        return (TItem)items[count++];
+    }
+
+    ReadOnlySpan<Item> MeasuredItems => CollectionsMarshal.AsSpan(measured)[..measuredCount];
+
+    ReadOnlySpan<Item> ByRowItems => CollectionsMarshal.AsSpan(byRow)[..byRowCount];
 
     /// <summary>What a training step does around a parameter's rule; null: nothing, or not with it. An average gets a slot.</summary>
     static RuleFrame<T>? FrameOf<T>(in StepTarget target, int slots, ref DeviceTarget there)
@@ -117,7 +138,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     {
         if (haveSums)
             return;
-        foreach (var item in measured)
+        foreach (var item in MeasuredItems)
             item.AddMeasured(Launches);
         Launches.Measure();
         haveSums = true;
@@ -144,19 +165,14 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         }
         tried.Clear();
         rowsBeside = Launches.RowBytes;
-        foreach (var items in (ReadOnlySpan<List<Item>>)[byRow, measured])
-        {
-            foreach (var item in items)
-                item.AddMeasured(Launches);
-            Launches.ReserveMeasured();
-            Launches.ClearMeasured();
-        }
+        ReserveMeasured(ByRowItems);
+        ReserveMeasured(MeasuredItems);
         Launches.BeginTrial();
         try
         {
-            foreach (var item in measured)
+            foreach (var item in MeasuredItems)
                 item.Try(Launches);
-            foreach (var item in byRow)
+            foreach (var item in ByRowItems)
                 item.Try(Launches);
             Launches.Reserve();
         }
@@ -164,21 +180,28 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         {
             Launches.EndTrial();
         }
-        foreach (var items in (ReadOnlySpan<List<Item>>)[byRow, measured])
-        {
-            foreach (var item in items)
-                tried.Add((item.GetType(), item.Count));
-        }
+        foreach (var item in MeasuredItems)
+            tried.Add((item.GetType(), item.Count));
+        foreach (var item in ByRowItems)
+            tried.Add((item.GetType(), item.Count));
+    }
+
+    void ReserveMeasured(ReadOnlySpan<Item> items)
+    {
+        foreach (var item in items)
+            item.AddMeasured(Launches);
+        Launches.ReserveMeasured();
+        Launches.ClearMeasured();
     }
 
     /// <summary>Whether as many tensors of the same sizes get the same kinds of rules that measure.</summary>
     bool IsAsTried()
     {
-        if (tried.Count != byRow.Count + measured.Count || tried.Count > 0 && rowsBeside != Launches.RowBytes)
+        if (tried.Count != measuredCount + byRowCount || tried.Count > 0 && rowsBeside != Launches.RowBytes)
             return false;
         for (int i = 0; i < tried.Count; i++)
         {
-            var item = i < byRow.Count ? byRow[i] : measured[i - byRow.Count];
+            var item = i < measuredCount ? measured[i] : byRow[i - measuredCount];
             if (tried[i] != (item.GetType(), item.Count))
                 return false;
         }
@@ -187,16 +210,16 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
 
     public void Run(ref bool hasBegun)
     {
-        if (byRow.Count > 0)
+        if (byRowCount > 0)
         {
             Launches.ClearMeasured();
-            foreach (var item in byRow)
+            foreach (var item in ByRowItems)
                 item.AddMeasured(Launches);
             Launches.Measure();
         }
-        foreach (var item in measured)
+        foreach (var item in MeasuredItems)
             item.Add(Launches);
-        foreach (var item in byRow)
+        foreach (var item in ByRowItems)
             item.Add(Launches);
         if (!Launches.IsEmpty)
             Launches.Run(ref hasBegun);
@@ -204,8 +227,11 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
 
     public void Clear()
     {
-        measured.Clear();
-        byRow.Clear();
+        foreach (var item in MeasuredItems)
+            item.Clear();
+        foreach (var item in ByRowItems)
+            item.Clear();
+        measuredCount = byRowCount = 0;
         Launches.Clear();
         haveSums = false;
         foreach (var memory in uploads)
@@ -233,16 +259,25 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
 
         /// <summary>Adds the update, when the rule has its sums.</summary>
         public abstract void Add(CudaLaunches launches);
+
+        /// <summary>Lets go of what it was told.</summary>
+        public abstract void Clear();
     }
 
     /// <summary>A rule that measures the whole parameter.</summary>
-    public sealed class Measured<TRule, T>(CudaStep step, TRule rule, DeviceTarget target) : Item, IMeasured
+    public sealed class Measured<TRule, T> : Item, IMeasured
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        List<(MeasuredTensor Tensor, bool BeginsChunk)>? pieces; // of some rows only
+        readonly List<(MeasuredTensor Tensor, bool BeginsChunk)> pieces = []; // of some rows only
         MeasuredTensor whole;
-        TRule rule = rule;
+        CudaStep step = null!;
+        DeviceTarget target;
+        TRule rule;
+
+        public void Describe(CudaStep step, in TRule rule, in DeviceTarget target) => (this.step, this.rule, this.target) = (step, rule, target);
+
+        public override void Clear() => (rule, target, whole) = (default, default, default);
 
         public override long Count => target.At.Count;
 
@@ -255,7 +290,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
                 whole = Add(target.At);
                 return;
             }
-            pieces = [];
+            pieces.Clear();
             const long Chunk = GradientChunk.Size;
             for (long first = 0, count; first < target.At.Count; first += count) // of the rows put together, chunks are cut, and where a row ends
             {
@@ -271,7 +306,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
         {
             step.Measure();
             for (int k = 0; k < TRule.Sums; k++)
-                sums[k] = pieces is null ? whole.Sum(k) : SumOf(pieces, k);
+                sums[k] = target.Rows is null ? whole.Sum(k) : SumOf(pieces, k);
         }
 
         static double SumOf(List<(MeasuredTensor Tensor, bool BeginsChunk)> pieces, int sum)
@@ -292,30 +327,41 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     }
 
     /// <summary>A rule that measures each row.</summary>
-    public sealed class ByRow<TRule, T>(TRule rule, DeviceTarget target) : Item
+    public sealed class ByRow<TRule, T> : Item
         where TRule : struct, IMeasuringRule<T>
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        readonly MeasuredTensor[] tensors = new MeasuredTensor[target.RowCount];
+        MeasuredTensor[] tensors = []; // one a row, and more
+        DeviceTarget target;
+        TRule rule;
+
+        public void Describe(in TRule rule, in DeviceTarget target)
+        {
+            (this.rule, this.target) = (rule, target);
+            if (tensors.Length < target.RowCount)
+                tensors = new MeasuredTensor[target.RowCount];
+        }
+
+        public override void Clear() => (rule, target) = (default, default);
 
         public override long Count => target.At.Count;
 
         public override void Try(CudaLaunches launches)
         {
-            for (int row = 0; row < tensors.Length; row++)
+            for (int row = 0; row < target.RowCount; row++)
                 launches.Add<TRule, T>(rule, target.Row(row, 0, target.RowSize), target.Types);
         }
 
         public override void AddMeasured(CudaLaunches launches)
         {
-            for (int row = 0; row < tensors.Length; row++)
+            for (int row = 0; row < target.RowCount; row++)
                 tensors[row] = launches.AddMeasured<TRule, T>(rule, target.Row(row, 0, target.RowSize), target.Types, Gathering.Sum, Block);
         }
 
         public override void Add(CudaLaunches launches)
         {
             Span<double> sums = stackalloc double[TRule.Sums];
-            for (int row = 0; row < tensors.Length; row++)
+            for (int row = 0; row < target.RowCount; row++)
             {
                 for (int k = 0; k < sums.Length; k++)
                     sums[k] = tensors[row].AddTo(0, k);

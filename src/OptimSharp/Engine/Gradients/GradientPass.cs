@@ -45,6 +45,7 @@ internal sealed unsafe partial class GradientPass
         Array.Clear(entries, 0, count);
         for (; rowCount > 0; rowCount--)
             rows[rowCount - 1].Clear();
+        ClearElsewhere();
         seen.Clear();
         places.Clear();
         (count, chunks, numbers, isReserved) = (0, 0, 0, false);
@@ -177,8 +178,11 @@ internal sealed unsafe partial class GradientPass
         if (change.IsNone || isReserved)
             return;
         FindShared();
-        foreach (var (backend, places) in Elsewhere(shared: false))
-            backend.ReserveChange(ParametersAt(places), change);
+        foreach (var of in Elsewhere(shared: false))
+        {
+            if (!of.Parameters.IsEmpty)
+                of.Backend.ReserveChange(of.Parameters, change);
+        }
         isReserved = true;
     }
 
@@ -192,8 +196,11 @@ internal sealed unsafe partial class GradientPass
         Reserve(change); // of all, before any is changed
         if (chunks > 0)
             ops.For(new ChangeLoop { Pass = this, Change = change }, chunks, CostOfChunk);
-        foreach (var (backend, places) in Elsewhere(shared: false))
-            backend.ChangeGradients(ParametersAt(places), change);
+        foreach (var of in Elsewhere(shared: false))
+        {
+            if (!of.Parameters.IsEmpty)
+                of.Backend.ChangeGradients(of.Parameters, change);
+        }
         if (keeps)
             Keep();
     }

@@ -241,8 +241,7 @@ internal sealed partial class StepContext
         }
         catch (Exception e) when (hasBegun && e is IDeviceFailure failure)
         {
-            throw failure.Saying(counts ? "The step was taken before, and is counted. What follows it was not all done."
-                : "The step had begun: parameters, state or gradients may be changed in part, and the step is not counted. Go on from a checkpoint.");
+            throw failure.Saying(counts ? IDeviceFailure.Taken : IDeviceFailure.Halfway);
         }
     }
 

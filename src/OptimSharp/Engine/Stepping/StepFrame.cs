@@ -126,11 +126,18 @@ internal sealed class StepFrame
     public void AfterAll(Optimizer optimizer, double norm, double factor)
     {
         (Norm, IsTaken) = (norm, true);
-        Measures?.CompareAll();
         Change = Change with { Clip = factor };
-        if (After == GradientsAfter.Zeroed)
-            optimizer.ZeroGrad(setToNull: false);
-        Averages?.Update();
+        try
+        {
+            Measures?.CompareAll();
+            if (After == GradientsAfter.Zeroed)
+                optimizer.ZeroGrad(setToNull: false);
+            Averages?.Update();
+        }
+        catch (Exception e) when (e is IDeviceFailure failure)
+        {
+            throw failure.Saying(IDeviceFailure.Taken);
+        }
     }
 
     /// <summary>Whether a parameter's change, average and zeros can be done with its rule.</summary>
