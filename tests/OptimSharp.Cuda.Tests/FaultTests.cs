@@ -74,6 +74,16 @@ public class FaultTests
     }
 
     [Fact]
+    public void Too_little_pinned_memory_is_told_with_its_bytes()
+    {
+        var (device, fake) = FakeDriver.Create();
+        using var model = new Model(device);
+        using var optimizer = new AdamW(model.Parameters.WithStateOnHost());
+        fake.Fault = (function, _) => function == "AllocatePinned" ? FakeDevice.OutOfMemory : 0;
+        Assert.Equal("The CUDA driver's cuMemHostAlloc failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory. 8,388,608 bytes of pinned host memory were asked for.", Assert.Throws<CudaException>(optimizer.Step).Message);
+    }
+
+    [Fact]
     public void State_is_given_back_with_its_optimizer()
     {
         var (device, fake) = FakeDriver.Create();

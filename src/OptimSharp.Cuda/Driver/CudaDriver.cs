@@ -172,6 +172,7 @@ internal sealed unsafe partial class CudaDriver
         return value;
     }
 
+
     void Check(int result, string function)
     {
         if (result != 0)
