@@ -51,6 +51,12 @@ public class LeakTests
         var (device, fake) = FakeDriver.Create();
         using var memory = device.Allocate(8 * 800);
         using var start = new Barrier(8);
+        fake.Fault = (function, _) =>
+        {
+            if (function == "LoadModule")
+                Thread.Sleep(100); // until the others want it, too
+            return 0;
+        };
         Thread[] threads = [.. Enumerable.Range(0, 8).Select(i => new Thread(() =>
         {
             var parameter = Parameter.OnCuda("p", memory.Address + i * 800, ElementType.Float32, device, 100);
