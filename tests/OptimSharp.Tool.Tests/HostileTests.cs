@@ -30,8 +30,8 @@ public class HostileTests
     [InlineData("lightning.ckpt", 300)]
     [InlineData("sharded/model-00001-of-00002.safetensors", 300)]
     [InlineData("gpt2-shapes.pt", 100)]
-    [InlineData("../schedules/onecycle-rising.pt", 200)]
-    [InlineData("../schedules/sequence-in-onecycle-whole.pt", 200)]
+    [InlineData("schedules/onecycle-rising.pt", 200)]
+    [InlineData("schedules/sequence-in-onecycle-whole.pt", 200)]
     public void Changed_files_are_shown_or_refused(string name, int times)
     {
         using var files = new Files();

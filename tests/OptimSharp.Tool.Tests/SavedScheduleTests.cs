@@ -88,5 +88,5 @@ public class SavedScheduleTests
         }
     }
 
-    static string Fixture(string file) => Path.Combine(Files.Fixtures, "schedules", file);
+    static string Fixture(string file) => Files.Fixture(Path.Combine("schedules", file));
 }

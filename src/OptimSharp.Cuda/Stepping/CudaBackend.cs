@@ -32,22 +32,34 @@ internal sealed class CudaBackend(CudaDevice device) : Backend
     public override void GatherGradients(ReadOnlySpan<Parameter> parameters, NormOrder order, in GradientChange change, Span<double> gathered)
     {
         var places = Places(parameters);
-        device.Gradients.Gather(places.AsSpan(0, parameters.Length), order, change, gathered);
-        ArrayPool<GradientPlace>.Shared.Return(places);
+        try
+        {
+            device.Gradients.Gather(places.AsSpan(0, parameters.Length), order, change, gathered);
+        }
+        finally
+        {
+            ArrayPool<GradientPlace>.Shared.Return(places);
+        }
     }
 
-    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change)
-    {
-        var places = Places(parameters);
-        device.Gradients.Reserve(places.AsSpan(0, parameters.Length), change);
-        ArrayPool<GradientPlace>.Shared.Return(places);
-    }
+    public override void ReserveChange(ReadOnlySpan<Parameter> parameters, in GradientChange change) => Change(parameters, change, runs: false);
 
-    public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change)
+    public override void ChangeGradients(ReadOnlySpan<Parameter> parameters, in GradientChange change) => Change(parameters, change, runs: true);
+
+    void Change(ReadOnlySpan<Parameter> parameters, in GradientChange change, bool runs)
     {
         var places = Places(parameters);
-        device.Gradients.Change(places.AsSpan(0, parameters.Length), change);
-        ArrayPool<GradientPlace>.Shared.Return(places);
+        try
+        {
+            if (runs)
+                device.Gradients.Change(places.AsSpan(0, parameters.Length), change);
+            else
+                device.Gradients.Reserve(places.AsSpan(0, parameters.Length), change);
+        }
+        finally
+        {
+            ArrayPool<GradientPlace>.Shared.Return(places);
+        }
     }
 
     /// <summary>In an array of the pool's, which may be longer.</summary>

@@ -14,8 +14,8 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     const int MostSlots = 6;
 
     readonly List<Item> measured = [], byRow = []; // some of them from steps before, for reuse
-    readonly List<(Type Kind, long Count)> tried = []; // of what memory was taken for the last time
-    long rowsBeside; // of rules that do not measure, that time: bytes
+    readonly List<(Type Kind, KernelTypes Types, long Count, long RowSize)> tried = []; // of what memory was taken for the last time
+    long bytesBeside; // of the rows of rules that do not measure, that time
     readonly List<CudaMemory> uploads = [];
     int measuredCount, byRowCount; // in this step
     bool haveSums;
@@ -164,7 +164,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
             return;
         }
         tried.Clear();
-        rowsBeside = Launches.RowBytes;
+        bytesBeside = Launches.RowBytes;
         ReserveMeasured(ByRowItems);
         ReserveMeasured(MeasuredItems);
         Launches.BeginTrial();
@@ -181,9 +181,9 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
             Launches.EndTrial();
         }
         foreach (var item in MeasuredItems)
-            tried.Add((item.GetType(), item.Count));
+            tried.Add(item.Kind);
         foreach (var item in ByRowItems)
-            tried.Add((item.GetType(), item.Count));
+            tried.Add(item.Kind);
     }
 
     void ReserveMeasured(ReadOnlySpan<Item> items)
@@ -197,12 +197,12 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     /// <summary>Whether as many tensors of the same sizes get the same kinds of rules that measure.</summary>
     bool IsAsTried()
     {
-        if (tried.Count != measuredCount + byRowCount || tried.Count > 0 && rowsBeside != Launches.RowBytes)
+        if (tried.Count != measuredCount + byRowCount || tried.Count > 0 && bytesBeside != Launches.RowBytes)
             return false;
         for (int i = 0; i < tried.Count; i++)
         {
             var item = i < measuredCount ? measured[i] : byRow[i - measuredCount];
-            if (tried[i] != (item.GetType(), item.Count))
+            if (tried[i] != item.Kind)
                 return false;
         }
         return true;
@@ -248,8 +248,10 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
     /// <summary>A parameter whose rule measures.</summary>
     public abstract class Item
     {
-        /// <summary>How many numbers it is for.</summary>
-        public abstract long Count { get; }
+        protected abstract DeviceTarget Target { get; }
+
+        /// <summary>What the memory that it needs depends on; beside the rule's options, which seldom change.</summary>
+        public (Type Kind, KernelTypes Types, long Count, long RowSize) Kind => (GetType(), Target.Types, Target.At.Count, Target.RowSize);
 
         /// <summary>Adds the update as if the rule had its sums.</summary>
         public abstract void Try(CudaLaunches launches);
@@ -279,7 +281,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
 
         public override void Clear() => (rule, target, whole) = (default, default, default);
 
-        public override long Count => target.At.Count;
+        protected override DeviceTarget Target => target;
 
         public override void Try(CudaLaunches launches) => launches.Add<TRule, T>(rule, target);
 
@@ -344,7 +346,7 @@ internal sealed class CudaStep(CudaDevice device) : ICollectedWork
 
         public override void Clear() => (rule, target) = (default, default);
 
-        public override long Count => target.At.Count;
+        protected override DeviceTarget Target => target;
 
         public override void Try(CudaLaunches launches)
         {

@@ -23,7 +23,7 @@ internal sealed unsafe class StepLaunch : ILaunch, IDisposable
 
     public TensorTable Table { get; }
 
-    public void Reserve() => Table.Open();
+    public void Reserve() => Table.Reserve();
 
     /// <summary>Updates all that were added. The device is current.</summary>
     /// <param name="rows">Where the tensors' rows are on it.</param>

@@ -49,7 +49,7 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
     {
         if (Count == 0)
             return;
-        Table.Open();
+        Table.Reserve();
         Ensure(ref partial, (long)Count * Reductions.Lanes * sizeof(double));
         Ensure(ref gathered, (long)Count * sizeof(double));
         if (results.Length < Count)
@@ -63,7 +63,6 @@ internal sealed unsafe class SumsLaunch : ILaunch, IDisposable
         int blocks = firstBlock[^1], count = Count;
         if (blocks == 0)
             return;
-        Reserve();
         var (table, _) = Table.Open();
         nint from = partial!.Address, to = gathered!.Address;
         void** parameters = stackalloc void*[] { &table, &rows, &from, &blocks };

@@ -42,13 +42,31 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
         row.CopyTo(rows.AsSpan(start + ChunkTable.Coefficients(states), coefficients));
     }
 
+    /// <summary>Takes memory for a table of the tensors, and leaves the table that is there where it does. The device is current.</summary>
+    public void Reserve()
+    {
+        int all = 0;
+        foreach (long count in counts)
+            all = checked(all + ChunksOf(count));
+        Reserve((long)all * ChunkTable.EntrySize);
+    }
+
+    void Reserve(long bytes)
+    {
+        if (table is not null && table.Bytes >= bytes)
+            return;
+        tableCounts.Clear(); // until a new one is there
+        chunks = 0;
+        table?.Dispose();
+        table = null;
+        table = device.Allocate(bytes);
+    }
+
     /// <summary>The table on the device, and how many chunks it has. The device is current.</summary>
     public (nint Address, int Chunks) Open()
     {
         if (table is not null && counts.Count == tableCounts.Count && CollectionsMarshal.AsSpan(counts).SequenceEqual(CollectionsMarshal.AsSpan(tableCounts)))
             return (table.Address, chunks);
-        tableCounts.Clear(); // until the new one is there
-        chunks = 0;
         int all = 0;
         foreach (long count in counts)
             all = checked(all + ChunksOf(count));
@@ -64,14 +82,11 @@ internal sealed unsafe class TensorTable(CudaDevice device, int states, int coef
             }
         }
         long bytes = entries.LongLength * ChunkTable.Word;
-        if (table is null || table.Bytes < bytes)
-        {
-            table?.Dispose();
-            table = null;
-            table = device.Allocate(bytes);
-        }
+        Reserve(bytes);
+        tableCounts.Clear(); // until the new one is there
+        chunks = 0;
         fixed (long* from = entries)
-            table.CopyFrom(from, bytes);
+            table!.CopyFrom(from, bytes);
         tableCounts.AddRange(counts);
         chunks = all;
         return (table.Address, chunks);

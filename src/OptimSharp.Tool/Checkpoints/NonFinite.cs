@@ -1,13 +1,14 @@
 namespace OptimSharp.Tool;
 
 /// <summary>
-/// The places at which models are not finite, as masks of attention are, with the sums there: an infinity's average with anything finite is that infinity. Running averages make ∞ − ∞ of it.
+/// The numbers of models that are not finite, as in masks of attention: an infinity's average with anything finite is that infinity. Running averages make ∞ − ∞ of it. A byte for each number of a tensor that has some.
 /// </summary>
 sealed class NonFinite
 {
     const int Piece = 1 << 16;
+    const byte Finite = 0, Positive = 1, Negative = 2, NaN = 3;
 
-    readonly Dictionary<string, Dictionary<long, double>> sums = [];
+    readonly Dictionary<string, byte[]> kinds = [];
     readonly double[] numbers = new double[Piece];
 
     /// <summary>Takes a tensor of a model in.</summary>
@@ -23,9 +24,11 @@ sealed class NonFinite
             {
                 if (double.IsFinite(part[i]))
                     continue;
-                if (!sums.TryGetValue(name, out var places))
-                    sums.Add(name, places = []);
-                places[first + i] = places.GetValueOrDefault(first + i) + part[i];
+                if (!kinds.TryGetValue(name, out byte[]? known))
+                    kinds.Add(name, known = new byte[tensor.Count]);
+                byte kind = double.IsNaN(part[i]) ? NaN : part[i] > 0 ? Positive : Negative;
+                ref byte before = ref known[first + i];
+                before = before == Finite || before == kind ? kind : NaN;
             }
         }
     }
@@ -33,11 +36,11 @@ sealed class NonFinite
     /// <summary>The average with what it is at these places.</summary>
     public TensorData In(string name, TensorData average)
     {
-        if (!sums.TryGetValue(name, out var places))
+        if (!kinds.TryGetValue(name, out byte[]? known))
             return average;
         double[] all = average.ToDoubles();
-        foreach (var (place, sum) in places)
-            all[place] = sum;
+        for (int i = 0; i < known.Length; i++)
+            all[i] = known[i] switch { Finite => all[i], Positive => double.PositiveInfinity, Negative => double.NegativeInfinity, _ => double.NaN };
         return TensorData.Of(all, average.Shape).To(average.ElementType);
     }
 }

@@ -90,10 +90,14 @@ sealed record OpenedCheckpoint(string Name, string Format, long? Bytes, object? 
     /// <summary>What comes through a pipe is put down in a temporary file: a checkpoint is not read from its start to its end.</summary>
     static OpenedCheckpoint OfPipe(string name, Stream input)
     {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, Options = FileOptions.DeleteOnClose };
-        if (!OperatingSystem.IsWindows())
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (OperatingSystem.IsWindows())
+            options.Options = FileOptions.DeleteOnClose;
+        else
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         using var copy = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), options);
+        if (!OperatingSystem.IsWindows())
+            File.Delete(copy.Name); // it is there until it is closed, however the process ends
         input.CopyTo(copy);
         copy.Position = 0;
         Span<byte> start = stackalloc byte[9];

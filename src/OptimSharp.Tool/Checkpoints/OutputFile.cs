@@ -66,7 +66,7 @@ sealed class OutputFile
         {
             Checkpoint.Save(to, state, options with { Progress = progress });
             return true;
-        });
+        }, isLast: true);
         return new(to, FilesAt(to), contents, Path.GetExtension(to).Equals(".safetensors", StringComparison.OrdinalIgnoreCase));
     }
 

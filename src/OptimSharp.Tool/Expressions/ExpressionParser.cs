@@ -138,7 +138,7 @@ sealed class ExpressionParser
     {
         string text = token.Text;
         bool isWhole = text.All(c => char.IsAsciiDigit(c) || c == '_');
-        if (text.Contains("__", StringComparison.Ordinal) || text.Contains("_.", StringComparison.Ordinal) || text.EndsWith('_') || isWhole && text[0] == '0' && text.Any(c => c is not ('0' or '_')))
+        if (text.Contains("__", StringComparison.Ordinal) || text.Contains("_.", StringComparison.Ordinal) || text.Contains("._", StringComparison.Ordinal) || text.Contains("_e", StringComparison.OrdinalIgnoreCase) || text.Contains("e_", StringComparison.OrdinalIgnoreCase) || text.EndsWith('_') || isWhole && text[0] == '0' && text.Any(c => c is not ('0' or '_')))
             return null;
         text = text.Replace("_", "", StringComparison.Ordinal);
         return !double.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double number) ? null

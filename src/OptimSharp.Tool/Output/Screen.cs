@@ -66,14 +66,20 @@ sealed class Screen
     /// <param name="title">What it is.</param>
     /// <param name="total">How many bytes there are to be gone through.</param>
     /// <param name="work">Is given what to tell about bytes that were.</param>
+    /// <param name="isLast">Whether it is the command's last work, and done when it returns: then it is too late to stop it.</param>
     /// <exception cref="InterruptedException">The user has stopped it.</exception>
-    public T Progress<T>(string title, long total, Func<IProgress<long>, T> work)
+    public T Progress<T>(string title, long total, Func<IProgress<long>, T> work, bool isLast = false)
     {
         const long Long = 64 << 20;
         using var interruption = new Interruption();
-        if (errorTerminal is null || total < Long)
-            return work(new Bar(_ => interruption.Check()));
-        return errorTerminal.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(context =>
+        var result = errorTerminal is null || total < Long ? work(new Bar(_ => interruption.Check())) : WithBar(errorTerminal, title, total, work, interruption);
+        if (!isLast)
+            interruption.Check();
+        return result;
+    }
+
+    static T WithBar<T>(IAnsiConsole terminal, string title, long total, Func<IProgress<long>, T> work, Interruption interruption) =>
+        terminal.Progress().AutoClear(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).Start(context =>
         {
             var task = context.AddTask(Markup.Escape(Printable.Of(title)), maxValue: total);
             return work(new Bar(bytes =>
@@ -82,7 +88,6 @@ sealed class Screen
                 interruption.Check();
             }));
         });
-    }
 
     /// <summary>Tells at once, on the thread that reports.</summary>
     sealed class Bar(Action<long> tell) : IProgress<long>

@@ -20,7 +20,10 @@ sealed class Restoration(SavedSchedule saved, double momentum)
         if (given is null)
             return schedule ?? throw problem!;
         if (schedule is null)
-            return OfState(given) is (var alone, var error) && error is null ? alone! : throw error!;
+        {
+            var (alone, error) = OfState(given);
+            return alone ?? throw error!;
+        }
         schedule.Dispose();
         throw new ToolException("The checkpoint has the schedule's rates: --lr is for schedules that are written, or whose rates are not in their file.");
     }
@@ -30,10 +33,23 @@ sealed class Restoration(SavedSchedule saved, double momentum)
     {
         RestoredSchedule[] fitting = [.. saved.Optimizers.Where(groups => (last is null || groups.Count == last.Length) && MissingRates.AreIn(groups, saved.State))
             .OrderByDescending(groups => last is not null && StartRates.Option(groups, "lr") is { } now && now.SequenceEqual(last))
-            .Select(groups => Fitting(saved.State, groups, StartRates.Of(saved.State, groups)).Schedule).OfType<RestoredSchedule>()];
+            .Select(FittingOf).OfType<RestoredSchedule>()];
         foreach (var other in fitting.Skip(1))
             other.Dispose();
         return fitting.FirstOrDefault();
+    }
+
+    /// <summary>With an optimizer's groups; null: it is not that optimizer's schedule.</summary>
+    RestoredSchedule? FittingOf(IReadOnlyList<StateDict> groups)
+    {
+        try
+        {
+            return Fitting(saved.State, groups, StartRates.Of(saved.State, groups)).Schedule;
+        }
+        catch (ToolException)
+        {
+            return null;
+        }
     }
 
     /// <summary>With what is in the scheduler's own state.</summary>

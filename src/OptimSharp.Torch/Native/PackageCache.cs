@@ -10,6 +10,11 @@ internal static class PackageCache
     [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "A single file has no location, and is in no cache.")]
     public static bool HasThis => Version(typeof(PackageCache).Assembly.Location, "optimsharp.torch") is not null;
 
+    /// <summary>Whether the cache has TorchSharp's libtorch for CUDA, too: which one is meant can't be known.</summary>
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "A single file has no location, and is in no cache.")]
+    public static bool HasCuda() => Version(typeof(TorchSharp.torch).Assembly.Location, "torchsharp")?.Parent?.Parent is { } cache
+        && cache.EnumerateDirectories("libtorch-cuda-*").Any(package => Directory.Exists(Path.Combine(package.FullName, LibtorchVersion())));
+
     /// <summary>The folders of TorchSharp's native library and of its libtorch; none, if TorchSharp was not loaded out of a cache.</summary>
     /// <param name="platform">Such as <c>linux-x64</c>.</param>
     [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "A single file has no location, and is in no cache.")]

@@ -39,10 +39,12 @@ internal static class TorchLibrary
         return loaded;
     }
 
-    /// <summary>Loads libtorch out of the packages: a notebook has no folder with all libraries in it.</summary>
+    /// <summary>Loads the CPU's libtorch out of the packages: a notebook has no folder with all libraries in it.</summary>
     /// <returns>What was loaded, for the user to read.</returns>
     public static string LoadLibtorch()
     {
+        if (PackageCache.HasCuda())
+            return "The package cache has libtorch for CUDA, and which one is meant is TorchSharp's to know: torch.InitializeDeviceType(DeviceType.CUDA) loads it.";
         LoadLibtorch(NativeFolders());
         return "Loaded libtorch out of the package cache. TorchSharp has not asked for help: it loads as it is, or has not been used yet.";
     }

@@ -61,6 +61,20 @@ internal sealed unsafe class TouchedRows
             Sum<float>(rows);
     }
 
+    /// <summary>Has the rows in memory of its own, so that changing them leaves the gradient as it is, until <see cref="Store"/>.</summary>
+    public void Own(SparseRows rows)
+    {
+        fixed (byte* from = &Values.Start, theirs = &rows.Values.Start)
+        {
+            if (from != theirs)
+                return;
+            long bytes = checked(Numbers * Type.Real().Size());
+            byte* to = (byte*)sums.Ensure((nint)bytes);
+            Buffer.MemoryCopy(from, to, bytes, bytes);
+            Values = new(to);
+        }
+    }
+
     void Sum<T>(SparseRows rows) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         for (int i = 0; i < Count; i++)

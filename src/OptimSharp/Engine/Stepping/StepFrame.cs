@@ -94,15 +94,30 @@ internal sealed class StepFrame
         bool goesOn = Decide(all);
         if (goesOn && (!Change.IsNone || Measures is not null))
         {
+            bool mayFail = HasDevice(entries);
             foreach (ref var entry in entries)
             {
-                if (entry.Present && entry.Rows is not null)
-                    sparse.Add(entry.Parameter, entry.Memory, entry.Rows);
+                if (!entry.Present || entry.Rows is null)
+                    continue;
+                if (mayFail)
+                    entry.Rows.Own(entry.Memory.Rows!.Value);
+                sparse.Add(entry.Parameter, entry.Memory, entry.Rows);
             }
             Measure(sparse, isAll: false);
             sparse.Change(Change, keeps: false); // what the user sees of them follows when nothing is left to fail for want of memory
         }
         return goesOn;
+    }
+
+    /// <summary>Whether a parameter is on a device, which may have too little memory for the step.</summary>
+    static bool HasDevice(Span<StepContext.Entry> entries)
+    {
+        foreach (ref var entry in entries)
+        {
+            if (entry.Present && entry.Parameter.Backend is not HostBackend)
+                return true;
+        }
+        return false;
     }
 
     /// <summary>Looks at gradients and decides, then changes all of them in place: for an optimizer that evaluates them several times a step.</summary>
@@ -158,7 +173,7 @@ internal sealed class StepFrame
         return average!.Value;
     }
 
-    /// <summary>Takes the memory that the frame's part of the step needs, with the rules planned. Changes nothing.</summary>
+    /// <summary>Takes the memory that the frame's part of the step needs, with the rules planned, and looks at what is changed apart from them. Changes nothing.</summary>
     public void Reserve(Span<StepContext.Entry> entries)
     {
         if (!Change.IsNone || Measures is not null)
@@ -185,10 +200,11 @@ internal sealed class StepFrame
     {
         if (Change.IsNone)
             return;
-        hasBegun |= !separate.IsEmpty || !sparse.IsEmpty;
-        if (After != GradientsAfter.Dropped)
+        bool keeps = After != GradientsAfter.Dropped;
+        hasBegun |= !separate.IsEmpty || keeps && !sparse.IsEmpty;
+        if (keeps)
             sparse.Keep();
-        separate.Change(Change, keeps: After != GradientsAfter.Dropped);
+        separate.Change(Change, keeps);
     }
 
     /// <summary>After the rules: what was not done with them. A function of the user's that averages comes last.</summary>
