@@ -10,6 +10,7 @@ public class LeakTests
     [InlineData(true)]
     public void What_was_made_before_a_failure_is_given_back(bool stateOnHost)
     {
+        int failures = 0;
         foreach (string function in (string[])["CreateStream", "CreateEvent", "AllocatePinned", "Allocate"])
         {
             for (int failing = 0; ; failing++)
@@ -22,14 +23,13 @@ public class LeakTests
                 int calls = 0;
                 fake.Fault = (name, _) => name == function && calls++ == failing ? 999 : 0;
                 if (Record.Exception(optimizer.Step) is null)
-                {
-                    Assert.Equal(calls > 0, failing > 0);
                     break;
-                }
+                failures++;
                 Assert.Equal((0, 0, 0), fake.Made);
                 Assert.Equal(800, fake.Allocated);
             }
         }
+        Assert.InRange(failures, 4, 100);
     }
 
     [Fact]

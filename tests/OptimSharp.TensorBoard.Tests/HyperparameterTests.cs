@@ -38,7 +38,7 @@ public sealed class HyperparameterTests : IDisposable
         string message = Assert.Throws<InvalidOperationException>(() => Add("rate 0.1")).Message;
         Assert.Contains("'rate 0.1'", message, StringComparison.Ordinal);
         Assert.Contains(folder.Path, message, StringComparison.Ordinal);
-        Assert.Equal(4, EventFileReader.Values(EventFileReader.FileIn(Path.Combine(folder.Path, "rate 0.1"))).Count); // one file, with three of the session and the metric
+        Assert.Equal(4, EventFileReader.Values(EventFileReader.FileIn(Path.Combine(folder.Path, "rate 0.1"))).Count); // one file: what the run is, its start, its end and the metric
         for (int i = 0; i < 20; i++)
             Add(null); // by the time: never one that is there
         Assert.Equal(2 + 20, Directory.GetDirectories(folder.Path).Length);

@@ -172,7 +172,6 @@ internal sealed unsafe partial class CudaDriver
         return value;
     }
 
-
     void Check(int result, string function)
     {
         if (result != 0)

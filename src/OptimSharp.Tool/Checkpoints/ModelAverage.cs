@@ -11,6 +11,7 @@ sealed class ModelAverage(Averaging averaging, IReadOnlyList<string> fromLast) :
     AveragedParameters? averages;
     string first = "";
     StateDict model = []; // the last that came
+    Dictionary<string, string>? ties; // in all models
 
     /// <summary>The names of tensors that are averaged.</summary>
     public IReadOnlyList<string> Averaged { get; private set; } = [];
@@ -34,6 +35,8 @@ sealed class ModelAverage(Averaging averaging, IReadOnlyList<string> fromLast) :
         {
             Compare(file, next);
         }
+        var now = TiesOf(next);
+        ties = ties is null ? now : ties.Where(tie => now.GetValueOrDefault(tie.Key) == tie.Value).ToDictionary();
         foreach (string name in Averaged)
             nonFinite.Add(name, next.GetTensor(name));
         // Tensors of 8 bits are averaged in single precision.
@@ -45,35 +48,26 @@ sealed class ModelAverage(Averaging averaging, IReadOnlyList<string> fromLast) :
     public StateDict Result()
     {
         var result = model.Clone();
-        var all = new List<(TensorData, TensorData)>();
         foreach (string name in Averaged)
         {
             TensorData average = averages!.Average(name), tensor = model.GetTensor(name);
             if (!tensor.ElementType.IsComplex())
                 average = nonFinite.In(name, average.To(tensor.ElementType));
-            average = TiedTo(tensor, average, all) ?? average;
-            all.Add((tensor, average));
-            result[name] = average;
+            result[name] = ties!.TryGetValue(name, out string? other) ? result[other] : average;
         }
         return result;
     }
 
-    /// <summary>The average of a tensor that has the memory of this one, as tied weights have in all models: it is this one's, too.</summary>
-    static TensorData? TiedTo(TensorData tensor, TensorData average, List<(TensorData Tensor, TensorData Average)> before) => before.Find(other =>
-        other.Tensor.SharesMemoryWith(tensor) && other.Tensor.Shape.SequenceEqual(tensor.Shape) && other.Tensor.ElementType == tensor.ElementType && IsSame(other.Average, average)).Average;
-
-    static bool IsSame(TensorData a, TensorData b)
+    /// <summary>The names of tensors that have the memory of an earlier one, with that one's name.</summary>
+    Dictionary<string, string> TiesOf(StateDict of)
     {
-        byte[] left = new byte[Math.Min(a.Bytes, 1 << 20)], right = new byte[left.Length];
-        for (long at = 0; at < a.Bytes; at += left.Length)
+        var (firsts, found) = (new Dictionary<TensorPlace, string>(), new Dictionary<string, string>());
+        foreach (string name in Averaged)
         {
-            int count = (int)Math.Min(left.Length, a.Bytes - at);
-            a.ReadBytes(at, left.AsSpan(0, count));
-            b.ReadBytes(at, right.AsSpan(0, count));
-            if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))
-                return false;
+            if (!firsts.TryAdd(TensorPlace.Of(of.GetTensor(name)), name))
+                found.Add(name, firsts[TensorPlace.Of(of.GetTensor(name))]);
         }
-        return true;
+        return found;
     }
 
     public void Dispose() => averages?.Dispose();

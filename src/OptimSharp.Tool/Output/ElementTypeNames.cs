@@ -9,9 +9,9 @@ static class ElementTypeNames
     /// <summary>The name: <c>float32</c>, <c>float8_e4m3fn</c>.</summary>
     public static string Name(this ElementType type) => type.ToString().ToLowerInvariant().Replace("float8", "float8_", StringComparison.Ordinal);
 
-    public static bool IsFloat(this ElementType type) => type is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16 || type.ToString().StartsWith("Float8", StringComparison.Ordinal);
+    public static bool IsFloat(this ElementType type) => StateConversion.IsFloat(type);
 
-    public static bool IsComplex(this ElementType type) => type is ElementType.Complex64 or ElementType.Complex128;
+    public static bool IsComplex(this ElementType type) => Engine.Storage.IsComplex(type);
 
     /// <summary>A floating-point type by its name, or by a usual short one.</summary>
     /// <exception cref="ToolException">There is none of this name.</exception>

@@ -47,10 +47,8 @@ sealed record ModelShapes(IReadOnlyList<(string Name, long[] Shape, ElementType 
         _ => null,
     };
 
-    /// <summary>What two entries have alike that are one tensor: the memory, and how it is looked at.</summary>
-    static object PlaceOf(object value) => value is TensorData tensor
-        ? (tensor.Storage, tensor.Offset, string.Join(' ', tensor.Shape.ToArray()), string.Join(' ', tensor.Strides.ToArray()))
-        : value;
+    /// <summary>What two entries have alike that are one tensor, also without numbers.</summary>
+    static object PlaceOf(object value) => value is TensorData tensor ? TensorPlace.Of(tensor) : value;
 
     /// <summary>Weights of 8 bits are trained in more.</summary>
     static ElementType Trained(ElementType type) => type is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16 ? type : ElementType.BFloat16;

@@ -1,3 +1,5 @@
+using OptimSharp.Schedulers;
+
 namespace OptimSharp.Tool;
 
 /// <summary>
@@ -9,9 +11,6 @@ namespace OptimSharp.Tool;
 /// <param name="given">The rate that a user gives for what is missing; null for none.</param>
 sealed class MissingRates(string name, string where, double[]? given)
 {
-    /// <summary>PyTorch's <c>final_div_factor</c>, if nothing else was said.</summary>
-    const double UsualDivisor = 1e4;
-
     /// <summary>Whether what was given is in use.</summary>
     public bool IsGivenUsed { get; private set; }
 
@@ -39,7 +38,7 @@ sealed class MissingRates(string name, string where, double[]? given)
         return OneCycle(state, first, Given(first.Length) ?? Highest(state, first));
     }
 
-    static StateDict OneCycle(StateDict state, double[] first, double[] highest, double divisor = UsualDivisor)
+    static StateDict OneCycle(StateDict state, double[] first, double[] highest, double divisor = OneCycleLR.UsualFinalDivisor)
     {
         var whole = state.Clone();
         whole["initial_lrs"] = first;
@@ -58,7 +57,7 @@ sealed class MissingRates(string name, string where, double[]? given)
             return schedule.At(Math.Max(0, SavedSchedule.EpochOf(state)));
         }
 
-        double[] low = At(none, UsualDivisor), high = At(one, UsualDivisor);
+        double[] low = At(none, OneCycleLR.UsualFinalDivisor), high = At(one, OneCycleLR.UsualFinalDivisor);
         bool isKnown = low.SequenceEqual(At(none, 1)) && low.Zip(high).All(pair => pair.Second - pair.First > 1e-6); // the lowest has no part in it
         return isKnown && SavedSchedule.EpochOf(state) > 0 && SavedSchedule.Numbers(state, "_last_lr") is { } last && last.Length == first.Length
             ? [.. last.Select((rate, i) => Math.Max(0, (rate - low[i]) / (high[i] - low[i])))]

@@ -57,5 +57,5 @@ public static class StateConversion
         }
     }
 
-    static bool IsFloat(ElementType type) => type is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16 || Float8.Has(type);
+    internal static bool IsFloat(ElementType type) => type is ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16 || Float8.Has(type);
 }

@@ -15,6 +15,9 @@ namespace OptimSharp.Schedulers;
 /// </remarks>
 public sealed class OneCycleLR : LRScheduler
 {
+    /// <summary>PyTorch's <c>final_div_factor</c>, if nothing else is said.</summary>
+    internal const double UsualFinalDivisor = 1e4;
+
     PerGroup initial, maxLr, min, baseMomentum, maxMomentum;
     bool readsGroups, writesGroups;
     OneCyclePhase[] phases;
@@ -37,7 +40,7 @@ public sealed class OneCycleLR : LRScheduler
     /// be cycled and the optimizer has none.</exception>
     public OneCycleLR(Optimizer optimizer, PerGroup maxLr, int? totalSteps = null, int? epochs = null, int? stepsPerEpoch = null,
         double pctStart = 0.3, AnnealStrategy annealStrategy = AnnealStrategy.Cos, bool cycleMomentum = true,
-        PerGroup? baseMomentum = null, PerGroup? maxMomentum = null, double divFactor = 25.0, double finalDivFactor = 1e4,
+        PerGroup? baseMomentum = null, PerGroup? maxMomentum = null, double divFactor = 25.0, double finalDivFactor = UsualFinalDivisor,
         bool threePhase = false, long lastEpoch = -1) : base(optimizer, lastEpoch)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(totalSteps ?? 1, 1, nameof(totalSteps));

@@ -4,7 +4,7 @@ namespace OptimSharp.Engine;
 /// What a training step does around the rules of an optimizer's step: what it demands of the gradients and does to them before, the average
 /// and the gradients' end after. Set anew for each step; kept between steps.
 /// </summary>
-internal sealed class StepFrame
+internal sealed partial class StepFrame
 {
     readonly GradientPass all = new();      // the gradients of the step
     readonly GradientPass separate = new(); // those of them that are changed before the rules, not with them
@@ -158,20 +158,6 @@ internal sealed class StepFrame
     /// <summary>Whether a parameter's change, average and zeros can be done with its rule.</summary>
     public bool CanFuse(in StepContext.Entry entry) => !isShared && entry.Memory.Rows is null
         && (!entry.Memory.Values.IsNull || Measures is null && !entry.OnHost && entry.Parameter.Backend.CanFrame(entry.Parameter));
-
-    /// <summary>The average in host memory to be updated with a parameter's rule, if any.</summary>
-    public HostTensor? TakeAverage(Parameter parameter) => average is not null ? Averages!.TakeOnHost(parameter) : null;
-
-    /// <summary>The average of a parameter, which may be taken by <see cref="MarkAveraged"/>; null: there is none, or a function of the user's averages.</summary>
-    public StateTensor? AverageOf(Parameter parameter) => average is not null ? Averages!.Find(parameter) : null;
-
-    /// <summary>Takes a parameter's average, to be updated with its rule.</summary>
-    /// <returns>How the parameter enters.</returns>
-    public AverageStep MarkAveraged(Parameter parameter)
-    {
-        Averages!.MarkDone(parameter);
-        return average!.Value;
-    }
 
     /// <summary>Takes the memory that the frame's part of the step needs, with the rules planned, and looks at what is changed apart from them. Changes nothing.</summary>
     public void Reserve(Span<StepContext.Entry> entries)
